@@ -1,0 +1,90 @@
+"""Campaigns: what we sell and to whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from overheard.errors import InvalidInput, NotFound
+from overheard.models import Campaign, Query, Source
+from overheard.queries import save_query
+from overheard.vocabulary import Platform
+
+_MAX_NAME = 120
+_MAX_OFFER = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign with its sources and the queries in force."""
+
+    campaign: Campaign
+    queries: list[Query]
+
+
+def create(
+    session: Session,
+    *,
+    name: str,
+    offer: str,
+    queries: dict[str, str],
+    now: datetime,
+    threshold: float | None = None,
+    sources: Sequence[tuple[Platform, str]] = (),
+) -> Campaign:
+    """Create a campaign with its first queries (name → expression). Without sources it listens to all of them."""
+    name, offer = name.strip(), offer.strip()
+    if not 1 <= len(name) <= _MAX_NAME:
+        raise InvalidInput(f"A campaign's name has 1 to {_MAX_NAME} characters.")
+    if not 1 <= len(offer) <= _MAX_OFFER:
+        raise InvalidInput(f"Say what you offer, in 1 to {_MAX_OFFER} characters.")
+    if find(session, name) is not None:
+        raise InvalidInput(f"There is a campaign named {name!r} already: choose another name.")
+    campaign = Campaign(name=name, offer=offer, created_at=now, threshold=checked_threshold(threshold))
+    campaign.sources = [_source(session, platform, community) for platform, community in sources]
+    session.add(campaign)
+    session.flush()  # its id is needed for the queries
+    for query_name, expression in queries.items():
+        save_query(session, campaign.id, name=query_name, expression=expression, now=now)
+    return campaign
+
+
+def checked_threshold(threshold: float | None) -> float | None:
+    """A score between 0 and 1, or None for the model's own threshold."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InvalidInput(f"A threshold is a score between 0 and 1, not {threshold}.")
+    return threshold
+
+
+def find(session: Session, name: str) -> Campaign | None:
+    """The campaign of that name."""
+    return session.scalars(sa.select(Campaign).where(Campaign.name == name)).one_or_none()
+
+
+def get(session: Session, campaign_id: int) -> Campaign:
+    """The campaign of that id; `NotFound` when there is none."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return campaign
+
+
+def views(session: Session) -> list[CampaignView]:
+    """All campaigns by name, each with the queries in force."""
+    campaigns = session.scalars(sa.select(Campaign).order_by(Campaign.name).options(selectinload(Campaign.sources)))
+    statement = sa.select(Query).where(Query.retired_at.is_(None)).order_by(Query.name)
+    queries: dict[int, list[Query]] = {}
+    for query in session.scalars(statement):
+        queries.setdefault(query.campaign_id, []).append(query)
+    return [CampaignView(campaign, queries.get(campaign.id, [])) for campaign in campaigns]
+
+
+def _source(session: Session, platform: Platform, community: str) -> Source:
+    source = session.scalars(
+        sa.select(Source).where(Source.platform == platform, Source.community == community)
+    ).one_or_none()
+    if source is None:
+        raise NotFound(f"There is no source {community!r} on {platform.title}: collect or import it first.")
+    return source

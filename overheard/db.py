@@ -1,0 +1,128 @@
+"""The database: engine, sessions, column types. Transactions are begun and committed at a door and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from overheard.errors import OverheardError
+
+Sessions = sessionmaker[Session]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Seconds that a writer waits for another one on SQLite; the longest write we do is one batch of an import (< 1 s).
+_BUSY_TIMEOUT = 30
+
+_MIGRATION_LOCK = 0x0EA4D  # any constant will do, as long as nothing else in the database uses it
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware UTC time in Python; SQLite keeps no zone, so it is put back on reading."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"a time without a zone cannot be stored: {value!r}"
+            raise ValueError(message)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for SQLite or PostgreSQL; nothing is connected yet."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        message = f"The database {parsed.get_backend_name()!r} is not supported: use a sqlite:/// or postgresql:// URL."
+        raise OverheardError(message)
+    engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+    connection.isolation_level = None  # we begin transactions ourselves, see _begin_sqlite
+    for pragma in (
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "synchronous=NORMAL",
+        "secure_delete=ON",  # an erased text must not stay readable in a free page
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails at once with "database is locked" when
+    # somebody committed in between, however long the busy timeout. So whoever may write takes the lock first.
+    reads_only = connection.get_execution_options().get("overheard_reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    """Sessions that may write."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def make_reading_sessions(engine: Engine) -> Sessions:
+    """Sessions for reading only: on SQLite they never wait for a writer."""
+    return sessionmaker(engine.execution_options(overheard_reads_only=True), expire_on_commit=False)
+
+
+def migration_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, kept in code so that it works from any folder."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to the newest form. Two processes that do so at once wait for each other."""
+    with _migration_lock(engine) as connection:
+        command.upgrade(migration_config(connection), "head")
+
+
+@contextmanager
+def _migration_lock(engine: Engine) -> Iterator[Connection]:
+    try:
+        connection = engine.connect()
+    except SQLAlchemyError as error:
+        message = f"The database cannot be opened: {_first_line(error)} Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME."
+        raise OverheardError(message) from error
+    with connection, connection.begin():  # on SQLite BEGIN IMMEDIATE is the lock
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        yield connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error.__cause__ or error).strip().splitlines()[0].rstrip(".") + "."
+
+
+def upsert(session: Session, table: type | sa.FromClause) -> Any:  # noqa: ANN401 - the two dialects share no base with on_conflict
+    """An INSERT of the session's dialect, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    if session.get_bind().dialect.name == "postgresql":
+        from_dialect: Any = sa.dialects.postgresql.insert
+    else:
+        from_dialect = sa.dialects.sqlite.insert
+    return from_dialect(table)

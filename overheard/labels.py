@@ -1,0 +1,69 @@
+"""The person's word about a post: what was decided, and what they saw when they decided."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.models import Label, Lead, LeadEvent, Post, Signal
+from overheard.vocabulary import DisqualifyReason, LeadAction
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the lead was shown to the person who decided."""
+
+    position: int | None = None
+    """Place on the queue page, from 1."""
+    because: str = "top"
+
+
+def record(session: Session, lead: Lead, event: LeadEvent, *, seen: Seen | None = None) -> None:
+    """Write the label that a decision about a lead says about its strongest post."""
+    if event.actor_id is None or lead.top_post_id is None:
+        return
+    seen = seen or Seen()
+    post_hash, score, model_version = session.execute(
+        sa.select(Post.text_hash, Signal.score, Signal.model_version)
+        .join(Signal, Signal.post_id == Post.id)
+        .where(Post.id == lead.top_post_id, Signal.lead_id == lead.id)
+    ).one()
+    session.add(
+        Label(
+            post_id=lead.top_post_id,
+            lead_id=lead.id,
+            event_id=event.id,
+            is_lead=_says_lead(event),
+            reason=event.reason,
+            actor_id=event.actor_id,
+            at=event.at,
+            text_hash=post_hash,
+            model_version=model_version,
+            score=score,
+            position=seen.position,
+            shown_because=seen.because,
+        )
+    )
+
+
+def _says_lead(event: LeadEvent) -> bool | None:
+    if event.action is LeadAction.PROMOTE:
+        return True
+    if event.reason is None or event.reason is DisqualifyReason.OTHER:
+        return None  # free text: a person has to read the note first
+    # Out for another reason than the post itself: the intent was there.
+    return not event.reason.is_negative
+
+
+def withdraw(session: Session, lead_id: int, *, now: datetime, event_id: int | None = None) -> None:
+    """Withdraw what was said: of one decision (`event_id`), or of all about this lead."""
+    statement = sa.update(Label).where(Label.lead_id == lead_id, Label.withdrawn_at.is_(None))
+    if event_id is not None:
+        statement = statement.where(Label.event_id == event_id)
+    session.execute(statement.values(withdrawn_at=now))
+
+
+def standing(session: Session) -> list[Label]:
+    """All labels that were not withdrawn, oldest first."""
+    return list(session.scalars(sa.select(Label).where(Label.withdrawn_at.is_(None)).order_by(Label.id)))

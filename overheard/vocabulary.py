@@ -1,0 +1,135 @@
+"""The words of the product, as closed lists. Every other module speaks these; `docs/glossary.md` explains them."""
+
+from enum import StrEnum
+
+
+class Platform(StrEnum):
+    """The kind of place people talk in."""
+
+    REDDIT = "reddit"
+    SLACK = "slack"
+    HACKERNEWS = "hackernews"
+    OTHER = "other"
+
+    @property
+    def title(self) -> str:
+        """The name as a person writes it."""
+        return _PLATFORM_TITLES[self]
+
+
+_PLATFORM_TITLES = {
+    Platform.REDDIT: "Reddit",
+    Platform.SLACK: "Slack",
+    Platform.HACKERNEWS: "Hacker News",
+    Platform.OTHER: "Other",
+}
+
+
+class PostKind(StrEnum):
+    """What sort of post it is at its platform."""
+
+    SUBMISSION = "submission"
+    COMMENT = "comment"
+    MESSAGE = "message"
+
+
+class Intent(StrEnum):
+    """What the writer wants, as far as buying is concerned. Definitions: `docs/labelling.md`."""
+
+    RECOMMENDATION = "recommendation"
+    ALTERNATIVE = "alternative"
+    COMPARISON = "comparison"
+    PURCHASE = "purchase"
+    PAIN = "pain"
+    PROMOTION = "promotion"
+    SUPPORT = "support"
+    ADVICE = "advice"
+    DISCUSSION = "discussion"
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether a post of this intent expresses a need that somebody could sell into."""
+        return self in LEAD_INTENTS
+
+
+LEAD_INTENTS = frozenset({Intent.RECOMMENDATION, Intent.ALTERNATIVE, Intent.COMPARISON, Intent.PURCHASE, Intent.PAIN})
+
+
+class Stage(StrEnum):
+    """Where a lead stands. Only `overheard.funnel` moves a lead from one to another."""
+
+    MARKETING_QUALIFIED = "marketing_qualified"
+    SALES_QUALIFIED = "sales_qualified"
+    REPLIED = "replied"
+    PROSPECT = "prospect"
+    WON = "won"
+    LOST = "lost"
+    DISQUALIFIED = "disqualified"
+
+    @property
+    def title(self) -> str:
+        """The name as a person reads it."""
+        return self.value.replace("_", "-") if self in _HYPHENATED else self.value
+
+
+_HYPHENATED = frozenset({Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED})
+
+
+class DisqualifyReason(StrEnum):
+    """Why a person put a lead out. The sentence is shown where the reason is chosen."""
+
+    NOT_A_BUYER = "not_a_buyer"
+    NO_NEED = "no_need"
+    NOT_OUR_ICP = "not_our_icp"
+    COMPETITOR_STAFF = "competitor_staff"
+    ALREADY_SERVED = "already_served"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    DO_NOT_CONTACT = "do_not_contact"
+    OTHER = "other"
+
+    @property
+    def sentence(self) -> str:
+        """What the reason means, in the words an SDR reads when choosing it."""
+        return _REASON_SENTENCES[self]
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether the decision says that the post showed no intent (a negative label for the model)."""
+        return self in NEGATIVE_REASONS
+
+
+_REASON_SENTENCES = {
+    DisqualifyReason.NOT_A_BUYER: "The writer is not looking for anything: a seller, a joke, an opinion.",
+    DisqualifyReason.NO_NEED: "There is no need in this post that a product could meet.",
+    DisqualifyReason.NOT_OUR_ICP: "A real need, but not somebody we sell to.",
+    DisqualifyReason.COMPETITOR_STAFF: "The writer works for a competitor.",
+    DisqualifyReason.ALREADY_SERVED: "The need has been met, or they are our customer already.",
+    DisqualifyReason.DUPLICATE: "We have this person or this request already.",
+    DisqualifyReason.STALE: "Too old to answer.",
+    DisqualifyReason.DO_NOT_CONTACT: "The writer does not want to be contacted.",
+    DisqualifyReason.OTHER: "Something else: say what in the note.",
+}
+
+# The most important lines of the retraining loop: every other reason met a post that did show intent,
+# so counting it as "not a lead" would teach the model to miss buyers.
+NEGATIVE_REASONS = frozenset({DisqualifyReason.NOT_A_BUYER, DisqualifyReason.NO_NEED})
+
+
+class LeadAction(StrEnum):
+    """What was done to a lead; each is one event on its timeline."""
+
+    QUALIFY = "qualify"
+    PROMOTE = "promote"
+    DISQUALIFY = "disqualify"
+    REOPEN = "reopen"
+    UNDO = "undo"
+
+
+class Role(StrEnum):
+    """Who somebody is here. What each may do is the table in `api/access.py`."""
+
+    ADMIN = "admin"
+    MARKETER = "marketer"
+    SDR = "sdr"
+    ML_ENGINEER = "ml_engineer"

@@ -1,0 +1,132 @@
+"""Rows for tests. All people and texts are invented."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard import accounts, campaigns, funnel
+from overheard.intake import take_in
+from overheard.models import Campaign, Lead, Post, Prediction, User
+from overheard.posts import NewPost
+from overheard.vocabulary import Intent, Platform, Role
+
+MODEL = "tiny-1"
+POSTED = datetime(2026, 11, 19, 8, 0, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who is in the tests."""
+
+    alice: User
+    mara: User
+    sam: User
+    sue: User
+    eli: User
+
+
+def make_cast(session: Session, *, now: datetime) -> Cast:
+    """Alice the admin, Mara the marketer, Sam and Sue the SDRs, Eli the ML engineer; they have no passwords."""
+    roles = {"alice": Role.ADMIN, "mara": Role.MARKETER, "sam": Role.SDR, "sue": Role.SDR, "eli": Role.ML_ENGINEER}
+    return Cast(
+        **{
+            name: accounts.add_user(session, email=f"{name}@example.org", name=name.title(), role=role, now=now)
+            for name, role in roles.items()
+        }
+    )
+
+
+def new_post(
+    *,
+    external_id: str | None = None,
+    title: str = "Which CRM for a bakery?",
+    body: str = "We are three people. Looking for a simple CRM.",
+    platform: Platform = Platform.REDDIT,
+    community: str = "r/bakers",
+    author: str | None = "flour_power",
+    posted_at: datetime | None = POSTED,
+    as_of: datetime | None = None,
+    permalink: str | None = "https://example.org/bakers/1",
+) -> NewPost:
+    """A post as a collector would hand it over."""
+    return NewPost(
+        platform=platform,
+        external_id=external_id or f"t3_{next(_numbers)}",
+        community=community,
+        title=title,
+        body=body,
+        author=author,
+        permalink=permalink,
+        posted_at=posted_at,
+        as_of=as_of,
+    )
+
+
+def make_campaign(
+    session: Session, *, now: datetime, name: str = "Rye CRM", queries: dict[str, str] | None = None, threshold: float | None = 0.5
+) -> Campaign:
+    """A campaign that listens to all sources; its one query meets every post unless others are given."""
+    return campaigns.create(
+        session,
+        name=name,
+        offer="A small CRM for small shops.",
+        queries=queries or {"everything": "*"},
+        threshold=threshold,
+        now=now,
+    )
+
+
+def store(session: Session, *posts: NewPost, now: datetime) -> list[Post]:
+    """Take posts in as a collector does, and give their rows back in the same order."""
+    take_in(session, posts, origin="test", now=now)
+    rows = {
+        (row.platform, row.external_id): row
+        for row in session.scalars(sa.select(Post).where(Post.external_id.in_([post.external_id for post in posts])))
+    }
+    return [rows[post.key] for post in posts]
+
+
+def predict(
+    session: Session,
+    post: Post,
+    *,
+    now: datetime,
+    score: float = 0.9,
+    intent: Intent = Intent.RECOMMENDATION,
+    evidence: list[list[str | int | float]] | None = None,
+) -> Prediction:
+    """The machine's word about a stored post."""
+    prediction = Prediction(
+        post_id=post.id,
+        model_version=MODEL,
+        score=score,
+        intent=intent,
+        probabilities={intent.value: score},
+        evidence=evidence if evidence is not None else [["title", 0, len(post.title), score]],
+        at=now,
+    )
+    session.add(prediction)
+    session.flush()
+    return prediction
+
+
+def make_lead(
+    session: Session,
+    *,
+    now: datetime,
+    campaign: Campaign | None = None,
+    post: NewPost | None = None,
+    score: float = 0.9,
+    intent: Intent = Intent.RECOMMENDATION,
+) -> Lead:
+    """A lead as the system makes it: post taken in, matched, predicted, qualified."""
+    campaign = campaign or session.scalars(sa.select(Campaign)).first() or make_campaign(session, now=now)
+    row = store(session, post or new_post(author=f"author{next(_numbers)}"), now=now)[0]
+    predict(session, row, now=now, score=score, intent=intent)
+    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    return session.scalars(sa.select(Lead).where(Lead.campaign_id == campaign.id, Lead.top_post_id == row.id)).one()
