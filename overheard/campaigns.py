@@ -86,5 +86,5 @@ def _source(session: Session, platform: Platform, community: str) -> Source:
         sa.select(Source).where(Source.platform == platform, Source.community == community)
     ).one_or_none()
     if source is None:
-        raise NotFound(f"There is no source {community!r} on {platform.title}: collect or import it first.")
+        raise NotFound(f"There is no source {community!r} on {platform.display}: collect or import it first.")
     return source

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -107,7 +108,9 @@ def _migration_lock(engine: Engine) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except SQLAlchemyError as error:
-        message = f"The database cannot be opened: {_first_line(error)} Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME."
+        message = (
+            f"The database cannot be opened: {_first_line(error)} Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME."
+        )
         raise OverheardError(message) from error
     with connection, connection.begin():  # on SQLite BEGIN IMMEDIATE is the lock
         if connection.dialect.name == "postgresql":
@@ -122,7 +125,5 @@ def _first_line(error: Exception) -> str:
 def upsert(session: Session, table: type | sa.FromClause) -> Any:  # noqa: ANN401 - the two dialects share no base with on_conflict
     """An INSERT of the session's dialect, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     if session.get_bind().dialect.name == "postgresql":
-        from_dialect: Any = sa.dialects.postgresql.insert
-    else:
-        from_dialect = sa.dialects.sqlite.insert
-    return from_dialect(table)
+        return postgresql.insert(table)
+    return sqlite.insert(table)

@@ -30,8 +30,6 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
         lead_ids = list(session.scalars(leads))
         session.execute(sa.delete(Post).where(here), execution_options={"synchronize_session": False})
         session.execute(
-            sa.delete(DeadLetter).where(
-                DeadLetter.platform == platform, DeadLetter.external_id.in_(external_ids)
-            )
+            sa.delete(DeadLetter).where(DeadLetter.platform == platform, DeadLetter.external_id.in_(external_ids))
         )
         funnel.refresh(session, lead_ids)

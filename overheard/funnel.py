@@ -74,9 +74,7 @@ def _candidates(session: Session, *, model_version: str, threshold: float) -> li
         Query.campaign_id == Campaign.id,
         Query.retired_at.is_(None),
     )
-    already = sa.exists().where(
-        Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id
-    )
+    already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
     statement = (
         sa.select(Campaign.id, Post, Prediction)
         .select_from(Prediction)
@@ -116,11 +114,14 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bo
         .returning(Lead.id)
     ).scalar_one_or_none()
     is_new = inserted is not None
-    lead_id = inserted or session.scalars(
-        sa.select(Lead.id).where(
-            Lead.campaign_id == candidate.campaign_id, Lead.platform == post.platform, Lead.author == author
-        )
-    ).one()
+    lead_id = (
+        inserted
+        or session.scalars(
+            sa.select(Lead.id).where(
+                Lead.campaign_id == candidate.campaign_id, Lead.platform == post.platform, Lead.author == author
+            )
+        ).one()
+    )
     session.execute(
         upsert(session, Signal)
         .values(
@@ -198,7 +199,14 @@ def disqualify(
         raise InvalidInput("The reason 'other' needs a note: say what it was.")
     lead = _get(session, lead_id)
     event = _move(
-        session, lead, LeadAction.DISQUALIFY, to_stage=Stage.DISQUALIFIED, actor=actor, now=now, reason=reason, note=note
+        session,
+        lead,
+        LeadAction.DISQUALIFY,
+        to_stage=Stage.DISQUALIFIED,
+        actor=actor,
+        now=now,
+        reason=reason,
+        note=note,
     )
     labels.record(session, lead, event, seen=seen)
     return event
@@ -233,7 +241,10 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
 def timeline(session: Session, lead_id: int) -> list[LeadEvent]:
     """All events of a lead, oldest first, with their actors."""
     statement = (
-        sa.select(LeadEvent).where(LeadEvent.lead_id == lead_id).order_by(LeadEvent.id).options(joinedload(LeadEvent.actor))
+        sa.select(LeadEvent)
+        .where(LeadEvent.lead_id == lead_id)
+        .order_by(LeadEvent.id)
+        .options(joinedload(LeadEvent.actor))
     )
     return list(session.scalars(statement))
 

@@ -15,7 +15,9 @@ def prepare_home(settings: Settings) -> None:
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        message = f"The home folder {settings.home} cannot be made: {error.strerror}. Set OVERHEARD_HOME to one that can."
+        message = (
+            f"The home folder {settings.home} cannot be made: {error.strerror}. Set OVERHEARD_HOME to one that can."
+        )
         raise OverheardError(message) from error
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column, relationship
 
 from overheard.db import UtcDateTime
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
@@ -17,7 +17,7 @@ def _words(kind: type[enum.StrEnum]) -> sa.Enum:
     return sa.Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
 
 
-class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+class Base(DeclarativeBase):
     """What all tables share."""
 
     metadata = sa.MetaData(
@@ -35,10 +35,9 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
     }
 
 
-def _owner(column: str, *, nullable: bool = False, index: bool = True) -> Any:  # noqa: ANN401 - what mapped_column returns
+def _owner(column: str, *, index: bool = True) -> MappedColumn[int]:
     """A foreign key whose row goes when its owner goes: this is how an erasure takes all that was derived with it."""
-    default = {"default": None} if nullable else {}
-    return mapped_column(ForeignKey(column, ondelete="CASCADE"), nullable=nullable, index=index, **default)
+    return mapped_column(ForeignKey(column, ondelete="CASCADE"), index=index)
 
 
 # --- where posts come from ---------------------------------------------------------------------------------------
@@ -50,13 +49,13 @@ class Source(Base):
     __tablename__ = "sources"
     __table_args__ = (UniqueConstraint("platform", "community"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[Platform]
     community: Mapped[str]
     created_at: Mapped[datetime]
-    cursor: Mapped[str | None] = mapped_column(default=None)
+    cursor: Mapped[str | None]
     """Opaque to all but the source's collector."""
-    read_at: Mapped[datetime | None] = mapped_column(default=None)
+    read_at: Mapped[datetime | None]
 
 
 class Gap(Base):
@@ -65,7 +64,7 @@ class Gap(Base):
     __tablename__ = "gaps"
     __table_args__ = (UniqueConstraint("source_id", "first", "last"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     source_id: Mapped[int] = _owner("sources.id", index=False)
     first: Mapped[str]
     last: Mapped[str]
@@ -79,7 +78,7 @@ class Revisit(Base):
     __tablename__ = "revisits"
     __table_args__ = (UniqueConstraint("source_id", "external_id"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     source_id: Mapped[int] = _owner("sources.id", index=False)
     external_id: Mapped[str]
     first_asked_at: Mapped[datetime]
@@ -91,14 +90,14 @@ class FileImport(Base):
     __tablename__ = "imports"
     __table_args__ = (UniqueConstraint("sha256", "options"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str]
     options: Mapped[str]
     """How the file was read (column map and the like): the same bytes read another way are another import."""
     file_name: Mapped[str]
     started_at: Mapped[datetime]
     records_read: Mapped[int] = mapped_column(default=0)
-    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    finished_at: Mapped[datetime | None]
 
 
 class DeadLetter(Base):
@@ -107,7 +106,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letters"
     __table_args__ = (UniqueConstraint("origin", "locator", "raw_sha256"), Index(None, "platform", "external_id"))
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     origin: Mapped[str]
     """The file or collector it came from."""
     locator: Mapped[str]
@@ -116,8 +115,8 @@ class DeadLetter(Base):
     raw: Mapped[bytes]
     raw_sha256: Mapped[str]
     at: Mapped[datetime]
-    platform: Mapped[Platform | None] = mapped_column(default=None)
-    external_id: Mapped[str | None] = mapped_column(default=None)
+    platform: Mapped[Platform | None]
+    external_id: Mapped[str | None]
     """Platform and id where they could be read, so that an erasure finds it."""
 
 
@@ -130,7 +129,7 @@ class Post(Base):
     __tablename__ = "posts"
     __table_args__ = (UniqueConstraint("platform", "external_id"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[Platform]
     external_id: Mapped[str]
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), index=True)
@@ -139,17 +138,17 @@ class Post(Base):
     body: Mapped[str]
     text_hash: Mapped[str]
     collected_at: Mapped[datetime]
-    author: Mapped[str | None] = mapped_column(default=None)
+    author: Mapped[str | None]
     """The platform's own key of the writer: a handle or an id."""
-    author_name: Mapped[str | None] = mapped_column(default=None)
-    permalink: Mapped[str | None] = mapped_column(default=None)
-    parent_external_id: Mapped[str | None] = mapped_column(default=None)
-    posted_at: Mapped[datetime | None] = mapped_column(default=None)
-    as_of: Mapped[datetime | None] = mapped_column(default=None)
+    author_name: Mapped[str | None]
+    permalink: Mapped[str | None]
+    parent_external_id: Mapped[str | None]
+    posted_at: Mapped[datetime | None]
+    as_of: Mapped[datetime | None]
     """When this text was current at the platform; an edit applies only if it is newer."""
     is_truncated: Mapped[bool] = mapped_column(default=False)
 
-    source: Mapped[Source] = relationship(lazy="raise", init=False)
+    source: Mapped[Source] = relationship(lazy="raise")
 
 
 class Tombstone(Base):
@@ -158,7 +157,7 @@ class Tombstone(Base):
     __tablename__ = "tombstones"
     __table_args__ = (UniqueConstraint("platform", "external_id"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[Platform]
     external_id: Mapped[str]
     reason: Mapped[str]
@@ -181,14 +180,14 @@ class Campaign(Base):
 
     __tablename__ = "campaigns"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     offer: Mapped[str]
     created_at: Mapped[datetime]
-    threshold: Mapped[float | None] = mapped_column(default=None)
+    threshold: Mapped[float | None]
     """The score from which a post is put before a person; none means the model's own threshold."""
 
-    sources: Mapped[list[Source]] = relationship(secondary=campaign_sources, lazy="raise", init=False)
+    sources: Mapped[list[Source]] = relationship(secondary=campaign_sources, lazy="raise")
     """Empty means all sources."""
 
 
@@ -198,13 +197,13 @@ class Query(Base):
     __tablename__ = "queries"
     __table_args__ = (UniqueConstraint("campaign_id", "name", "version"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = _owner("campaigns.id", index=False)
     name: Mapped[str]
     version: Mapped[int]
     expression: Mapped[str]
     created_at: Mapped[datetime]
-    retired_at: Mapped[datetime | None] = mapped_column(default=None)
+    retired_at: Mapped[datetime | None]
 
 
 class Match(Base):
@@ -213,7 +212,7 @@ class Match(Base):
     __tablename__ = "matches"
     __table_args__ = (UniqueConstraint("post_id", "query_id"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = _owner("posts.id", index=False)
     query_id: Mapped[int] = _owner("queries.id")
     spans: Mapped[list[list[str | int]]] = mapped_column(sa.JSON)
@@ -225,7 +224,7 @@ class Prediction(Base):
     __tablename__ = "predictions"
     __table_args__ = (UniqueConstraint("post_id", "model_version"), Index(None, "model_version", "score"))
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = _owner("posts.id", index=False)
     model_version: Mapped[str]
     score: Mapped[float]
@@ -248,7 +247,7 @@ class Lead(Base):
         Index("ix_leads_queue", "stage", "signalled_on", "score", "id"),
     )
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = _owner("campaigns.id", index=False)
     platform: Mapped[Platform]
     author: Mapped[str]
@@ -256,15 +255,13 @@ class Lead(Base):
     stage: Mapped[Stage]
     stage_changed_at: Mapped[datetime]
     qualified_at: Mapped[datetime]
-    top_post_id: Mapped[int | None] = mapped_column(
-        ForeignKey("posts.id", ondelete="SET NULL"), index=True, default=None
-    )
+    top_post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
     """The strongest signal's post. This and the next three are copied from the signals, for the queue's index."""
     signalled_on: Mapped[date]
     score: Mapped[float]
     intent: Mapped[Intent]
 
-    campaign: Mapped[Campaign] = relationship(lazy="raise", init=False)
+    campaign: Mapped[Campaign] = relationship(lazy="raise")
 
 
 class Signal(Base):
@@ -273,7 +270,7 @@ class Signal(Base):
     __tablename__ = "signals"
     __table_args__ = (UniqueConstraint("lead_id", "post_id"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     lead_id: Mapped[int] = _owner("leads.id", index=False)
     post_id: Mapped[int] = _owner("posts.id")
     score: Mapped[float]
@@ -288,19 +285,19 @@ class LeadEvent(Base):
 
     __tablename__ = "lead_events"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     lead_id: Mapped[int] = _owner("leads.id")
     action: Mapped[LeadAction]
     to_stage: Mapped[Stage]
     at: Mapped[datetime]
-    from_stage: Mapped[Stage | None] = mapped_column(default=None)
-    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), default=None)
+    from_stage: Mapped[Stage | None]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """None: the system itself."""
-    reason: Mapped[DisqualifyReason | None] = mapped_column(default=None)
-    note: Mapped[str | None] = mapped_column(default=None)
-    model_version: Mapped[str | None] = mapped_column(default=None)
+    reason: Mapped[DisqualifyReason | None]
+    note: Mapped[str | None]
+    model_version: Mapped[str | None]
 
-    actor: Mapped["User | None"] = relationship(lazy="raise", init=False)
+    actor: Mapped["User | None"] = relationship(lazy="raise")
 
 
 class Label(Base):
@@ -308,7 +305,7 @@ class Label(Base):
 
     __tablename__ = "labels"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = _owner("posts.id")
     lead_id: Mapped[int] = _owner("leads.id")
     event_id: Mapped[int] = _owner("lead_events.id")
@@ -319,11 +316,11 @@ class Label(Base):
     text_hash: Mapped[str]
     model_version: Mapped[str]
     score: Mapped[float]
-    reason: Mapped[DisqualifyReason | None] = mapped_column(default=None)
-    position: Mapped[int | None] = mapped_column(default=None)
+    reason: Mapped[DisqualifyReason | None]
+    position: Mapped[int | None]
     """Place on the queue page, from 1; none when it was not decided from the queue."""
     shown_because: Mapped[str] = mapped_column(default="top")
-    withdrawn_at: Mapped[datetime | None] = mapped_column(default=None)
+    withdrawn_at: Mapped[datetime | None]
 
 
 # --- people who work here ------------------------------------------------------------------------------------------
@@ -334,13 +331,13 @@ class User(Base):
 
     __tablename__ = "users"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     role: Mapped[Role]
     created_at: Mapped[datetime]
-    password_hash: Mapped[str | None] = mapped_column(default=None)
-    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+    password_hash: Mapped[str | None]
+    disabled_at: Mapped[datetime | None]
 
 
 class LoginLink(Base):
@@ -348,11 +345,11 @@ class LoginLink(Base):
 
     __tablename__ = "login_links"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = _owner("users.id")
     token_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None] = mapped_column(default=None)
+    used_at: Mapped[datetime | None]
 
 
 class Login(Base):
@@ -360,13 +357,13 @@ class Login(Base):
 
     __tablename__ = "logins"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = _owner("users.id")
     token_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
-    user: Mapped[User] = relationship(lazy="raise", init=False)
+    user: Mapped[User] = relationship(lazy="raise")
 
 
 class LoginFailure(Base):
@@ -375,7 +372,7 @@ class LoginFailure(Base):
     __tablename__ = "login_failures"
     __table_args__ = (Index(None, "email_hash", "at"),)
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     email_hash: Mapped[str]
     at: Mapped[datetime]
 
@@ -385,13 +382,13 @@ class ApiToken(Base):
 
     __tablename__ = "api_tokens"
 
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = _owner("users.id")
     name: Mapped[str]
     prefix: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None] = mapped_column(default=None)
-    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
-    user: Mapped[User] = relationship(lazy="raise", init=False)
+    user: Mapped[User] = relationship(lazy="raise")

@@ -53,8 +53,9 @@ class NewPost:
             object.__setattr__(self, "permalink", None)
         title, title_cut = cap(clean(self.title).strip(), MAX_TITLE)
         body, body_cut = cap(clean(self.body).strip(), MAX_BODY)
-        for name, value in (("title", title), ("body", body), ("is_truncated", title_cut or body_cut)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "title", title)
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "is_truncated", title_cut or body_cut)
         if self.as_of is None:
             object.__setattr__(self, "as_of", self.posted_at)
 
@@ -147,8 +148,8 @@ def _known_among(session: Session, keys: Iterable[Key]) -> dict[Key, _Known]:
         statement = sa.select(Post.external_id, Post.id, Post.text_hash, Post.as_of).where(
             Post.platform == platform, Post.external_id.in_(ids)
         )
-        for external_id, *rest in session.execute(statement):
-            known[platform, external_id] = _Known(*rest)
+        for external_id, post_id, known_hash, as_of in session.execute(statement):
+            known[platform, external_id] = _Known(post_id, known_hash, as_of)
     return known
 
 
@@ -167,9 +168,7 @@ def source_id(session: Session, platform: Platform, community: str, *, now: date
     """The id of the source for a community, which is made when there is none."""
     statement = upsert(session, Source).values(platform=platform, community=community, created_at=now)
     session.execute(statement.on_conflict_do_nothing())
-    found = session.scalars(
-        sa.select(Source.id).where(Source.platform == platform, Source.community == community)
-    )
+    found = session.scalars(sa.select(Source.id).where(Source.platform == platform, Source.community == community))
     return found.one()
 
 

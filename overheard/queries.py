@@ -45,9 +45,7 @@ class Expression:
         spans: list[Span] = []
         for pattern in self.required:
             hits = [
-                (name, *text.span(*hit.span()))
-                for name, text in fields.items()
-                for hit in pattern.finditer(text.text)
+                (name, *text.span(*hit.span())) for name, text in fields.items() for hit in pattern.finditer(text.text)
             ]
             if not hits:
                 return None
@@ -78,7 +76,7 @@ def parse(expression: str) -> Expression:
             (excluded if token["minus"] else required).append(_pattern(token, position))
         position = token.end()
     if not required and not meets_all:
-        message = "Say what to look for: a word, a \"phrase\", or * for every post"
+        message = 'Say what to look for: a word, a "phrase", or * for every post'
         raise InvalidQuery(message, position=0)
     return Expression(tuple(required), tuple(excluded))
 
@@ -113,9 +111,7 @@ def save_query(session: Session, campaign_id: int, *, name: str, expression: str
     )
     if current is not None:
         current.retired_at = now
-    query = Query(
-        campaign_id=campaign_id, name=name, version=(latest or 0) + 1, expression=expression, created_at=now
-    )
+    query = Query(campaign_id=campaign_id, name=name, version=(latest or 0) + 1, expression=expression, created_at=now)
     session.add(query)
     session.flush()  # its id is needed for the matches
     _match_stored(session, query)
@@ -143,7 +139,7 @@ class _Listener:
     expression: Expression
     source_ids: frozenset[int]
 
-    def match(self, post: sa.Row[tuple[int, int, str, str]]) -> dict[str, object] | None:
+    def match(self, post: sa.Row[int, int, str, str]) -> dict[str, object] | None:
         post_id, source_id, title, body = post
         if self.source_ids and source_id not in self.source_ids:
             return None
@@ -185,7 +181,7 @@ def _listeners(session: Session) -> list[_Listener]:
 
 
 def _store_matches(
-    session: Session, posts: Sequence[sa.Row[tuple[int, int, str, str]]], listeners: Sequence[_Listener]
+    session: Session, posts: Sequence[sa.Row[int, int, str, str]], listeners: Sequence[_Listener]
 ) -> None:
     rows = [match for post in posts for listener in listeners if (match := listener.match(post))]
     if rows:

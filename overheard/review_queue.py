@@ -115,9 +115,7 @@ def page(
     cards = _top_cards(session, [lead for lead, _ in rows])
     counts = _signal_counts(session, [lead.id for lead, _ in rows])
     return QueuePage(
-        items=[
-            QueueItem(lead, name, cards[lead.id], counts[lead.id]) for lead, name in rows if lead.id in cards
-        ],
+        items=[QueueItem(lead, name, cards[lead.id], counts[lead.id]) for lead, name in rows if lead.id in cards],
         next_place=Place(last.signalled_on, last.score, last.id) if last else None,
     )
 
@@ -147,22 +145,20 @@ def cards(session: Session, lead: Lead) -> list[Card]:
 
 
 def _top_cards(session: Session, leads: Sequence[Lead]) -> dict[int, Card]:
-    top = sa.select(Signal).join(Lead, Lead.id == Signal.lead_id).where(
-        Lead.id.in_([lead.id for lead in leads]), Signal.post_id == Lead.top_post_id
+    top = (
+        sa.select(Signal)
+        .join(Lead, Lead.id == Signal.lead_id)
+        .where(Lead.id.in_([lead.id for lead in leads]), Signal.post_id == Lead.top_post_id)
     )
     return dict(_cards(session, top, {lead.id: lead.campaign_id for lead in leads}))
 
 
-def _cards(
-    session: Session, signals: sa.Select[tuple[Signal]], campaign_of: dict[int, int]
-) -> list[tuple[int, Card]]:
+def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, int]) -> list[tuple[int, Card]]:
     """The cards of some signals, by lead id, in two statements however many there are."""
     rows = session.execute(
         signals.join(Post, Post.id == Signal.post_id)
         .join(Source, Source.id == Post.source_id)
-        .outerjoin(
-            Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == Signal.model_version)
-        )
+        .outerjoin(Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == Signal.model_version))
         .add_columns(Post, Source.community, Prediction.evidence)
     ).all()
     matches = _matches(session, [post.id for _, post, _, _ in rows])
@@ -202,7 +198,5 @@ def _spans(stored: Iterable[Sequence[str | int | float]]) -> list[Span]:
 
 
 def _signal_counts(session: Session, lead_ids: Sequence[int]) -> dict[int, int]:
-    statement = (
-        sa.select(Signal.lead_id, sa.func.count()).where(Signal.lead_id.in_(lead_ids)).group_by(Signal.lead_id)
-    )
-    return {lead_id: number for lead_id, number in session.execute(statement)}
+    statement = sa.select(Signal.lead_id, sa.func.count()).where(Signal.lead_id.in_(lead_ids)).group_by(Signal.lead_id)
+    return {lead_id: number for lead_id, number in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy

@@ -1,4 +1,4 @@
-"""All settings, read from the environment at a door and passed down. The table in `README.md` is held to this file by a test."""
+"""All settings, read from the environment at a door and passed down. A test holds README's table to this file."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ class HackerNewsSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: HttpUrl = Field(
-        HttpUrl("https://hacker-news.firebaseio.com/v0/"), description="Address of the Hacker News item API."
+        default=HttpUrl("https://hacker-news.firebaseio.com/v0/"), description="Address of the Hacker News item API."
     )
-    timeout: float = Field(10.0, gt=0, description="Seconds to wait for one Hacker News answer.")
-    backfill: int = Field(3000, ge=0, description="How many items back the very first collection starts.")
+    timeout: float = Field(default=10.0, gt=0, description="Seconds to wait for one Hacker News answer.")
+    backfill: int = Field(default=3000, ge=0, description="How many items back the very first collection starts.")
 
 
 class Settings(BaseSettings):
@@ -25,21 +25,21 @@ class Settings(BaseSettings):
         env_prefix="OVERHEARD_", env_nested_delimiter="__", env_file=".env", extra="forbid", frozen=True
     )
 
-    home: Path = Field(Path("var"), description="Folder for the database, caches and models.")
+    home: Path = Field(default=Path("var"), description="Folder for the database, caches and models.")
     database_url: SecretStr | None = Field(
-        None, description="SQLAlchemy URL of the database; default: a SQLite file in the home folder."
+        default=None, description="SQLAlchemy URL of the database; default: a SQLite file in the home folder."
     )
     secret_key: SecretStr | None = Field(
-        None, description="Key that signs form tokens; default: made once and kept in the home folder."
+        default=None, description="Key that signs form tokens; default: made once and kept in the home folder."
     )
     encoder_path: Path | None = Field(
-        None, description="Folder with the encoder's files; default: the installed package, then the model hub."
+        default=None, description="Folder with the encoder's files; default: the installed package, then the model hub."
     )
-    model_path: Path | None = Field(None, description="Folder of a trained model; default: the one shipped.")
-    host: str = Field("127.0.0.1", description="Address the server listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port the server listens on.")
+    model_path: Path | None = Field(default=None, description="Folder of a trained model; default: the one shipped.")
+    host: str = Field(default="127.0.0.1", description="Address the server listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
     secure_cookies: bool = Field(default=False, description="Send the login cookie over HTTPS only.")
-    session_hours: int = Field(72, gt=0, description="Hours until a login ends.")
+    session_hours: int = Field(default=72, gt=0, description="Hours until a login ends.")
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
     hackernews: HackerNewsSettings = HackerNewsSettings()
 

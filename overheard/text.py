@@ -1,4 +1,4 @@
-"""The border for text: what is stored (as written, made safe), and what is matched on (normalised, with the way back)."""
+"""The border for text: what is stored (as written, made safe), and what is matched on (normalised)."""
 
 import hashlib
 import unicodedata
@@ -12,7 +12,8 @@ _TAIL = 8_000
 
 def clean(text: str) -> str:
     """`text` as it can be stored anywhere: without NUL (PostgreSQL refuses it, SQLite's `length` stops at it) and
-    with lone surrogates replaced (`json.loads` lets them in, no encoder lets them out)."""
+    with lone surrogates replaced (`json.loads` lets them in, no encoder lets them out).
+    """
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
@@ -49,7 +50,7 @@ class Normalised:
 
 
 def normalise(text: str) -> Normalised:
-    """Case, width, accents and invisible characters set aside: `ＣＲＭ`, `Crm` and `c\u200brm` become `crm`."""
+    """Case, width, accents and invisible characters set aside: full-width `CRM`, `Crm` and `c\u200brm` become `crm`."""
     if text.isascii():
         return Normalised(text.lower(), range(len(text)))
     characters: list[str] = []

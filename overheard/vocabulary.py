@@ -12,7 +12,7 @@ class Platform(StrEnum):
     OTHER = "other"
 
     @property
-    def title(self) -> str:
+    def display(self) -> str:
         """The name as a person writes it."""
         return _PLATFORM_TITLES[self]
 
@@ -67,7 +67,7 @@ class Stage(StrEnum):
     DISQUALIFIED = "disqualified"
 
     @property
-    def title(self) -> str:
+    def display(self) -> str:
         """The name as a person reads it."""
         return self.value.replace("_", "-") if self in _HYPHENATED else self.value
 

@@ -68,7 +68,12 @@ def new_post(
 
 
 def make_campaign(
-    session: Session, *, now: datetime, name: str = "Rye CRM", queries: dict[str, str] | None = None, threshold: float | None = 0.5
+    session: Session,
+    *,
+    now: datetime,
+    name: str = "Rye CRM",
+    queries: dict[str, str] | None = None,
+    threshold: float | None = 0.5,
 ) -> Campaign:
     """A campaign that listens to all sources; its one query meets every post unless others are given."""
     return campaigns.create(

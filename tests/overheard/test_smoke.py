@@ -1,8 +1,11 @@
 from datetime import datetime
+
 from sqlalchemy.orm import Session
+
 from overheard import funnel, review_queue
 from overheard.vocabulary import Stage
 from tests.factories import Cast, make_lead
+
 
 def test_smoke(session: Session, cast: Cast, now: datetime) -> None:
     lead = make_lead(session, now=now)
