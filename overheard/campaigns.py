@@ -12,7 +12,7 @@ from overheard.models import Campaign, Query, Source
 from overheard.queries import save_query
 from overheard.vocabulary import Platform
 
-_MAX_NAME = 120
+MAX_NAME = 120
 _MAX_OFFER = 4_000
 
 
@@ -36,8 +36,8 @@ def create(
 ) -> Campaign:
     """Create a campaign with its first queries (name → expression). Without sources it listens to all of them."""
     name, offer = name.strip(), offer.strip()
-    if not 1 <= len(name) <= _MAX_NAME:
-        raise InvalidInput(f"A campaign's name has 1 to {_MAX_NAME} characters.")
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInput(f"A campaign's name has 1 to {MAX_NAME} characters.")
     if not 1 <= len(offer) <= _MAX_OFFER:
         raise InvalidInput(f"Say what you offer, in 1 to {_MAX_OFFER} characters.")
     if find(session, name) is not None:
@@ -56,6 +56,13 @@ def checked_threshold(threshold: float | None) -> float | None:
     if threshold is not None and not 0 <= threshold <= 1:
         raise InvalidInput(f"A threshold is a score between 0 and 1, not {threshold}.")
     return threshold
+
+
+def set_threshold(session: Session, campaign_id: int, threshold: float | None) -> Campaign:
+    """The score from which a post is put before a person; None means the model's own threshold."""
+    campaign = get(session, campaign_id)
+    campaign.threshold = checked_threshold(threshold)
+    return campaign
 
 
 def find(session: Session, name: str) -> Campaign | None:

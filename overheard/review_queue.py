@@ -10,13 +10,16 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.errors import InvalidInput
-from overheard.models import Campaign, Lead, Match, Post, Prediction, Query, Signal, Source
+from overheard.errors import InvalidInput, NotFound
+from overheard.funnel import timeline
+from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source
 from overheard.queries import Span
 from overheard.vocabulary import Intent, Platform, Stage
 
 PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
+
+_MAX_ID = 2**31 - 1  # what an integer column holds: PostgreSQL refuses to compare with more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,16 @@ class Place:
     @classmethod
     def decode(cls, word: str) -> "Place":
         """Back from `encode`; `InvalidInput` when it is no such word."""
+        damaged = InvalidInput("The page marker in the address is damaged: start from the first page.")
         try:
             raw = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
             day, score, lead_id = raw
-            return cls(date.fromisoformat(day), float(score), int(lead_id))
+            place = cls(date.fromisoformat(day), float(score), int(lead_id))
         except (ValueError, TypeError, binascii.Error, RecursionError, OverflowError) as error:
-            raise InvalidInput("The page marker in the address is damaged: start from the first page.") from error
+            raise damaged from error
+        if not (0 <= place.score <= 1 and 0 < place.lead_id <= _MAX_ID):  # NaN is refused too
+            raise damaged
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,28 @@ class QueuePage:
 
     items: list[QueueItem]
     next_place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadView:
+    """All that is known of one lead."""
+
+    lead: Lead
+    campaign_name: str
+    cards: list[Card]
+    """Its posts, the strongest first."""
+    events: list[LeadEvent]
+    """Its timeline, oldest first."""
+
+
+def lead_view(session: Session, lead_id: int) -> LeadView:
+    """One lead in whatever stage; `NotFound` when there is none."""
+    statement = sa.select(Lead, Campaign.name).join(Campaign, Campaign.id == Lead.campaign_id)
+    row = session.execute(statement.where(Lead.id == lead_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
+    lead, campaign_name = row
+    return LeadView(lead, campaign_name, cards(session, lead), timeline(session, lead_id))
 
 
 def page(
