@@ -88,6 +88,12 @@ def views(session: Session) -> list[CampaignView]:
     return [CampaignView(campaign, queries.get(campaign.id, [])) for campaign in campaigns]
 
 
+def view(session: Session, campaign_id: int) -> CampaignView:
+    """One campaign with the queries in force; `NotFound` when there is none."""
+    campaign = get(session, campaign_id)
+    return next(found for found in views(session) if found.campaign.id == campaign.id)
+
+
 def _source(session: Session, platform: Platform, community: str) -> Source:
     source = session.scalars(
         sa.select(Source).where(Source.platform == platform, Source.community == community)

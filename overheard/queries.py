@@ -7,7 +7,7 @@ invisible characters do not matter; words are whole words. `parse` is the seam: 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from overheard.db import upsert
 from overheard.errors import InvalidQuery, NotFound
 from overheard.models import Campaign, Match, Post, Query, campaign_sources
 from overheard.posts import Key, ids_among
-from overheard.text import normalise
+from overheard.text import Normalised, normalise
 
 _MAX_EXPRESSION = 2_000
 
@@ -39,7 +39,10 @@ class Expression:
 
     def find(self, title: str, body: str) -> list[Span] | None:
         """Where the query meets the post, in reading order; None when it does not. `*` meets all, nowhere."""
-        fields = {"title": normalise(title), "body": normalise(body)}
+        return self.find_in(normalised_fields(title, body))
+
+    def find_in(self, fields: Mapping[str, Normalised]) -> list[Span] | None:
+        """The same for a post that is asked about many queries, and so normalised once."""
         if any(pattern.search(text.text) for pattern in self.excluded for text in fields.values()):
             return None
         spans: list[Span] = []
@@ -51,6 +54,11 @@ class Expression:
                 return None
             spans += hits
         return sorted(set(spans), key=lambda span: (span[0] != "title", span[1], span[2]))
+
+
+def normalised_fields(title: str, body: str) -> Mapping[str, Normalised]:
+    """A post's texts as queries meet them."""
+    return {"title": normalise(title), "body": normalise(body)}
 
 
 @lru_cache(maxsize=4096)
@@ -139,11 +147,10 @@ class _Listener:
     expression: Expression
     source_ids: frozenset[int]
 
-    def match(self, post: sa.Row[int, int, str, str]) -> dict[str, object] | None:
-        post_id, source_id, title, body = post
+    def match(self, post_id: int, source_id: int, fields: Mapping[str, Normalised]) -> dict[str, object] | None:
         if self.source_ids and source_id not in self.source_ids:
             return None
-        spans = self.expression.find(title, body)
+        spans = self.expression.find_in(fields)
         if spans is None:
             return None
         return {"post_id": post_id, "query_id": self.query_id, "spans": [list(span) for span in spans]}
@@ -183,6 +190,9 @@ def _listeners(session: Session) -> list[_Listener]:
 def _store_matches(
     session: Session, posts: Sequence[sa.Row[int, int, str, str]], listeners: Sequence[_Listener]
 ) -> None:
-    rows = [match for post in posts for listener in listeners if (match := listener.match(post))]
+    rows = []
+    for post_id, source_id, title, body in posts:
+        fields = normalised_fields(title, body)
+        rows += [match for listener in listeners if (match := listener.match(post_id, source_id, fields))]
     if rows:
         session.execute(upsert(session, Match).on_conflict_do_nothing(), rows)

@@ -1,9 +1,16 @@
 """All settings, read from the environment at a door and passed down. A test holds README's table to this file."""
 
+import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from overheard.errors import InvalidInput
+
+_PREFIX = "OVERHEARD_"
+_DELIMITER = "__"
 
 
 class HackerNewsSettings(BaseModel):
@@ -22,7 +29,7 @@ class Settings(BaseSettings):
     """One frozen object; nothing below a door reads the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OVERHEARD_", env_nested_delimiter="__", env_file=".env", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter=_DELIMITER, env_file=".env", extra="forbid", frozen=True
     )
 
     home: Path = Field(default=Path("var"), description="Folder for the database, caches and models.")
@@ -49,3 +56,35 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.home / 'overheard.db').resolve()}"
+
+
+def read_settings() -> Settings:
+    """The settings of this process; `InvalidInput` names the variable that is wrong, and one that is none of ours."""
+    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and not _is_ours(name))
+    if unknown:
+        message = f"{unknown[0]} is no setting of Overheard. The settings are listed in .env.example."
+        raise InvalidInput(message)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _PREFIX + _DELIMITER.join(str(part) for part in first["loc"]).upper()
+        message = f"The setting {name} cannot be taken: {first['msg']}."
+        raise InvalidInput(message) from error
+
+
+def setting_names() -> dict[str, FieldInfo]:
+    """Every setting by the name of its environment variable, nested ones spelled out."""
+    names: dict[str, FieldInfo] = {}
+    for field, info in Settings.model_fields.items():
+        name = f"{_PREFIX}{field}".upper()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            inner = info.annotation.model_fields.items()
+            names |= {f"{name}{_DELIMITER}{nested}".upper(): nested_info for nested, nested_info in inner}
+        else:
+            names[name] = info
+    return names
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper() in setting_names()

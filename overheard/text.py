@@ -1,13 +1,18 @@
 """The border for text: what is stored (as written, made safe), and what is matched on (normalised)."""
 
 import hashlib
+import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 # 40,000 characters is the longest submission that Reddit takes, the longest of the platforms we know.
 MAX_BODY = 40_000
 MAX_TITLE = 1_000
 _TAIL = 8_000
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
@@ -16,11 +21,7 @@ def clean(text: str) -> str:
     """
     if "\x00" in text:
         text = text.replace("\x00", "")
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
-
-
-def _has_surrogate(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _SURROGATE.search(text) else text
 
 
 def cap(text: str, limit: int) -> tuple[str, bool]:
@@ -37,28 +38,38 @@ def text_hash(title: str, body: str) -> str:
     return hashlib.sha256(f"{title}\x00{body}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+class _Folding(dict[int, str]):
+    """Character → how it is matched. Filled as characters are met: the few thousand in use, of a million."""
+
+    def __missing__(self, code: int) -> str:
+        folded = unicodedata.normalize("NFKD", chr(code)).casefold()
+        # Cf: zero-width and direction marks; Mn: combining accents. Both are used to slip past keyword filters.
+        self[code] = "".join(c for c in folded if unicodedata.category(c) not in {"Cf", "Mn"})
+        return self[code]
+
+
+_FOLDING = _Folding()
+
+
+@dataclass(frozen=True)
 class Normalised:
-    """Text for matching, and for each of its characters the index of the character it came from."""
+    """Text for matching, and the text it came from."""
 
     text: str
-    origins: range | list[int]
+    original: str
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The original's span for a non-empty span of the normalised text."""
-        return self.origins[start], self.origins[end - 1] + 1
+        return self._origins[start], self._origins[end - 1] + 1
+
+    @cached_property
+    def _origins(self) -> Sequence[int]:
+        """For each character the index of the one it came from. Made when asked for: most posts meet no query."""
+        if self.original.isascii():
+            return range(len(self.original))
+        return [index for index, character in enumerate(self.original) for _ in _FOLDING[ord(character)]]
 
 
 def normalise(text: str) -> Normalised:
     """Case, width, accents and invisible characters set aside: full-width `CRM`, `Crm` and `c\u200brm` become `crm`."""
-    if text.isascii():
-        return Normalised(text.lower(), range(len(text)))
-    characters: list[str] = []
-    origins: list[int] = []
-    for index, character in enumerate(text):
-        for folded in unicodedata.normalize("NFKD", character).casefold():
-            # Cf: zero-width and direction marks; Mn: combining accents. Both are used to slip past keyword filters.
-            if unicodedata.category(folded) not in ("Cf", "Mn"):
-                characters.append(folded)
-                origins.append(index)
-    return Normalised("".join(characters), origins)
+    return Normalised(text.lower() if text.isascii() else text.translate(_FOLDING), text)

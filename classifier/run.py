@@ -1,0 +1,130 @@
+"""Classify what has come in, and make leads of it: the step between storing a post and a person reading it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from classifier.model import Verdict
+from classifier.text import PostText
+from overheard import funnel
+from overheard.db import Sessions, upsert
+from overheard.models import Post, Prediction
+
+logger = logging.getLogger(__name__)
+
+# Posts judged between two commits: long enough that length-sorted encoding pays, short enough that a kill costs seconds.
+BATCH = 256
+
+
+class Judge(Protocol):
+    """What classifying needs of a model; `classifier.model.IntentModel` is one."""
+
+    @property
+    def version(self) -> str:
+        """Which model said it."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a post is put before a person, where the campaign does not say."""
+        ...
+
+    def predict(self, posts: Sequence[PostText]) -> list[Verdict]:
+        """One verdict a post, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a run did."""
+
+    posts: int
+    leads: int
+
+
+def classify_pending(
+    sessions: Sessions,
+    model: Judge,
+    *,
+    clock: Callable[[], datetime],
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Classified:
+    """Judge every post that this model version has not judged yet, newest first, and qualify those that reach the
+    threshold of a campaign they are relevant to.
+
+    Each batch is one short transaction; nothing is held while the model works. Killed and run again, it goes on.
+    `on_progress` is called with the number of posts of each batch.
+    """
+    with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
+        leads = funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
+    posts = 0
+    before: int | None = None
+    while True:
+        with sessions.begin() as session:
+            batch = _next_batch(session, model.version, before=before)
+        if not batch:
+            break
+        verdicts = model.predict([PostText(row.title, row.body) for row in batch])
+        with sessions.begin() as session:
+            now = clock()
+            _store(session, model.version, batch, verdicts, now=now)
+            leads += funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=now)
+        posts += len(batch)
+        before = batch[-1].id
+        on_progress(len(batch))
+    logger.info(
+        "Classified %d posts, %d new leads",
+        posts,
+        leads,
+        extra={"action": "classified", "posts": posts, "leads": leads},
+    )
+    return Classified(posts, leads)
+
+
+def count_pending(session: Session, model_version: str) -> int:
+    """How many posts this model version has not judged yet."""
+    return session.scalar(sa.select(sa.func.count()).select_from(Post).where(_pending(model_version))) or 0
+
+
+def _pending(model_version: str) -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
+
+
+def _next_batch(session: Session, model_version: str, *, before: int | None) -> Sequence[sa.Row[int, str, str, str]]:
+    statement = sa.select(Post.id, Post.title, Post.body, Post.text_hash).where(_pending(model_version))
+    if before is not None:
+        statement = statement.where(Post.id < before)
+    return session.execute(statement.order_by(Post.id.desc()).limit(BATCH)).all()
+
+
+def _store(
+    session: Session,
+    model_version: str,
+    batch: Sequence[sa.Row[int, str, str, str]],
+    verdicts: Sequence[Verdict],
+    *,
+    now: datetime,
+) -> None:
+    # While the model worked, a post may have been edited (it is judged again later) or erased (it is gone).
+    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch])).with_for_update()
+    current = {post_id: text_hash for post_id, text_hash in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
+    rows = [
+        {
+            "post_id": post.id,
+            "model_version": model_version,
+            "score": verdict.score,
+            "intent": verdict.intent,
+            "probabilities": {intent.value: round(p, 4) for intent, p in verdict.probabilities.items()},
+            "evidence": [[span.field, span.start, span.end, round(span.weight, 4)] for span in verdict.evidence],
+            "at": now,
+        }
+        for post, verdict in zip(batch, verdicts, strict=True)
+        if current.get(post.id) == post.text_hash
+    ]
+    if rows:
+        session.execute(upsert(session, Prediction).on_conflict_do_nothing(), rows)

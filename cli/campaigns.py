@@ -1,0 +1,82 @@
+"""Campaigns and their queries."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from cli.context import clock, out, start
+from overheard import campaigns, queries
+from overheard.errors import InvalidInput, NotFound
+from overheard.models import Campaign
+from overheard.vocabulary import Platform
+
+app = typer.Typer(help="What we sell, to whom, and the words we listen for.", no_args_is_help=True)
+
+_QUERY_HELP = 'A query: words, "exact phrases", -exclusions; * meets every post. May be given several times.'
+
+
+@app.command("add")
+def add(
+    name: str,
+    *,
+    offer: Annotated[str, typer.Option(help="What you sell, in a sentence or two.")],
+    query: Annotated[list[str], typer.Option(help=_QUERY_HELP)],
+    threshold: Annotated[float | None, typer.Option(help="Score (0 to 1) from which a post becomes a lead.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="platform:community to listen to; default: all sources.")
+    ] = None,
+) -> None:
+    """Create a campaign."""
+    with start().sessions.begin() as session:
+        campaigns.create(
+            session,
+            name=name,
+            offer=offer,
+            queries={expression: expression for expression in query},
+            threshold=threshold,
+            sources=[_source(word) for word in source or ()],
+            now=clock(),
+        )
+    out.print(f"Created the campaign {name!r}. Next: overheard classify", markup=False)
+
+
+@app.command("query")
+def query(
+    campaign: str,
+    expression: str,
+    *,
+    name: Annotated[str | None, typer.Option(help="Name of the query; one that exists gets a new version.")] = None,
+) -> None:
+    """Add a query to a campaign, or change one, and match it against all stored posts."""
+    with start().sessions.begin() as session:
+        found = _find(session, campaign)
+        saved = queries.save_query(session, found.id, name=name or expression, expression=expression, now=clock())
+        out.print(f"Saved query {saved.name!r}, version {saved.version}. Next: overheard classify", markup=False)
+
+
+@app.command("list")
+def list_campaigns() -> None:
+    """List campaigns with their queries."""
+    table = Table("campaign", "threshold", "sources", "queries", box=None)
+    with start().sessions() as session:
+        for view in campaigns.views(session):
+            threshold = "the model's" if view.campaign.threshold is None else f"{view.campaign.threshold:.2f}"
+            places = ", ".join(f"{source.platform}:{source.community}" for source in view.campaign.sources) or "all"
+            table.add_row(view.campaign.name, threshold, places, "  |  ".join(q.expression for q in view.queries))
+    out.print(table, markup=False)
+
+
+def _find(session: Session, name: str) -> Campaign:
+    campaign = campaigns.find(session, name)
+    if campaign is None:
+        raise NotFound(f"There is no campaign {name!r}. See: overheard campaigns list")
+    return campaign
+
+
+def _source(word: str) -> tuple[Platform, str]:
+    platform, _, community = word.partition(":")
+    if platform not in set(Platform) or not community:
+        raise InvalidInput(f"A source is platform:community, for example reddit:r/bakers, not {word!r}.")
+    return Platform(platform), community

@@ -1,0 +1,66 @@
+"""What every command needs: settings, database, clock, a place to print to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from sqlalchemy.engine import Engine
+
+from overheard.db import Sessions, make_engine, make_sessions, upgrade
+from overheard.home import prepare_home
+from overheard.log import configure_log
+from overheard.settings import Settings, read_settings
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def clock() -> datetime:
+    """Now, in UTC; below the roof a time is always passed in."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One command's run."""
+
+    settings: Settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, brought to the newest form."""
+        prepare_home(self.settings)
+        engine = make_engine(self.settings.effective_database_url)
+        upgrade(engine)
+        return engine
+
+    @property
+    def sessions(self) -> Sessions:
+        """Transactions on the database."""
+        return make_sessions(self.engine)
+
+
+def start() -> Context:
+    """Read the settings and set up the log."""
+    settings = read_settings()
+    configure_log(as_json=settings.log_json)
+    return Context(settings)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar with rate and remaining time; where output is not a terminal it stays silent."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        yield progress

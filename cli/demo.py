@@ -1,0 +1,108 @@
+"""`overheard demo`: from nothing to a queue of leads in one command."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+from sqlalchemy.orm import Session
+
+from cli.context import Context, clock, out, start
+from cli.work import check_port_is_free, classify_all, collect_once, run_server
+from overheard import accounts, campaigns
+from overheard.intake import take_in
+from overheard.models import User
+from overheard.posts import NewPost
+from overheard.vocabulary import Platform, PostKind, Role
+
+SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
+DEMO_EMAIL = "demo@localhost.localdomain"
+DEMO_CAMPAIGN = "Tools for small teams"
+
+# A first collection of this many items takes about half a minute and covers the last hour or two of Hacker News.
+DEMO_BACKFILL = 1_000
+
+
+def demo(
+    *,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default: OVERHEARD_PORT.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use the bundled sample, whatever the network.")] = False,
+) -> None:
+    """Prepare everything, bring posts in, classify them, and serve the queue."""
+    context = start()
+    host, port = context.settings.host, context.settings.port if port is None else port
+    check_port_is_free(host, port)
+    with context.sessions.begin() as session:
+        user = _demo_user(session, now=clock())
+        _demo_campaign(session, now=clock())
+    _bring_posts_in(context, offline=offline)
+    classify_all(context)
+    with context.sessions.begin() as session:
+        secret = accounts.make_login_link(session, user, now=clock())
+    out.print(f"\nYour queue:  [bold]http://{host}:{port}/login/{secret.token}[/]", soft_wrap=True)
+    out.print("The link logs you in once, within the hour; a new one: .venv/bin/overheard login-link " + DEMO_EMAIL)
+    out.print("Stop with Ctrl+C.\n")
+    run_server(context, host, port)
+
+
+def _demo_user(session: Session, *, now: datetime) -> User:
+    user = session.scalars(sa.select(User).where(User.email == DEMO_EMAIL)).one_or_none()
+    return user or accounts.add_user(session, email=DEMO_EMAIL, name="Demo admin", role=Role.ADMIN, now=now)
+
+
+def _demo_campaign(session: Session, *, now: datetime) -> None:
+    if campaigns.find(session, DEMO_CAMPAIGN) is None:
+        campaigns.create(
+            session,
+            name=DEMO_CAMPAIGN,
+            offer="Simple, fairly priced software and services for small teams: sales, accounts, hosting, automation.",
+            queries=_DEMO_QUERIES,
+            now=now,
+        )
+
+
+_DEMO_QUERIES = {
+    "everything, judged by intent alone": "*",
+    "looking for": '"looking for"',
+    "recommend": "recommend -hiring",
+    "alternative": "alternative",
+}
+
+
+def _bring_posts_in(context: Context, *, offline: bool) -> None:
+    if not offline:
+        from collectors.hackernews import is_reachable
+
+        settings = context.settings.hackernews
+        if is_reachable(settings):
+            limited = context.settings.model_copy(
+                update={"hackernews": settings.model_copy(update={"backfill": min(settings.backfill, DEMO_BACKFILL)})}
+            )
+            out.print("Hacker News can be reached: reading its newest posts.")
+            if not collect_once(Context(limited), Platform.HACKERNEWS):
+                return
+    out.print("Hacker News is not used: reading the bundled sample of invented posts instead.")
+    now = clock()
+    with context.sessions.begin() as session:
+        intake = take_in(session, list(sample_posts(now)), origin="the bundled sample", now=now)
+    out.print(f"Sample: {intake.new} new posts, {intake.unchanged} known.")
+
+
+def sample_posts(now: datetime) -> Iterator[NewPost]:
+    """The bundled posts, dated back from `now`. All are invented."""
+    for line in SAMPLE.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        platform = Platform(row["platform"])
+        yield NewPost(
+            platform=platform,
+            external_id=row["id"],
+            community=row["community"],
+            author=row["author"],
+            title=row["title"],
+            body=row["body"],
+            kind=PostKind.MESSAGE if platform is Platform.SLACK else PostKind.SUBMISSION,
+            posted_at=now - timedelta(hours=row["hours_ago"]),
+        )

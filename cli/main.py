@@ -1,0 +1,46 @@
+"""The command line: wires, prints, exits. Imports of rooms stand inside the commands, so that `overheard --help`
+does not wait for torch and the web server never loads it.
+"""
+
+import sys
+
+import typer
+from rich.markup import escape
+
+from cli import campaigns, demo, model, people, work
+from cli.context import err
+from overheard.errors import OverheardError
+
+app = typer.Typer(
+    name="overheard",
+    help="Find the people who are already asking for what you sell.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+app.command("demo")(demo.demo)
+app.command("init")(work.init)
+app.command("import")(work.import_file)
+app.command("collect")(work.collect)
+app.command("classify")(work.classify)
+app.command("serve")(work.serve)
+app.command("check")(work.check)
+app.command("dead-letters")(work.dead_letters)
+app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(people.app, name="users")
+app.command("login-link")(people.login_link)
+app.command("token")(people.token)
+app.command("train")(model.train)
+app.command("evaluate")(model.evaluate)
+app.command("predict")(model.predict)
+
+
+def main() -> None:
+    """The door: an error that we know of is one line and exit code 1; everything else is a bug and shows itself."""
+    try:
+        app()
+    except OverheardError as error:
+        err.print(f"[red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,61 @@
+"""Training, measuring and using the intent model on files."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import err, out
+from overheard.errors import InvalidInput
+from overheard.settings import read_settings
+
+
+def train(
+    *,
+    data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the trained model.")] = Path("var/model"),
+    config: Annotated[Path | None, typer.Option(help="Configuration; default: the shipped one.", exists=True)] = None,
+) -> None:
+    """Train the intent model. The same data, configuration and seed give the same files."""
+    from classifier.train import train as train_model
+
+    train_model(data, output, config, encoder_path=read_settings().encoder_path)
+    out.print(f"Trained: {output}. Use it: OVERHEARD_MODEL_PATH={output}", soft_wrap=True)
+
+
+def evaluate(
+    *,
+    data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the model on labelled posts: precision, recall, F1, average precision, calibration error."""
+    from classifier.evaluate import evaluate_file
+    from classifier.model import load_model
+
+    settings = read_settings()
+    figures = evaluate_file(load_model(settings.model_path, settings.encoder_path), data)
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+        return
+    for name in ("n", "n_leads", "threshold", "precision", "recall", "f1", "average_precision", "ece"):
+        value = figures[name]
+        out.print(f"{name:18} {value:.3f}" if isinstance(value, float) else f"{name:18} {value}")
+
+
+def predict(
+    *,
+    input: Annotated[Path, typer.Option("--input", help="Posts, JSON Lines.", exists=True, dir_okay=False)],  # noqa: A002 - the option's name
+    output: Annotated[Path, typer.Option(help="Where to write one verdict a post, JSON Lines.")],
+) -> None:
+    """Judge the posts of a file. Rows that cannot be read are named at the end and do not stop the others."""
+    from classifier.files import predict_file
+    from classifier.model import load_model
+
+    settings = read_settings()
+    summary = predict_file(load_model(settings.model_path, settings.encoder_path), input, output)
+    err.print(f"Judged {summary.written} posts in {summary.seconds:.1f} s: {output}")
+    if summary.bad_rows:
+        for row in summary.bad_rows[:20]:
+            err.print(f"  line {row.line}: {row.reason}", markup=False)
+        raise InvalidInput(f"{len(summary.bad_rows)} rows could not be read; all others were judged.")

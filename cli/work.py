@@ -1,0 +1,239 @@
+"""The steps of the way of a post, one command each: init, import, collect, classify, serve; and looking after them."""
+
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from cli.context import Context, clock, err, out, progress_bar, start
+from cli.people import ask_password
+from overheard import accounts
+from overheard.errors import InvalidInput, OverheardError
+from overheard.models import DeadLetter, User
+from overheard.settings import setting_names
+from overheard.vocabulary import Platform, Role
+
+
+def init(
+    *,
+    email: Annotated[str | None, typer.Option(help="E-mail of the first admin; asked for at a terminal.")] = None,
+) -> None:
+    """Prepare the home folder and the database. Harmless when they are prepared already."""
+    context = start()
+    engine = context.engine
+    out.print(f"Home folder: {context.settings.home.resolve()}", soft_wrap=True)
+    out.print(f"Database:    {engine.url.render_as_string()}", soft_wrap=True)
+    with context.sessions.begin() as session:
+        if session.scalar(sa.select(User.id).limit(1)):
+            return
+        if email is None and sys.stdin.isatty():
+            email = typer.prompt("E-mail of the first admin", err=True)
+        if email is None:
+            out.print("Next: overheard users add EMAIL --name NAME --role admin")
+            return
+        word = ask_password() if sys.stdin.isatty() else None
+        accounts.add_user(session, email=email, name=email.split("@")[0], role=Role.ADMIN, password=word, now=clock())
+    out.print(f"Added the admin {email}. Log in with: overheard login-link {email}")
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, .zst, CSV or a Slack export zip; told by its content.")],
+    *,
+    columns: Annotated[
+        str | None, typer.Option("--map", help="For CSV: field=column pairs, such as title=Subject,body=Text.")
+    ] = None,
+    platform: Annotated[Platform | None, typer.Option(help="Platform of rows that name none.")] = None,
+    community: Annotated[str | None, typer.Option(help="Community of rows that name none.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Read a file anew that was imported already.")] = False,
+) -> None:
+    """Bring posts in from a file. Can be killed and run again at any time; running it twice adds nothing."""
+    from collectors.importing import ImportOptions, import_file, parse_columns
+
+    options = ImportOptions(columns=parse_columns(columns), platform=platform, community=community, again=again)
+    context = start()
+    with progress_bar() as progress:
+        task = progress.add_task(f"Importing {file.name}", total=None, rate="")
+        started = time.monotonic()
+
+        def report(done: int, total: int, records: int) -> None:
+            rate = f"{records / max(time.monotonic() - started, 0.001):,.0f} records/s"
+            progress.update(task, completed=done, total=total, rate=rate)
+
+        summary = import_file(context.sessions, file, options=options, clock=clock, progress=report)
+    if summary.already_imported:
+        out.print(f"{file.name} was imported already; nothing to do. To read it anew: --again", markup=False)
+        return
+    intake = summary.intake
+    out.print(
+        f"Imported {file.name} ({summary.format}): {summary.records:,} records in {summary.seconds:.1f} s "
+        f"({summary.records / max(summary.seconds, 0.001):,.0f}/s).",
+        soft_wrap=True,
+        markup=False,
+    )
+    out.print(
+        f"{intake.new:,} new, {intake.edited:,} edited, {intake.unchanged:,} known, {intake.erased:,} erased, "
+        f"{intake.refused:,} erased earlier, {summary.skipped:,} no posts, {intake.rejected:,} rejected.",
+        soft_wrap=True,
+    )
+    if intake.rejected:
+        raise InvalidInput(
+            f"{intake.rejected:,} records could not be read; all others were stored. See: overheard dead-letters"
+        )
+
+
+def collect(
+    *,
+    platform: Annotated[Platform | None, typer.Option(help="Only this platform; default: all that are live.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
+    every: Annotated[float, typer.Option(help="With --watch: seconds between two passes.", min=1)] = 60.0,
+) -> None:
+    """Collect new posts from the platforms, from where the last collection ended."""
+    context = start()
+    failed = collect_once(context, platform)
+    while watch:
+        time.sleep(every)
+        failed = collect_once(context, platform)
+    if failed:
+        raise OverheardError("Not every source could be collected; the others were. Run it again later.")
+
+
+def collect_once(context: Context, platform: Platform | None = None) -> bool:
+    """One pass over the live sources, with what came in printed; whether any source failed."""
+    from collectors.run import collect
+
+    with progress_bar() as progress:
+        task = progress.add_task("Collecting", total=None, rate="")
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        summaries = collect(context.sessions, context.settings, platform=platform, clock=clock, on_progress=report)
+    for summary in summaries:
+        if summary.error:
+            err.print(f"{summary.label}: {summary.error}", markup=False, soft_wrap=True)
+        else:
+            intake = summary.intake
+            out.print(
+                f"{summary.label}: {intake.new:,} new, {intake.edited:,} edited, {intake.erased:,} erased", markup=False
+            )
+    return any(summary.error for summary in summaries)
+
+
+def classify() -> None:
+    """Judge all posts not judged yet, and make leads of those that a campaign is looking for."""
+    classify_all(start())
+
+
+def classify_all(context: Context) -> None:
+    """Classify with a progress bar, and say what came of it."""
+    from classifier.model import load_model
+
+    from classifier.run import classify_pending, count_pending
+
+    model = load_model(context.settings.model_path, context.settings.encoder_path)
+    with context.sessions() as session:
+        pending = count_pending(session, model.version)
+    started = time.monotonic()
+    with progress_bar() as progress:
+        task = progress.add_task("Classifying", total=pending, rate="")
+
+        def report(posts: int) -> None:
+            done = progress.tasks[task].completed + posts
+            progress.update(task, completed=done, rate=f"{done / (time.monotonic() - started):,.0f} posts/s")
+
+        result = classify_pending(context.sessions, model, clock=clock, on_progress=report)
+    seconds = time.monotonic() - started
+    out.print(
+        f"Classified {result.posts:,} posts in {seconds:.1f} s ({result.posts / max(seconds, 0.001):,.0f}/s) "
+        f"with {model.version}: {result.leads:,} new leads.",
+        soft_wrap=True,
+    )
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: OVERHEARD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default: OVERHEARD_PORT.")] = None,
+) -> None:
+    """Serve the pages and the API."""
+    context = start()
+    host, port = host or context.settings.host, port if port is not None else context.settings.port
+    check_port_is_free(host, port)
+    run_server(context, host, port)
+
+
+def run_server(context: Context, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    from api.app import create_app
+
+    app = create_app(context.settings, engine=context.engine)
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
+
+
+def check_port_is_free(host: str, port: int) -> None:
+    """Raise an error with the way out when something listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OverheardError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. If another program (or another Overheard) uses "
+                f"the port, end it or choose another one: make demo PORT={port + 1}, "
+                f"overheard serve --port {port + 1}, or OVERHEARD_PORT={port + 1}."
+            ) from error
+
+
+def check() -> None:
+    """Print the effective settings, secrets masked, and try everything that is configured."""
+    from classifier.encoder_files import find_encoder
+
+    context = start()
+    table = Table("setting", "value", box=None)
+    values = context.settings.model_dump()
+    for name in setting_names():
+        value: object = values
+        for part in name.removeprefix("OVERHEARD_").lower().split("__"):
+            value = value[part] if isinstance(value, dict) else value
+        table.add_row(name, "" if value is None else str(value))
+    out.print(table, markup=False)
+    failures = 0
+    for what, attempt in {
+        "database": lambda: _ping(context),
+        "encoder": lambda: str(find_encoder(context.settings.encoder_path)),
+    }.items():
+        try:
+            out.print(f"{what}: {attempt()}", markup=False, soft_wrap=True)
+        except OverheardError as error:
+            failures += 1
+            err.print(f"{what}: {error}", markup=False, soft_wrap=True)
+    if failures:
+        raise OverheardError(f"{failures} of the checks failed.")
+
+
+def _ping(context: Context) -> str:
+    with context.engine.connect() as connection:
+        connection.execute(sa.select(1))
+    return context.engine.url.render_as_string()
+
+
+def dead_letters(*, limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 20) -> None:
+    """List items that could not be taken in, with the reason."""
+    table = Table("at", "from", "where", "reason", box=None)
+    with start().sessions() as session:
+        for letter in _newest_dead_letters(session, limit):
+            table.add_row(f"{letter.at:%Y-%m-%d %H:%M}", letter.origin, letter.locator, letter.reason)
+    out.print(table, markup=False)
+
+
+def _newest_dead_letters(session: Session, limit: int) -> list[DeadLetter]:
+    return list(session.scalars(sa.select(DeadLetter).order_by(DeadLetter.id.desc()).limit(limit)))

@@ -1,0 +1,122 @@
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from overheard import funnel, review_queue
+from overheard.errors import InvalidInput
+from overheard.models import Lead
+from overheard.review_queue import Filters, Place
+from overheard.vocabulary import Intent, Platform, Stage
+from tests.factories import MODEL, POSTED, Cast, make_campaign, make_lead, new_post, predict, store
+
+
+def ids(page: review_queue.QueuePage) -> list[int]:
+    return [item.lead.id for item in page.items]
+
+
+def test_the_newest_day_comes_first_and_the_strongest_of_a_day_first(session: Session, now: datetime) -> None:
+    def lead(days_ago: int, score: float) -> int:
+        post = new_post(author=f"a{days_ago}{score}", posted_at=POSTED - timedelta(days=days_ago))
+        return make_lead(session, now=now, post=post, score=score).id
+
+    yesterday_strong, today_weak, today_strong = lead(1, 0.99), lead(0, 0.6), lead(0, 0.8)
+    assert ids(review_queue.page(session)) == [today_strong, today_weak, yesterday_strong]
+
+
+def test_paging_shows_every_lead_once_while_the_queue_moves(session: Session, cast: Cast, now: datetime) -> None:
+    made = {make_lead(session, now=now, score=0.5 + (n % 3) / 10).id for n in range(9)}
+    first = review_queue.page(session, limit=4)
+    assert first.next_place is not None
+    funnel.promote(session, ids(first)[0], actor=cast.sam, now=now)
+    make_lead(session, now=now, score=0.99)  # comes in before the place: on no later page
+    second = review_queue.page(session, after=Place.decode(first.next_place.encode()), limit=4)
+    third = review_queue.page(session, after=second.next_place, limit=4)
+    assert set(ids(first) + ids(second) + ids(third)) == made
+    assert len(ids(first) + ids(second) + ids(third)) == 9
+    assert third.next_place is None
+
+
+def test_filters_narrow_page_and_count_alike(session: Session, cast: Cast, now: datetime) -> None:
+    plain = make_lead(session, now=now, score=0.6)
+    slack = make_lead(
+        session, now=now, post=new_post(platform=Platform.SLACK, author="s"), score=0.9, intent=Intent.PAIN
+    )
+    promoted = make_lead(session, now=now)
+    funnel.promote(session, promoted.id, actor=cast.sam, now=now)
+    for filters, expected in [
+        (Filters(), [slack.id, plain.id]),
+        (Filters(platform=Platform.SLACK), [slack.id]),
+        (Filters(intent=Intent.RECOMMENDATION), [plain.id]),
+        (Filters(min_score=0.7), [slack.id]),
+        (Filters(campaign_id=plain.campaign_id), [slack.id, plain.id]),
+        (Filters(campaign_id=plain.campaign_id + 1), []),
+        (Filters(stage=Stage.SALES_QUALIFIED), [promoted.id]),
+    ]:
+        assert ids(review_queue.page(session, filters)) == expected
+        assert review_queue.count(session, filters) == len(expected)
+
+
+def test_a_card_says_what_was_said_and_why_it_is_here(session: Session, now: datetime) -> None:
+    make_campaign(session, now=now, queries={"crm": "crm"})
+    post = store(session, new_post(title="A CRM?", body="", community="r/bakers"), now=now)[0]
+    predict(session, post, now=now, score=0.8, evidence=[["title", 0, 6, 0.8]])
+    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    item = review_queue.page(session).items[0]
+    assert (item.campaign_name, item.n_signals) == ("Rye CRM", 1)
+    card = item.card
+    assert (card.community, card.score, card.model_version) == ("r/bakers", 0.8, MODEL)
+    assert card.evidence == [("title", 0, 6)]
+    assert [(match.name, match.spans) for match in card.matches] == [("crm", [("title", 2, 5)])]
+
+
+def test_a_lead_shows_all_its_posts_strongest_first(session: Session, now: datetime) -> None:
+    make_campaign(session, now=now)
+    weak, strong = store(session, new_post(author="ann"), new_post(author="ann"), now=now)
+    predict(session, weak, now=now, score=0.6)
+    predict(session, strong, now=now, score=0.9)
+    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    lead = session.scalars(sa.select(Lead)).one()
+    assert [card.post.id for card in review_queue.cards(session, lead)] == [strong.id, weak.id]
+
+
+def test_matches_of_another_campaign_are_not_shown(session: Session, now: datetime) -> None:
+    make_campaign(session, now=now, queries={"mine": "crm"})
+    make_campaign(session, now=now, name="Other", queries={"theirs": "bakery"}, threshold=1.0)
+    make_lead(session, now=now)
+    assert [match.name for match in review_queue.page(session).items[0].card.matches] == ["mine"]
+
+
+def test_a_page_costs_the_same_few_statements_however_many_leads_it_shows(
+    session: Session, engine: Engine, now: datetime
+) -> None:
+    counts = []
+    for _ in range(2):
+        for _ in range(5):
+            make_lead(session, now=now)
+        session.flush()
+        session.expunge_all()
+        statements: list[str] = []
+
+        def note(_c: object, _cur: object, statement: str, *_: object, seen: list[str] = statements) -> None:
+            seen.append(statement)
+
+        sa.event.listen(engine, "before_cursor_execute", note)
+        review_queue.page(session)
+        sa.event.remove(engine, "before_cursor_execute", note)
+        counts.append(len(statements))
+    assert counts == [4, 4]
+
+
+@pytest.mark.parametrize("word", ["", "x", "!!!", "bnVsbA", "WzEsMiwzXQ", "\ud800", "WyIyMDI2LTAxLTAxIiwgMWU5OTksIDFd"])
+def test_a_damaged_page_marker_is_said_so(word: str) -> None:
+    with pytest.raises(InvalidInput, match="page marker"):
+        Place.decode(word)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101])
+def test_a_page_has_a_bounded_size(session: Session, limit: int) -> None:
+    with pytest.raises(InvalidInput, match="1 to 100 leads"):
+        review_queue.page(session, limit=limit)
