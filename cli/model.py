@@ -1,12 +1,13 @@
 """Training, measuring and using the intent model on files."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.context import err, out
+from cli.context import err, out, progress_bar
 from overheard.errors import InvalidInput
 from overheard.settings import read_settings
 
@@ -53,9 +54,19 @@ def predict(
     from classifier.model import load_model
 
     settings = read_settings()
-    summary = predict_file(load_model(settings.model_path, settings.encoder_path), input, output)
-    err.print(f"Judged {summary.written} posts in {summary.seconds:.1f} s: {output}")
+    model = load_model(settings.model_path, settings.encoder_path)
+    started = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("Judging", total=None, rate="")
+
+        def report(rows: int) -> None:
+            done = bar.tasks[task].completed + rows
+            bar.update(task, completed=done, rate=f"{done / (time.monotonic() - started):,.0f} posts/s")
+
+        summary = predict_file(model, input, output, on_progress=report)
+    seconds = time.monotonic() - started
+    err.print(f"Judged {summary.rows:,} posts in {seconds:.1f} s, {summary.leads:,} leads: {output}", soft_wrap=True)
     if summary.bad_rows:
-        for row in summary.bad_rows[:20]:
+        for row in summary.bad[:20]:
             err.print(f"  line {row.line}: {row.reason}", markup=False)
-        raise InvalidInput(f"{len(summary.bad_rows)} rows could not be read; all others were judged.")
+        raise InvalidInput(f"{summary.bad_rows:,} rows could not be read; all others were judged.")

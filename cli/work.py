@@ -8,6 +8,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 import typer
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -53,23 +54,33 @@ def import_file(
     again: Annotated[bool, typer.Option("--again", help="Read a file anew that was imported already.")] = False,
 ) -> None:
     """Bring posts in from a file. Can be killed and run again at any time; running it twice adds nothing."""
-    from collectors.importing import ImportOptions, import_file, parse_columns
+    from collectors.formats.records import ImportOptions
+    from collectors.importing import ImportProgress, import_file, parse_columns
 
-    options = ImportOptions(columns=parse_columns(columns), platform=platform, community=community, again=again)
+    options = ImportOptions(columns=parse_columns(columns or ""), platform=platform, community=community, again=again)
     context = start()
-    with progress_bar() as progress:
-        task = progress.add_task(f"Importing {file.name}", total=None, rate="")
+    with progress_bar() as bar:
+        task = bar.add_task("", total=None, rate="")
         started = time.monotonic()
 
-        def report(done: int, total: int, records: int) -> None:
-            rate = f"{records / max(time.monotonic() - started, 0.001):,.0f} records/s"
-            progress.update(task, completed=done, total=total, rate=rate)
+        def report(progress: ImportProgress) -> None:
+            words = f"{progress.phase.capitalize()} {file.name}"
+            rate = (
+                f"{progress.records / max(time.monotonic() - started, 0.001):,.0f} records/s"
+                if progress.records
+                else ""
+            )
+            bar.update(
+                task, description=escape(words), completed=progress.bytes_done, total=progress.bytes_total, rate=rate
+            )
 
         summary = import_file(context.sessions, file, options=options, clock=clock, progress=report)
     if summary.already_imported:
         out.print(f"{file.name} was imported already; nothing to do. To read it anew: --again", markup=False)
         return
     intake = summary.intake
+    if summary.resumed_from:
+        out.print(f"Went on after {summary.resumed_from:,} records that had been read before.")
     out.print(
         f"Imported {file.name} ({summary.format}): {summary.records:,} records in {summary.seconds:.1f} s "
         f"({summary.records / max(summary.seconds, 0.001):,.0f}/s).",
@@ -78,7 +89,7 @@ def import_file(
     )
     out.print(
         f"{intake.new:,} new, {intake.edited:,} edited, {intake.unchanged:,} known, {intake.erased:,} erased, "
-        f"{intake.refused:,} erased earlier, {summary.skipped:,} no posts, {intake.rejected:,} rejected.",
+        f"{intake.refused:,} erased earlier, {summary.skipped.total():,} no posts, {intake.rejected:,} rejected.",
         soft_wrap=True,
     )
     if intake.rejected:
@@ -133,7 +144,6 @@ def classify() -> None:
 def classify_all(context: Context) -> None:
     """Classify with a progress bar, and say what came of it."""
     from classifier.model import load_model
-
     from classifier.run import classify_pending, count_pending
 
     model = load_model(context.settings.model_path, context.settings.encoder_path)

@@ -1,0 +1,5 @@
+"""`python -m cli` is `overheard`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,130 @@
+"""The commands as a person types them: a process of its own, a folder of its own."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def overheard(home: Path, tmp_path: Path) -> Run:
+    """Run a command with its home in a temporary folder; what stands in the environment is not looked at."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERHEARD_")}
+
+    def run(*words: str, stdin: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "cli", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env=clean | {"OVERHEARD_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"} | settings,
+            check=False,
+        )
+
+    return run
+
+
+def test_init_prepares_home_and_database_without_asking_and_again_without_harm(overheard: Run, home: Path) -> None:
+    for _ in range(2):
+        done = overheard("init")
+        assert done.returncode == 0, done.stderr
+        assert (home / "overheard.db").exists()
+    assert "Next: overheard users add" in done.stdout
+
+
+def test_the_way_from_nothing_to_a_login_link(overheard: Run) -> None:
+    added = overheard("users", "add", "ann@example.org", "--name", "Ann", "--role", "admin", stdin="a long password\n")
+    assert added.returncode == 0, added.stderr
+    assert "ann@example.org" in overheard("users", "list").stdout
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/login/\S{40,}\n", overheard("login-link", "ann@example.org").stdout)
+    assert overheard("token", "ann@example.org").stdout.startswith("ovh_")
+    changed = overheard("users", "password", "ann@example.org", stdin="another long password\n")
+    assert changed.returncode == 0, changed.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["login-link", "nobody@example.org"], "There is no user nobody@example.org."),
+        (["campaigns", "query", "None", "crm"], "There is no campaign 'None'."),
+        (["campaigns", "add", "A", "--offer", "o", "--query", '"open'], "not closed"),
+        (["campaigns", "add", "A", "--offer", "o", "--query", "*", "--source", "reddit"], "platform:community"),
+        (["users", "add", "ann@example.org", "--name", "Ann"], "No password was given."),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(overheard: Run, words: list[str], said: str) -> None:
+    done = overheard(*words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_does_not_exist_is_said_before_anything_is_done(overheard: Run, home: Path) -> None:
+    done = overheard("init", OVERHEARD_PROT="1")
+    assert (done.returncode, home.exists()) == (1, False)
+    assert "OVERHEARD_PROT is no setting" in done.stderr
+
+
+def test_a_campaign_can_be_made_listed_and_changed(overheard: Run) -> None:
+    assert overheard("campaigns", "add", "Rye", "--offer", "CRM", "--query", "crm -hiring").returncode == 0
+    assert "version 2" in overheard("campaigns", "query", "Rye", "crm", "--name", "crm -hiring").stdout
+    assert "Rye" in overheard("campaigns", "list").stdout
+
+
+def test_importing_five_bad_rows_among_many_stores_the_others_and_tells(overheard: Run, tmp_path: Path) -> None:
+    rows = [
+        json.dumps({"id": f"t3_{n}", "platform": "reddit", "community": "r/bakers", "title": f"Post {n}", "body": "b"})
+        for n in range(95)
+    ]
+    rows[10:10] = ["{", "[]", '{"id": null}', '{"platform": "reddit"}', "\ufffd"]
+    (tmp_path / "posts.jsonl").write_text("\n".join(rows))
+    done = overheard("import", "posts.jsonl")
+    assert done.returncode == 1
+    assert "95 new" in done.stdout
+    assert "5 records could not be read" in done.stderr
+    letters = overheard("dead-letters").stdout
+    assert all(f"line {n}" in letters for n in range(11, 16))
+    again = overheard("import", "posts.jsonl")
+    assert "imported already" in again.stdout
+
+
+def test_a_taken_port_is_told_with_the_way_out(overheard: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for words in (["serve"], ["demo", "--offline"]):
+            done = overheard(*words, "--port", str(port))
+            assert done.returncode == 1
+            assert f"Cannot listen on 127.0.0.1:{port}" in done.stderr
+            assert f"make demo PORT={port + 1}" in done.stderr
+
+
+def test_check_prints_the_settings_and_keeps_secrets(overheard: Run, tmp_path: Path) -> None:
+    done = overheard("check", OVERHEARD_SECRET_KEY="do-not-show", OVERHEARD_ENCODER_PATH=str(tmp_path / "nowhere"))
+    assert "do-not-show" not in done.stdout + done.stderr
+    assert "OVERHEARD_HACKERNEWS__BASE_URL" in done.stdout
+    assert done.returncode == 1
+    assert "encoder:" in done.stderr
+
+
+def test_help_does_not_wait_for_the_model() -> None:
+    code = (
+        "import sys, cli.main; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'spacy', 'sklearn')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,102 @@
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from sqlalchemy.engine import Engine
+
+from overheard.db import Sessions, make_engine, make_reading_sessions, make_sessions, migration_config, upgrade
+from overheard.errors import OverheardError
+from overheard.models import Base, Campaign
+from tests.conftest import create_postgres_database
+from tests.factories import make_campaign
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """A database without any table."""
+    if request.param == "sqlite":
+        return make_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    server: str = request.getfixturevalue("postgres_server")
+    return make_engine(create_postgres_database(server, f"empty_{tmp_path.name}"))
+
+
+def test_the_migrations_lead_to_the_tables_of_the_code_and_back(empty: Engine) -> None:
+    upgrade(empty)
+    with empty.connect() as connection, connection.begin():
+        config = migration_config(connection)
+        command.check(config)
+        command.downgrade(config, "base")
+    with empty.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    upgrade(empty)
+    empty.dispose()
+
+
+def test_two_processes_may_upgrade_at_once(empty: Engine) -> None:
+    errors: list[Exception] = []
+
+    def run() -> None:
+        engine = make_engine(empty.url.render_as_string(hide_password=False))
+        try:
+            upgrade(engine)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must show it
+            errors.append(error)
+        engine.dispose()
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert errors == []
+    with empty.connect() as connection:
+        assert set(Base.metadata.tables) <= set(sa.inspect(connection).get_table_names())
+    empty.dispose()
+
+
+def test_on_sqlite_readers_do_not_wait_for_a_writer(sqlite_template: Path, tmp_path: Path, now: datetime) -> None:
+    path = tmp_path / "overheard.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    engine = make_engine(f"sqlite:///{path}")
+    with make_sessions(engine).begin() as writer:
+        make_campaign(writer, now=now)
+        with make_reading_sessions(engine)() as reader:
+            assert reader.scalars(sa.select(Campaign)).all() == []
+    engine.dispose()
+
+
+def test_a_read_followed_by_a_write_never_meets_a_locked_database(sessions: Sessions, now: datetime) -> None:
+    """A deferred SQLite transaction would fail here at once, whatever the busy timeout."""
+    with sessions.begin() as session:
+        make_campaign(session, now=now)
+    errors: list[Exception] = []
+
+    def rename(n: int) -> None:
+        try:
+            for _ in range(10):
+                with sessions.begin() as session:
+                    campaign = session.scalars(sa.select(Campaign).with_for_update()).one()
+                    campaign.offer = f"{n} {campaign.offer}"[:50]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must show it
+            errors.append(error)
+
+    threads = [threading.Thread(target=rename, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert errors == []
+
+
+def test_another_kind_of_database_is_refused_by_name() -> None:
+    with pytest.raises(OverheardError, match="'mysql' is not supported"):
+        make_engine("mysql://localhost/x")
+
+
+def test_a_database_that_cannot_be_opened_says_which_setting_to_look_at(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+    with pytest.raises(OverheardError, match="Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME"):
+        upgrade(engine)

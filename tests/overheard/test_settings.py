@@ -1,0 +1,85 @@
+import json
+import logging
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from overheard.errors import InvalidInput, OverheardError
+from overheard.home import prepare_home, secret_key
+from overheard.log import JsonFormatter, configure_log
+from overheard.settings import Settings, read_settings, setting_names
+
+
+def test_the_default_database_is_a_file_at_home(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path).effective_database_url == f"sqlite:///{tmp_path}/overheard.db"
+
+
+def test_a_setting_that_is_none_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_PROT", "8001")
+    with pytest.raises(InvalidInput, match="OVERHEARD_PROT is no setting"):
+        read_settings()
+
+
+def test_a_value_that_cannot_be_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_PORT", "99999")
+    with pytest.raises(InvalidInput, match="OVERHEARD_PORT cannot be taken"):
+        read_settings()
+
+
+def test_nested_settings_have_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_HACKERNEWS__BACKFILL", "7")
+    assert read_settings().hackernews.backfill == 7
+    assert "OVERHEARD_HACKERNEWS__BACKFILL" in setting_names()
+
+
+def test_settings_do_not_change() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc] - that is the point
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_DATABASE_URL", "postgresql://u:topsecret@h/d")
+    settings = read_settings()
+    assert "topsecret" not in repr(settings) + str(settings.model_dump())
+    assert settings.effective_database_url.endswith("topsecret@h/d")
+
+
+def test_the_secret_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    key = secret_key(settings)
+    assert len(key) >= 40
+    assert secret_key(settings) == key
+    assert stat.S_IMODE((tmp_path / "home" / "secret_key").stat().st_mode) == 0o600
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["secret_key"]
+
+
+def test_a_secret_key_in_the_settings_is_used(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path, "secret_key": "given"})
+    assert secret_key(settings) == "given"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OverheardError, match=r"cannot be made: .* Set OVERHEARD_HOME"):
+        prepare_home(Settings(home=tmp_path / "file" / "home"))
+
+
+def test_a_log_line_has_a_sentence_for_people_and_a_key_for_machines() -> None:
+    record = logging.makeLogRecord({"msg": "Stored %d posts", "args": (3,), "action": "stored", "levelname": "INFO"})
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["message"], line["action"], line["level"]) == ("Stored 3 posts", "stored", "info")
+
+
+def test_a_log_line_carries_the_exception(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log(as_json=True)
+    try:
+        int("no")
+    except ValueError:
+        logging.getLogger("x").exception("Failed")
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert "ValueError: invalid literal" in line["exception"]
+    logging.getLogger().handlers.clear()
