@@ -151,7 +151,7 @@ def test_every_decision_is_listed_with_its_title() -> None:
 
 
 def _named_in_docs() -> list[tuple[str, str, str]]:
-    """Every `path.py`, `path.py: function` and `path.py::test` of the documentation. What is called example is yet to be."""
+    """Every `path.py`, `path.py: function` and `path.py::test`. A file that is called example is yet to be written."""
     found = [match for page in _pages() for match in _PATH.findall(page.read_text(encoding="utf-8"))]
     return [match for match in found if "/" in match[0] and not match[0].endswith("example.py")]
 
