@@ -1,0 +1,70 @@
+"""The web application: pages for people, `/v1` for programs. `create_app` wires it; nothing happens at import."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from sqlalchemy.engine import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import errors
+from api.assets import load_assets
+from api.middleware import BodyLimit, SecurityHeaders
+from api.openapi import complete_openapi
+from api.pages import make_templates
+from api.routes import campaigns, health, leads, login, queue, v1
+from api.state import State
+from overheard.db import make_engine, make_reading_sessions, make_sessions
+from overheard.home import secret_key
+from overheard.settings import Settings
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, *, engine: Engine | None = None, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose."""
+    used = engine or make_engine(settings.effective_database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if engine is None:
+            used.dispose()
+
+    app = FastAPI(
+        title="Overheard",
+        summary="The people who are already asking for what you sell.",
+        version="1",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # they load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    assets = load_assets()
+    app.state.overheard = State(
+        settings=settings,
+        engine=used,
+        sessions=make_sessions(used),
+        reading=make_reading_sessions(used),
+        clock=clock,
+        key=secret_key(settings),
+        assets=assets,
+        templates=make_templates(assets),
+    )
+    app.add_middleware(BodyLimit, refuse=_too_large)
+    app.add_middleware(SecurityHeaders)  # added last: it is the outermost
+    errors.install(app)
+    for room in (health, login, queue, leads, campaigns):
+        app.include_router(room.router, include_in_schema=False)
+    app.include_router(v1.router)
+    complete_openapi(app)
+    return app
+
+
+def _too_large(request: Request) -> Response:
+    return errors.answer(request, errors.TooLarge())

@@ -1,0 +1,301 @@
+"""What `/v1` takes and gives."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from overheard.campaigns import MAX_NAME, CampaignView
+from overheard.models import LeadEvent, Query, User
+from overheard.queries import Span
+from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, QueuePage
+from overheard.text import clean
+from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
+
+Text = Annotated[str, AfterValidator(clean)]
+
+
+class _Taken(BaseModel):
+    """A body that is sent to us: an unknown field is refused, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# --- what is taken -------------------------------------------------------------------------------------------------
+
+
+class Decision(_Taken):
+    """How the lead was shown to the person who decided."""
+
+    position: int | None = Field(None, ge=1, le=MAX_PAGE_SIZE, description="Place on the page of the queue, from 1.")
+
+
+class Disqualification(Decision):
+    """Why a lead is put out."""
+
+    reason: DisqualifyReason
+    note: Text | None = Field(None, description="Needed with the reason `other`.")
+
+
+class NewQuery(_Taken):
+    """A query, or a new version of the campaign's query of that name."""
+
+    name: Text = Field(min_length=1, max_length=MAX_NAME)
+    expression: Text = Field(description='Words, "quoted phrases", -exclusions; `*` meets every post.')
+
+
+class NewCampaign(_Taken):
+    """What is sold, and the first queries that listen for it."""
+
+    name: Text
+    offer: Text = Field(description="What you offer, in your own words.")
+    queries: list[NewQuery] = Field(min_length=1, max_length=100)
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
+    )
+
+
+class CampaignChange(_Taken):
+    """What can be changed about a campaign."""
+
+    threshold: float | None = Field(
+        ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
+    )
+
+
+# --- what is given -------------------------------------------------------------------------------------------------
+
+
+class SpanBody(BaseModel):
+    """A run of characters in a post, counted in Unicode code points."""
+
+    field: str = Field(description="`title` or `body`.")
+    start: int
+    end: int
+
+
+class MatchBody(BaseModel):
+    """A query that met a post."""
+
+    name: str
+    version: int
+    expression: str
+    spans: list[SpanBody] = Field(description="Where; empty for a query that meets every post.")
+
+
+class PostBody(BaseModel):
+    """A post, and why it was flagged."""
+
+    id: int
+    platform: Platform
+    community: str
+    kind: PostKind
+    author: str | None
+    author_name: str | None
+    permalink: str | None
+    title: str
+    body: str
+    posted_at: datetime | None
+    score: float = Field(description="Calibrated probability that the post is a lead.")
+    intent: Intent
+    model_version: str
+    evidence: list[SpanBody] = Field(description="What carried the score.")
+    matches: list[MatchBody] = Field(description="Why it is relevant to the campaign.")
+
+
+class EventBody(BaseModel):
+    """One step of a lead."""
+
+    action: LeadAction
+    from_stage: Stage | None
+    to_stage: Stage
+    at: datetime
+    actor: str | None = Field(description="Who did it; null: Overheard itself.")
+    reason: DisqualifyReason | None
+    reason_sentence: str | None
+    note: str | None
+
+
+class LeadHead(BaseModel):
+    """Whom a lead is about, and where it stands."""
+
+    id: int
+    campaign_id: int
+    campaign: str
+    platform: Platform
+    author: str
+    stage: Stage
+    score: float
+    intent: Intent
+    signalled_on: date
+
+
+class QueueItemBody(LeadHead):
+    """A lead in the queue, with its strongest post."""
+
+    n_posts: int
+    post: PostBody
+
+
+class QueueBody(BaseModel):
+    """A page of the queue."""
+
+    items: list[QueueItemBody]
+    total: int = Field(description="Leads on all pages together.")
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
+
+
+class LeadBody(LeadHead):
+    """A lead with all its posts, the strongest first, and its timeline, oldest step first."""
+
+    posts: list[PostBody]
+    timeline: list[EventBody]
+
+
+class StepBody(BaseModel):
+    """What a decision did."""
+
+    lead_id: int
+    stage: Stage
+    event: EventBody
+
+
+class QueryBody(BaseModel):
+    """One version of a query."""
+
+    id: int
+    name: str
+    version: int
+    expression: str
+    created_at: datetime
+    retired_at: datetime | None = Field(description="Null: it is in force.")
+
+
+class CampaignBody(BaseModel):
+    """A campaign with the queries in force."""
+
+    id: int
+    name: str
+    offer: str
+    threshold: float | None
+    queries: list[QueryBody]
+
+
+class UserBody(BaseModel):
+    """Whose token it is, and what it allows."""
+
+    id: int
+    email: str
+    name: str
+    role: Role
+    may: list[str]
+
+
+# --- from rows to bodies -------------------------------------------------------------------------------------------
+
+
+def _spans(spans: list[Span]) -> list[SpanBody]:
+    return [SpanBody(field=field, start=start, end=end) for field, start, end in spans]
+
+
+def post_body(card: Card) -> PostBody:
+    """A card."""
+    post = card.post
+    return PostBody(
+        id=post.id,
+        platform=post.platform,
+        community=card.community,
+        kind=post.kind,
+        author=post.author,
+        author_name=post.author_name,
+        permalink=post.permalink,
+        title=post.title,
+        body=post.body,
+        posted_at=post.posted_at,
+        score=card.score,
+        intent=card.intent,
+        model_version=card.model_version,
+        evidence=_spans(card.evidence),
+        matches=[
+            MatchBody(name=met.name, version=met.version, expression=met.expression, spans=_spans(met.spans))
+            for met in card.matches
+        ],
+    )
+
+
+def event_body(event: LeadEvent, actor: User | None) -> EventBody:
+    """One step; `actor` is handed in because a fresh event has not loaded its own."""
+    return EventBody(
+        action=event.action,
+        from_stage=event.from_stage,
+        to_stage=event.to_stage,
+        at=event.at,
+        actor=actor.name if actor else None,
+        reason=event.reason,
+        reason_sentence=event.reason.sentence if event.reason else None,
+        note=event.note,
+    )
+
+
+def step_body(event: LeadEvent, actor: User) -> StepBody:
+    """What somebody just did."""
+    return StepBody(lead_id=event.lead_id, stage=event.to_stage, event=event_body(event, actor))
+
+
+def _head(view: QueueItem | LeadView) -> LeadHead:
+    lead = view.lead
+    return LeadHead(
+        id=lead.id,
+        campaign_id=lead.campaign_id,
+        campaign=view.campaign_name,
+        platform=lead.platform,
+        author=lead.author,
+        stage=lead.stage,
+        score=lead.score,
+        intent=lead.intent,
+        signalled_on=lead.signalled_on,
+    )
+
+
+def queue_body(page: QueuePage, total: int) -> QueueBody:
+    """A page."""
+    return QueueBody(
+        items=[
+            QueueItemBody(**dict(_head(item)), n_posts=item.n_signals, post=post_body(item.card)) for item in page.items
+        ],
+        total=total,
+        next=page.next_place.encode() if page.next_place else None,
+    )
+
+
+def lead_body(view: LeadView) -> LeadBody:
+    """A lead, whole."""
+    return LeadBody(
+        **dict(_head(view)),
+        posts=[post_body(card) for card in view.cards],
+        timeline=[event_body(event, event.actor) for event in view.events],
+    )
+
+
+def campaign_body(view: CampaignView) -> CampaignBody:
+    """A campaign."""
+    campaign = view.campaign
+    return CampaignBody(
+        id=campaign.id,
+        name=campaign.name,
+        offer=campaign.offer,
+        threshold=campaign.threshold,
+        queries=[query_body(query) for query in view.queries],
+    )
+
+
+def query_body(query: Query) -> QueryBody:
+    """A query."""
+    return QueryBody(
+        id=query.id,
+        name=query.name,
+        version=query.version,
+        expression=query.expression,
+        created_at=query.created_at,
+        retired_at=query.retired_at,
+    )

@@ -1,0 +1,157 @@
+"""The one table from our errors to HTTP, and how an error looks: a page for people, a `Problem` for programs.
+
+The errors themselves know no HTTP status. Nothing of a request, and no traceback, is ever in an answer.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from api.middleware import SECURITY_HEADERS
+from api.pages import page
+from overheard.accounts import LoginRefused, LoginThrottled
+from overheard.errors import InvalidInput, NotFound, OverheardError, WrongStage
+
+log = logging.getLogger(__name__)
+
+
+class NotLoggedIn(OverheardError):
+    """Log in first. For /v1 send an API token: Authorization: Bearer ovh_…"""
+
+
+class Forbidden(OverheardError):
+    """Your role does not allow this."""
+
+
+class TooLarge(OverheardError):
+    """This is more than we take: at most 1 MiB."""
+
+
+class WrongMethod(OverheardError):
+    """This address does not take that method."""
+
+
+class BadForm(Forbidden):
+    """This form was not made for this browser, or it is too old. Go back, reload the page and try again."""
+
+
+# An error stands for all errors below it that have no line of their own.
+STATUS: dict[type[OverheardError], HTTPStatus] = {
+    NotLoggedIn: HTTPStatus.UNAUTHORIZED,
+    LoginRefused: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
+    WrongStage: HTTPStatus.CONFLICT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    LoginThrottled: HTTPStatus.TOO_MANY_REQUESTS,
+    OverheardError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+# What the framework itself refuses, as errors of ours.
+_FROM_FRAMEWORK = {
+    HTTPStatus.BAD_REQUEST: InvalidInput("The body could not be read."),
+    HTTPStatus.NOT_FOUND: NotFound("There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: WrongMethod(),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge(),
+}
+
+_UNEXPECTED = "Something went wrong on our side. It is in the server's log; try again."
+
+_TITLES = {
+    HTTPStatus.UNAUTHORIZED: "You are not logged in",
+    HTTPStatus.FORBIDDEN: "That is not allowed",
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "That does not work here",
+    HTTPStatus.CONFLICT: "Somebody was faster",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much at once",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be taken as it is",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+}
+
+
+class Problem(BaseModel):
+    """Every error that `/v1` answers with."""
+
+    error: str = Field(description="The kind of error, for programs.", examples=["WrongStage"])
+    detail: str = Field(description="What happened and what to do, for people.")
+
+
+def status_of(error: OverheardError | type[OverheardError]) -> HTTPStatus:
+    """The HTTP status of an error: its own line in the table, or that of the nearest kind above it."""
+    kind = error if isinstance(error, type) else type(error)
+    return next(STATUS[parent] for parent in kind.__mro__ if parent in STATUS)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error be answered in one of our two shapes."""
+    app.add_exception_handler(OverheardError, _expected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _from_framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def answer(request: Request, error: OverheardError, *, name: str | None = None) -> Response:
+    """The answer to a request that ended in an error."""
+    status = status_of(error)
+    if not is_api(request):
+        return page(request, "error.html", status=status, title=_TITLES[status], detail=str(error))
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    problem = Problem(error=name or type(error).__name__, detail=str(error))
+    return JSONResponse(problem.model_dump(), status, headers)
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asks, and not a browser."""
+    return request.url.path.startswith(("/v1/", "/healthz")) or request.url.path == "/v1"
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    if isinstance(error, NotLoggedIn) and not is_api(request):
+        return RedirectResponse(_login_address(request), HTTPStatus.SEE_OTHER)
+    return answer(request, cast("OverheardError", error))
+
+
+def _login_address(request: Request) -> str:
+    if request.method != "GET" or request.url.path == "/":
+        return "/login"
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return "/login?" + urlencode({"next": here})
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    problems = cast("RequestValidationError", error).errors()
+    if any(problem["loc"][0] == "path" for problem in problems):
+        return answer(request, _FROM_FRAMEWORK[HTTPStatus.NOT_FOUND])
+    told = "; ".join(f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems)
+    return answer(request, InvalidInput(f"{told}."))
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    """Where in the request: without the "query" or "body" in front, which says nothing to a person."""
+    return ".".join(str(part) for part in loc[1:]) or str(loc[0])
+
+
+def _from_framework(request: Request, error: Exception) -> Response:
+    refused = cast("HTTPException", error)
+    ours = _FROM_FRAMEWORK.get(HTTPStatus(refused.status_code), OverheardError(_UNEXPECTED))
+    response = answer(request, ours)
+    response.headers.update(refused.headers or {})
+    return response
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("A request failed unexpectedly.", extra={"action": "request_failed"}, exc_info=error)
+    response = answer(request, OverheardError(_UNEXPECTED), name="Unexpected")
+    response.headers.update(SECURITY_HEADERS)  # this answer is made outside of the middleware that sets them
+    return response

@@ -1,0 +1,127 @@
+"""Rendering: the template environment, and one function that makes a page of a template."""
+
+import json
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from api import words
+from api.access import Action, may
+from api.assets import Assets
+from api.highlight import excerpt, in_field, segments
+from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
+from api.state import state_of
+from overheard.models import User
+from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, Stage
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_FLASH_COOKIE = "overheard_flash"
+_FLASH_SECONDS = 60
+_VISIT_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A line shown once, on the next page: what was done, and the lead on which it can be undone."""
+
+    text: str
+    lead_id: int | None = None
+
+
+def make_templates(assets: Assets) -> jinja2.Environment:
+    """The environment in which all pages are rendered; everything is escaped, and a missing name is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        static=assets.url,
+        Stage=Stage,
+        Intent=Intent,
+        Platform=Platform,
+        DisqualifyReason=DisqualifyReason,
+        LeadAction=LeadAction,
+        segments=segments,
+        excerpt=excerpt,
+        in_field=in_field,
+        met_words=words.met_words,
+        lead_name=words.lead_name,
+    )
+    environment.filters.update(
+        age=words.age,
+        moment=words.moment,
+        day=words.day,
+        percent=words.percent,
+        odds=words.odds,
+        plain=words.plain,
+        step_name=words.step_name,
+        reason_name=words.reason_name,
+        author=words.author,
+        safe_link=words.safe_link,
+    )
+    return environment
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    viewer: User | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
+    **shown: object,
+) -> HTMLResponse:
+    """A page for a viewer, with a form token for its forms and the flash line that waits for it."""
+    state = state_of(request)
+    bound_to = binding(request) or new_binding()
+    flash = _waiting_flash(request) if viewer else None
+
+    def allowed(action: str) -> bool:
+        return viewer is not None and may(viewer, Action(action))
+
+    html = state.templates.get_template(template).render(
+        viewer=viewer,
+        may=allowed,
+        csrf=form_token(state.key, bound_to),
+        flash=flash,
+        theme=_theme(request),
+        path=request.url.path,
+        here=own_page(_address(request)),
+        now=state.clock(),
+        **shown,
+    )
+    response = HTMLResponse(html, status)
+    if binding(request) is None:
+        set_cookie(request, response, VISIT_COOKIE, bound_to, max_age=_VISIT_SECONDS)
+    if flash:
+        response.delete_cookie(_FLASH_COOKIE)
+    return response
+
+
+def done(request: Request, back: str | None, flash: Flash) -> RedirectResponse:
+    """The end of every act: back to one of our pages, which shows the flash line."""
+    response = RedirectResponse(own_page(back), HTTPStatus.SEE_OTHER)
+    signed = sign(state_of(request).key, "flash", json.dumps(asdict(flash)))
+    set_cookie(request, response, _FLASH_COOKIE, signed, max_age=_FLASH_SECONDS)
+    return response
+
+
+def _waiting_flash(request: Request) -> Flash | None:
+    signed = unsign(state_of(request).key, "flash", request.cookies.get(_FLASH_COOKIE, ""))
+    return Flash(**json.loads(signed)) if signed else None
+
+
+def _theme(request: Request) -> str:
+    """What the viewer chose; else the browser decides."""
+    chosen = request.cookies.get("overheard_theme", "")
+    return chosen if chosen in ("light", "dark") else "auto"
+
+
+def _address(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -1,0 +1,33 @@
+"""Whether we are up, and the static files: what is answered without a login."""
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+
+from api.deps import StateDep
+from overheard.errors import NotFound
+
+router = APIRouter()
+
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@router.get("/healthz")
+def healthz(state: StateDep) -> JSONResponse:
+    """Whether the database can be reached."""
+    try:
+        with state.engine.connect() as connection:
+            connection.execute(sa.select(1))
+    except SQLAlchemyError:
+        return JSONResponse({"database": "unreachable"}, 503)
+    return JSONResponse({"database": "reachable"})
+
+
+@router.get("/static/{digest}/{name}")
+def static(digest: str, name: str, state: StateDep) -> Response:
+    """A static file. Its address changes with its content, so it may be kept for ever."""
+    asset = state.assets.find(digest, name)
+    if asset is None:
+        raise NotFound("There is no such file.")
+    return Response(asset.content, media_type=asset.media_type, headers=_FOR_EVER)

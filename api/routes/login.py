@@ -1,0 +1,82 @@
+"""Logging in, by password or by a one-time link, and out."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from api.deps import Db, Now, StateDep, Text, check_form, page_user
+from api.errors import status_of
+from api.pages import page
+from api.security import LOGIN_COOKIE, own_page, set_cookie
+from api.state import state_of
+from overheard import accounts
+from overheard.accounts import LoginRefused, LoginThrottled
+from overheard.models import User
+
+router = APIRouter()
+
+
+@router.get("/")
+def home() -> RedirectResponse:
+    """The queue is where work begins."""
+    return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/login")
+def login_page(request: Request, state: StateDep, now: Now, next: str = "") -> Response:  # noqa: A002 - the address says next
+    """The form; who is logged in already goes on."""
+    if page_user(request, state, now):
+        return RedirectResponse(own_page(next), HTTPStatus.SEE_OTHER)
+    return page(request, "login.html", next=own_page(next), email="", refused=None)
+
+
+@router.post("/login", dependencies=[Depends(check_form)])
+def log_in(
+    *,
+    request: Request,
+    db: Db,
+    now: Now,
+    email: Annotated[Text, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",  # noqa: A002 - the form says next
+) -> Response:
+    """Log in by password. A refusal is a page and not an exception: the failure it counted must be committed."""
+    refused: LoginRefused = LoginRefused()
+    try:
+        user = accounts.check_password(db, email=email, password=password, now=now)
+    except LoginThrottled as error:
+        user, refused = None, error
+    if user is None:
+        status = status_of(refused)
+        return page(request, "login.html", status=status, next=own_page(next), email=email, refused=str(refused))
+    return _start(request, db, user, goes_to=own_page(next), now=now)
+
+
+@router.get("/login/{token}")
+def log_in_by_link(request: Request, token: str, db: Db, now: Now) -> Response:
+    """Log in by a one-time link; a used or old one is refused."""
+    user = accounts.use_login_link(db, token, now=now)
+    return _start(request, db, user, goes_to="/queue", now=now)
+
+
+@router.post("/logout", dependencies=[Depends(check_form)])
+def log_out(request: Request, db: Db) -> Response:
+    """End this browser's login."""
+    token = request.cookies.get(LOGIN_COOKIE)
+    if token:
+        accounts.end_login(db, token)
+    response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(LOGIN_COOKIE)
+    return response
+
+
+def _start(request: Request, db: Session, user: User, *, goes_to: str, now: datetime) -> Response:
+    lifetime = timedelta(hours=state_of(request).settings.session_hours)
+    secret = accounts.start_login(db, user, lifetime=lifetime, now=now)
+    response = RedirectResponse(goes_to, HTTPStatus.SEE_OTHER)
+    set_cookie(request, response, LOGIN_COOKIE, secret.token, max_age=int(lifetime.total_seconds()))
+    return response

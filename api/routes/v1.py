@@ -1,0 +1,204 @@
+"""The API for programs: what the pages do, as JSON, with a token in place of a login."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api import bodies
+from api.access import MAY, Action
+from api.bodies import (
+    CampaignBody,
+    CampaignChange,
+    Decision,
+    Disqualification,
+    LeadBody,
+    NewCampaign,
+    NewQuery,
+    QueryBody,
+    QueueBody,
+    StepBody,
+    UserBody,
+)
+from api.deps import Db, Id, Now, ReadDb, by_token
+from api.errors import TooLarge
+from api.filters import QueueParams
+from api.openapi import problems
+from overheard import campaigns, funnel, queries, review_queue
+from overheard.errors import InvalidInput, InvalidQuery, NotFound, WrongStage
+from overheard.labels import Seen
+from overheard.models import User
+
+router = APIRouter(prefix="/v1")
+
+
+class PageParams(QueueParams):
+    """The filters, the place, and how much."""
+
+    limit: int = Field(review_queue.PAGE_SIZE, ge=1, le=review_queue.MAX_PAGE_SIZE, description="Leads on a page.")
+
+
+@router.get("/me", operation_id="me", summary="Whose token this is", tags=["people"], responses=problems())
+def me(user: Annotated[User, by_token()]) -> UserBody:
+    """The user for whom this token acts, and what their role allows."""
+    allowed = [action.value for action, roles in MAY.items() if user.role in roles]
+    return UserBody(id=user.id, email=user.email, name=user.name, role=user.role, may=allowed)
+
+
+@router.get(
+    "/queue", operation_id="readQueue", summary="A page of the queue", tags=["leads"], responses=problems(InvalidInput)
+)
+def read_queue(
+    _user: Annotated[User, by_token(Action.READ_QUEUE)], db: ReadDb, params: Annotated[PageParams, Query()]
+) -> QueueBody:
+    """Leads, newest day first and the strongest of a day first."""
+    page = review_queue.page(db, params.filters, after=params.place, limit=params.limit)
+    return bodies.queue_body(page, review_queue.count(db, params.filters))
+
+
+@router.get(
+    "/leads/{lead_id}", operation_id="readLead", summary="One lead", tags=["leads"], responses=problems(NotFound)
+)
+def read_lead(_user: Annotated[User, by_token(Action.READ_LEAD)], lead_id: Id, db: ReadDb) -> LeadBody:
+    """A lead with all its posts and its timeline."""
+    return bodies.lead_body(review_queue.lead_view(db, lead_id))
+
+
+@router.post(
+    "/leads/{lead_id}/promote",
+    operation_id="promote",
+    summary="Promote a lead",
+    tags=["leads"],
+    responses=problems(NotFound, WrongStage, InvalidInput, TooLarge),
+)
+def promote(
+    user: Annotated[User, by_token(Action.PROMOTE)], lead_id: Id, db: Db, now: Now, decision: Decision | None = None
+) -> StepBody:
+    """MQL → SQL: it is worth an answer. Of two who promote at once, one gets 409 and is told who was faster."""
+    event = funnel.promote(db, lead_id, actor=user, now=now, seen=_seen(decision))
+    return bodies.step_body(event, user)
+
+
+@router.post(
+    "/leads/{lead_id}/disqualify",
+    operation_id="disqualify",
+    summary="Disqualify a lead",
+    tags=["leads"],
+    responses=problems(NotFound, WrongStage, InvalidInput, TooLarge),
+)
+def disqualify(
+    user: Annotated[User, by_token(Action.DISQUALIFY)], lead_id: Id, db: Db, now: Now, decision: Disqualification
+) -> StepBody:
+    """Put a lead out, with a reason."""
+    event = funnel.disqualify(
+        db,
+        lead_id,
+        reason=decision.reason,
+        note=decision.note,
+        actor=user,
+        now=now,
+        seen=_seen(decision),
+    )
+    return bodies.step_body(event, user)
+
+
+@router.post(
+    "/leads/{lead_id}/reopen",
+    operation_id="reopen",
+    summary="Reopen a disqualified lead",
+    tags=["leads"],
+    responses=problems(NotFound, WrongStage, TooLarge),
+)
+def reopen(user: Annotated[User, by_token(Action.REOPEN)], lead_id: Id, db: Db, now: Now) -> StepBody:
+    """Back into the queue."""
+    return bodies.step_body(funnel.reopen(db, lead_id, actor=user, now=now), user)
+
+
+@router.post(
+    "/leads/{lead_id}/undo",
+    operation_id="undo",
+    summary="Take back one's own last decision",
+    tags=["leads"],
+    responses=problems(NotFound, WrongStage, TooLarge),
+)
+def undo(user: Annotated[User, by_token(Action.UNDO)], lead_id: Id, db: Db, now: Now) -> StepBody:
+    """Take back the last decision about a lead, if it was yours; again goes a step further back."""
+    return bodies.step_body(funnel.undo(db, lead_id, actor=user, now=now), user)
+
+
+@router.get(
+    "/campaigns", operation_id="readCampaigns", summary="All campaigns", tags=["campaigns"], responses=problems()
+)
+def read_campaigns(_user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb) -> list[CampaignBody]:
+    """All campaigns by name, each with the queries in force."""
+    return [bodies.campaign_body(view) for view in campaigns.views(db)]
+
+
+@router.post(
+    "/campaigns",
+    status_code=201,
+    operation_id="createCampaign",
+    summary="Create a campaign",
+    tags=["campaigns"],
+    responses=problems(InvalidInput, InvalidQuery, TooLarge),
+)
+def create_campaign(
+    _user: Annotated[User, by_token(Action.CREATE_CAMPAIGN)], db: Db, now: Now, body: NewCampaign
+) -> CampaignBody:
+    """A new campaign; its queries are matched against all stored posts."""
+    campaign = campaigns.create(
+        db,
+        name=body.name,
+        offer=body.offer,
+        queries={query.name: query.expression for query in body.queries},
+        threshold=body.threshold,
+        now=now,
+    )
+    return bodies.campaign_body(campaigns.view(db, campaign.id))
+
+
+@router.patch(
+    "/campaigns/{campaign_id}",
+    operation_id="changeCampaign",
+    summary="Set a campaign's threshold",
+    tags=["campaigns"],
+    responses=problems(NotFound, InvalidInput, TooLarge),
+)
+def change_campaign(
+    _user: Annotated[User, by_token(Action.SET_THRESHOLD)], campaign_id: Id, db: Db, body: CampaignChange
+) -> CampaignBody:
+    """Takes effect when posts are qualified next; leads that are in the queue stay."""
+    campaigns.set_threshold(db, campaign_id, body.threshold)
+    return bodies.campaign_body(campaigns.view(db, campaign_id))
+
+
+@router.post(
+    "/campaigns/{campaign_id}/queries",
+    status_code=201,
+    operation_id="saveQuery",
+    summary="Save a query",
+    tags=["campaigns"],
+    responses=problems(NotFound, InvalidInput, InvalidQuery, TooLarge),
+)
+def save_query(
+    _user: Annotated[User, by_token(Action.SAVE_QUERY)], campaign_id: Id, db: Db, now: Now, body: NewQuery
+) -> QueryBody:
+    """A new query, or a new version of the one of that name. An unchanged expression makes no new version."""
+    campaigns.get(db, campaign_id)
+    return bodies.query_body(queries.save_query(db, campaign_id, name=body.name, expression=body.expression, now=now))
+
+
+@router.post(
+    "/queries/{query_id}/retire",
+    operation_id="retireQuery",
+    summary="Retire a query",
+    tags=["campaigns"],
+    responses=problems(NotFound, TooLarge),
+)
+def retire_query(_user: Annotated[User, by_token(Action.RETIRE_QUERY)], query_id: Id, db: Db, now: Now) -> QueryBody:
+    """Take a query out of force; the leads it brought stay."""
+    return bodies.query_body(queries.retire_query(db, query_id, now=now))
+
+
+def _seen(decision: Decision | None) -> Seen:
+    return Seen(position=decision.position if decision else None)

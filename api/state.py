@@ -1,0 +1,36 @@
+"""What the application holds while it runs: one typed object, made in `create_app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import jinja2
+from sqlalchemy.engine import Engine
+from starlette.requests import HTTPConnection
+
+from api.assets import Assets
+from overheard.db import Sessions
+from overheard.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that outlives a request."""
+
+    settings: Settings
+    engine: Engine
+    sessions: Sessions
+    """For requests that may write."""
+    reading: Sessions
+    """For requests that only read."""
+    clock: Callable[[], datetime]
+    key: str
+    """Signs form tokens and flash lines."""
+    assets: Assets
+    templates: jinja2.Environment
+
+
+def state_of(connection: HTTPConnection) -> State:
+    """The state of the application that answers this request."""
+    return cast("State", connection.app.state.overheard)

@@ -1,0 +1,122 @@
+"""How values are said to a person: ages, scores, names."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from overheard.models import Lead, Post
+from overheard.review_queue import Card, MatchedQuery
+from overheard.vocabulary import DisqualifyReason, LeadAction, Platform
+
+_MAX_NAME = 60
+_MAX_WORDS = 4
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_WEEK = 7
+_LINK_SCHEMES = ("https://", "http://")
+
+
+def age(at: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that says something."""
+    seconds = int((now - at).total_seconds())
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min ago"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h ago"
+    days = seconds // _DAY
+    return "yesterday" if days == 1 else f"{days} days ago"
+
+
+def moment(at: datetime) -> str:
+    """A time in full."""
+    return f"{at:%A}, {at.day} {at:%B %Y}, {at:%H:%M} UTC"
+
+
+def day(on: date, now: datetime) -> str:
+    """A day as a heading."""
+    today = now.date()
+    if on == today:
+        return "Today"
+    if on == today - timedelta(days=1):
+        return "Yesterday"
+    if timedelta(0) < today - on < timedelta(days=_WEEK):
+        return f"{on:%A}"
+    return f"{on.day} {on:%B}" if on.year == today.year else f"{on.day} {on:%B %Y}"
+
+
+def percent(score: float) -> str:
+    """A score as a percentage; never 0 or 100, which would claim certainty."""
+    return f"{min(max(round(score * 100), 1), 99)}"
+
+
+def odds(score: float) -> str:
+    """What a score means."""
+    tenths = round(score * 10)
+    if tenths >= 10:  # noqa: PLR2004 - ten in ten
+        return "Nearly all posts like this are leads"
+    if tenths <= 0:
+        return "Hardly any post like this is a lead"
+    return f"About {tenths} in 10 posts like this are leads"
+
+
+def plain(text: str) -> str:
+    """A one-line text without control characters, so that a name cannot turn the direction of what follows it."""
+    return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf")).strip()
+
+
+def author(post: Post) -> str:
+    """The writer of a post."""
+    return _author(post.platform, post.author_name or post.author)
+
+
+def lead_name(lead: Lead, top: Post | None) -> str:
+    """Whom a lead is about; its key is a made-up one when the author of its post is unknown."""
+    return author(top) if top is not None else _author(lead.platform, lead.author)
+
+
+def _author(platform: Platform, name: str | None) -> str:
+    name = plain(name or "")
+    if not name:
+        return "unknown author"
+    name = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
+    return f"u/{name}" if platform is Platform.REDDIT and not name.startswith("u/") else name
+
+
+def met_words(card: Card, match: MatchedQuery) -> list[str]:
+    """The different words of the post that a query met, as written."""
+    fields = {"title": card.post.title, "body": card.post.body}
+    words: dict[str, str] = {}
+    for field, start, end in match.spans:
+        word = " ".join(plain(fields.get(field, "")[max(start, 0) : max(end, 0)].replace("\n", " ")).split())
+        words.setdefault(word.casefold(), word)
+    words.pop("", None)
+    return _first(list(words.values()))
+
+
+def _first(words: Sequence[str]) -> list[str]:
+    return [word if len(word) <= _MAX_NAME else word[:_MAX_NAME] + "…" for word in words[:_MAX_WORDS]]
+
+
+def safe_link(address: str | None) -> str | None:
+    """An address that may be clicked: never `javascript:` or another scheme that runs something."""
+    return address if address and address.lower().startswith(_LINK_SCHEMES) else None
+
+
+def reason_name(reason: DisqualifyReason) -> str:
+    """A reason in words."""
+    return reason.value.replace("_", " ").replace("icp", "ICP")
+
+
+def step_name(action: LeadAction) -> str:
+    """What happened to a lead, as the head of a line."""
+    return _STEPS[action]
+
+
+_STEPS = {
+    LeadAction.QUALIFY: "Qualified",
+    LeadAction.PROMOTE: "Promoted",
+    LeadAction.DISQUALIFY: "Disqualified",
+    LeadAction.REOPEN: "Reopened",
+    LeadAction.UNDO: "Step taken back",
+}
