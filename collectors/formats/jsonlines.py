@@ -1,0 +1,93 @@
+"""JSON Lines: one object a line, each recognised by its fields."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from collectors.formats import own, reddit
+from collectors.formats.records import ImportOptions, Outcome, Record, Row
+from collectors.formats.streams import MAX_LINE, InputFile, Line, Wrapping
+from overheard.errors import InvalidInput
+from overheard.intake import MAX_RAW, Rejected
+from overheard.posts import Key
+
+
+@dataclass(frozen=True, slots=True)
+class _RowForm:
+    recognises: Callable[[Row], bool]
+    key: Callable[[Row, ImportOptions], Key]
+    read: Callable[[Row, ImportOptions], Outcome]
+
+
+# Reddit's form is asked first: it is the more exact about what it takes.
+_ROW_FORMS = (
+    _RowForm(reddit.recognises, reddit.key, reddit.read),
+    _RowForm(own.recognises, own.key, own.read),
+)
+
+
+def recognises(file: InputFile, _options: ImportOptions) -> bool:
+    """Whether there is an object among the first lines; some of the others may be damaged."""
+    if file.wrapping in (Wrapping.ZIP, Wrapping.EMPTY_ZIP):
+        return False
+    rows = [row for line in file.sample().splitlines() if (row := _row_or_none(line)) is not None]
+    if rows and not any(_form(row) for row in rows):
+        fields = ", ".join(sorted(rows[0])[:12])
+        raise InvalidInput(
+            f"{file.path.name} is JSON Lines, but its rows are of no known form: they have the fields {fields}. "
+            f"Known are {', '.join(own.FIELDS)}; and Reddit's rows as in its API and in dumps."
+        )
+    return bool(rows)
+
+
+def records(file: InputFile, options: ImportOptions) -> Iterator[Record]:
+    """The lines that are not blank."""
+    for line in file.lines():
+        if not line.raw.isspace() and line.raw:
+            yield partial(_read, line, options)
+
+
+def _read(line: Line, options: ImportOptions) -> Outcome:
+    row: Row = {}
+    try:
+        if line.is_too_long:
+            raise InvalidInput(f"the line is longer than {MAX_LINE} bytes")  # noqa: TRY301 - one way out for all that is wrong
+        row = _row(line.raw)
+        form = _form(row)
+        if form is None:
+            raise InvalidInput("the row is of no known form")  # noqa: TRY301 - the same
+        return form.read(row, options)
+    except InvalidInput as error:
+        platform, external_id = _key_or_none(row, options) or (None, None)
+        return Rejected(f"line {line.number}", str(error), line.raw[:MAX_RAW], platform, external_id)
+
+
+def _form(row: Row) -> _RowForm | None:
+    return next((form for form in _ROW_FORMS if form.recognises(row)), None)
+
+
+def _row(raw: bytes) -> Row:
+    try:
+        row = json.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"byte {error.start + 1} of the line is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the line is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise InvalidInput(f"the line is a {type(row).__name__}, not an object")
+    return row
+
+
+def _row_or_none(raw: bytes) -> Row | None:
+    with suppress(InvalidInput):
+        return _row(raw)
+    return None
+
+
+def _key_or_none(row: Row, options: ImportOptions) -> Key | None:
+    form = _form(row)
+    with suppress(InvalidInput):
+        return form.key(row, options) if form else None
+    return None
