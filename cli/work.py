@@ -3,6 +3,7 @@
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -216,18 +217,22 @@ def check() -> None:
             value = value[part] if isinstance(value, dict) else value
         table.add_row(name, "" if value is None else str(value))
     out.print(table, markup=False)
-    failures = 0
-    for what, attempt in {
+    attempts: dict[str, Callable[[], str]] = {
         "database": lambda: _ping(context),
         "encoder": lambda: str(find_encoder(context.settings.encoder_path)),
-    }.items():
-        try:
-            out.print(f"{what}: {attempt()}", markup=False, soft_wrap=True)
-        except OverheardError as error:
-            failures += 1
-            err.print(f"{what}: {error}", markup=False, soft_wrap=True)
+    }
+    failures = sum(not _succeeds(what, attempt) for what, attempt in attempts.items())
     if failures:
         raise OverheardError(f"{failures} of the checks failed.")
+
+
+def _succeeds(what: str, attempt: Callable[[], str]) -> bool:
+    try:
+        out.print(f"{what}: {attempt()}", markup=False, soft_wrap=True)
+    except OverheardError as error:
+        err.print(f"{what}: {error}", markup=False, soft_wrap=True)
+        return False
+    return True
 
 
 def _ping(context: Context) -> str:

@@ -175,8 +175,7 @@ def test_undo_takes_decisions_back_step_by_step(session: Session, cast: Cast, no
     lead = make_lead(session, now=now)
     funnel.promote(session, lead.id, actor=cast.sam, now=now)
     funnel.disqualify(session, lead.id, reason=DisqualifyReason.STALE, actor=cast.sam, now=now)
-    funnel.undo(session, lead.id, actor=cast.sam, now=now)
-    assert lead.stage is Stage.SALES_QUALIFIED
+    assert funnel.undo(session, lead.id, actor=cast.sam, now=now).to_stage is Stage.SALES_QUALIFIED
     assert [label.is_lead for label in standing(session)] == [True]
     funnel.undo(session, lead.id, actor=cast.sam, now=now)
     assert lead.stage is Stage.MARKETING_QUALIFIED
