@@ -16,6 +16,7 @@ from overheard import accounts, campaigns
 from overheard.intake import take_in
 from overheard.models import User
 from overheard.posts import NewPost
+from overheard.settings import Settings
 from overheard.vocabulary import Platform, PostKind, Role
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
@@ -24,6 +25,7 @@ DEMO_CAMPAIGN = "Tools for small teams"
 
 # A first collection of this many items takes about half a minute and covers the last hour or two of Hacker News.
 DEMO_BACKFILL = 1_000
+DEMO_TIMEOUT = 3.0  # seconds
 
 
 def demo(
@@ -74,21 +76,23 @@ _DEMO_QUERIES = {
 
 def _bring_posts_in(context: Context, *, offline: bool) -> None:
     if not offline:
-        from collectors.hackernews import is_reachable
-
-        settings = context.settings.hackernews
-        if is_reachable(settings):
-            limited = context.settings.model_copy(
-                update={"hackernews": settings.model_copy(update={"backfill": min(settings.backfill, DEMO_BACKFILL)})}
-            )
-            out.print("Hacker News can be reached: reading its newest posts.")
-            if not collect_once(Context(limited), Platform.HACKERNEWS):
-                return
-    out.print("Hacker News is not used: reading the bundled sample of invented posts instead.")
+        out.print("Trying Hacker News for its newest posts.")
+        if not collect_once(Context(_hurried(context.settings)), Platform.HACKERNEWS):
+            out.print("The posts of this demo are live from Hacker News.")
+            return
+    out.print("The posts of this demo are the bundled sample: all are invented.")
     now = clock()
     with context.sessions.begin() as session:
         intake = take_in(session, list(sample_posts(now)), origin="the bundled sample", now=now)
     out.print(f"Sample: {intake.new} new posts, {intake.unchanged} known.")
+
+
+def _hurried(settings: Settings) -> Settings:
+    """The settings for somebody who waits: a short first collection, and a quick "no" where there is no network."""
+    hackernews = settings.hackernews
+    backfill, timeout = min(hackernews.backfill, DEMO_BACKFILL), min(hackernews.timeout, DEMO_TIMEOUT)
+    hurried = hackernews.model_copy(update={"backfill": backfill, "timeout": timeout})
+    return settings.model_copy(update={"hackernews": hurried})
 
 
 def sample_posts(now: datetime) -> Iterator[NewPost]:

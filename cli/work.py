@@ -117,23 +117,29 @@ def collect(
 
 def collect_once(context: Context, platform: Platform | None = None) -> bool:
     """One pass over the live sources, with what came in printed; whether any source failed."""
-    from collectors.run import collect
+    from collectors.run import CollectSummary, collect
 
-    with progress_bar() as progress:
-        task = progress.add_task("Collecting", total=None, rate="")
+    with progress_bar() as bar:
+        task = bar.add_task("Collecting", total=None, rate="")
 
-        def report(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def report(summary: CollectSummary) -> None:
+            intake = summary.intake
+            read = intake.new + intake.edited + intake.unchanged + intake.erased + intake.rejected
+            bar.update(
+                task,
+                description=f"Collecting {summary.platform.display}",
+                completed=read,
+                total=read + summary.left,
+                rate=f"{read / max(summary.seconds, 0.001):,.0f} items/s",
+            )
 
         summaries = collect(context.sessions, context.settings, platform=platform, clock=clock, on_progress=report)
     for summary in summaries:
+        intake = summary.intake
+        counts = f"{intake.new:,} new, {intake.edited:,} edited, {intake.erased:,} erased in {summary.seconds:.0f} s"
+        out.print(f"{summary.community} on {summary.platform.display}: {counts}", markup=False, soft_wrap=True)
         if summary.error:
-            err.print(f"{summary.label}: {summary.error}", markup=False, soft_wrap=True)
-        else:
-            intake = summary.intake
-            out.print(
-                f"{summary.label}: {intake.new:,} new, {intake.edited:,} edited, {intake.erased:,} erased", markup=False
-            )
+            err.print(f"{summary.community}: {summary.error}", markup=False, soft_wrap=True)
     return any(summary.error for summary in summaries)
 
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from classifier.model import Evidence, Verdict
+from classifier.evidence import Evidence
+from classifier.model import Verdict
 from classifier.run import BATCH, classify_pending, count_pending
 from classifier.text import PostText
 from overheard.db import Sessions

@@ -37,7 +37,7 @@ def test_nested_settings_have_their_own_names(monkeypatch: pytest.MonkeyPatch) -
 def test_settings_do_not_change() -> None:
     settings = Settings()
     with pytest.raises(ValidationError):
-        settings.port = 1  # type: ignore[misc]
+        settings.port = 1
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

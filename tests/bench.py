@@ -1,0 +1,94 @@
+"""`make bench`: how fast the steps of the way of a post are, on invented posts and on a real file if one is named.
+
+    make bench                                   invented posts
+    .venv/bin/python -m tests.bench FILE         a file to import
+
+Figures of one run only compare with one another; a shared machine is noisy.
+"""
+
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from classifier.model import load_model
+from classifier.run import classify_pending
+from cli.demo import SAMPLE
+from collectors.importing import import_file
+from overheard import campaigns, review_queue
+from overheard.db import make_engine, make_reading_sessions, make_sessions, upgrade
+from overheard.models import Post
+
+N_POSTS = 5_000
+CLASSIFIED = 1_000
+PAGES = 200
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def report(what: str, n: int, unit: str, seconds: float) -> None:
+    """Print one line: units per second, seconds, peak memory so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{what:44} {n / seconds:>10,.1f} {unit}/s {seconds:>8.2f} s {peak:>6,.0f} MB peak")  # noqa: T201 - its output
+
+
+def write_posts(path: Path, n: int, *, seed: int) -> None:
+    """Invented posts with the lengths of real ones: the sentences of the bundled sample, shuffled."""
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    rows = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    sentences = [sentence for row in rows for sentence in row["body"].split(". ")]
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(n):
+            row = rng.choice(rows)
+            body = ". ".join(rng.choices(sentences, k=1 + min(int(rng.expovariate(1 / 5)), 30)))
+            post = {"id": f"t3_{number}", "platform": "reddit", "community": "r/bench", "author": f"a{number}"}
+            file.write(json.dumps(post | {"title": row["title"], "body": body, "date": "2026-11-20"}) + "\n")
+
+
+def main(path: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if path is None:
+            path = Path(folder) / "posts.jsonl"
+            write_posts(path, N_POSTS, seed=1)
+        engine = make_engine(f"sqlite:///{folder}/bench.db")
+        upgrade(engine)
+        sessions = make_sessions(engine)
+        queries = {"crm": "crm", "looking": '"looking for"', "tool": "tool -hiring", "all": "*"}
+        with sessions.begin() as session:
+            campaigns.create(session, name="Bench", offer="CRM", queries=queries, threshold=0.0, now=clock())
+        started = time.perf_counter()
+        records = import_file(sessions, path, clock=clock).records
+        report("import: read, store, match", records, "posts", time.perf_counter() - started)
+        with sessions.begin() as session:
+            keep = sa.select(Post.id).order_by(Post.id).limit(CLASSIFIED)
+            session.execute(sa.delete(Post).where(Post.id.not_in(keep)))
+        started = time.perf_counter()
+        model = load_model(None, None)
+        report("load the model", 1, "loads", time.perf_counter() - started)
+        started = time.perf_counter()
+        judged = classify_pending(sessions, model, clock=clock)
+        report("classify and qualify", judged.posts, "posts", time.perf_counter() - started)
+        report(f"queue pages of 25 out of {judged.leads} leads", PAGES, "pages", _read_pages(engine))
+
+
+def _read_pages(engine: Engine) -> float:
+    reading = make_reading_sessions(engine)
+    started = time.perf_counter()
+    place = None
+    for _ in range(PAGES):
+        with reading() as session:
+            place = review_queue.page(session, after=place).next_place
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -1,0 +1,68 @@
+"""The story: from a file of posts to a person promoting a lead, through every floor, with the shipped model."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from classifier.model import load_model
+from classifier.run import classify_pending
+from collectors.importing import import_file
+from overheard import accounts, campaigns, labels
+from overheard.db import Sessions
+from overheard.models import Lead, Post
+from overheard.settings import Settings
+from overheard.vocabulary import Role, Stage
+
+POSTS = """
+{"id": "t3_1", "platform": "reddit", "community": "r/bakers", "author": "flour_power", "date": "2026-11-19", \
+"title": "Which invoicing tool do you use?", \
+"body": "We are a bakery with three people. Can anyone recommend a simple invoicing tool that is not expensive?"}
+{"id": "t3_2", "platform": "reddit", "community": "r/bakers", "author": "rye_rita", "date": "2026-11-19", \
+"title": "My sourdough today", "body": "The crumb came out just right. So happy with it!"}
+{"id": "t3_3", "platform": "reddit", "community": "r/bakers", "author": "seller_sid", "date": "2026-11-19", \
+"title": "I built an invoicing app for bakers", "body": "It is live now, sign up for the free beta and tell me what you think."}
+""".strip()
+
+
+def test_a_post_becomes_a_lead_and_a_person_promotes_it(
+    sessions: Sessions, database_url: str, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # A marketer says what is sold and which words to listen for.
+    with sessions.begin() as session:
+        sam = accounts.add_user(session, email="sam@example.org", name="Sam", role=Role.SDR, now=now)
+        campaigns.create(session, name="Rye", offer="Invoices for bakers.", queries={"invoices": "invoicing"}, now=now)
+        link = accounts.make_login_link(session, sam, now=now)
+
+    # Posts come in; the queries meet two of the three.
+    (tmp_path / "posts.jsonl").write_text(POSTS)
+    assert import_file(sessions, tmp_path / "posts.jsonl", clock=lambda: now).intake.new == 3
+
+    # The model judges all three; only the one who asks becomes a lead.
+    result = classify_pending(sessions, load_model(None, None), clock=lambda: now)
+    assert (result.posts, result.leads) == (3, 1)
+
+    # Sam logs in, reads the evidence, promotes.
+    settings = Settings.model_validate({"home": tmp_path, "database_url": database_url})
+    with TestClient(create_app(settings, clock=lambda: now), follow_redirects=True) as browser:
+        queue = browser.get(f"/login/{link.token}")
+        assert "<mark" in queue.text
+        assert "flour_power" in queue.text
+        assert "seller_sid" not in queue.text
+        with sessions.begin() as session:
+            lead_id = session.scalars(sa.select(Lead.id)).one()
+            token = accounts.make_token(session, sam, name="story", now=now).token
+        promoted = browser.post(f"/v1/leads/{lead_id}/promote", headers={"Authorization": f"Bearer {token}"})
+        assert promoted.status_code == 200
+
+    # The decision stands: stage, event, label.
+    with sessions() as session:
+        lead = session.scalars(sa.select(Lead)).one()
+        assert lead.stage is Stage.SALES_QUALIFIED
+        label = labels.standing(session)[0]
+        post = session.get_one(Post, label.post_id)
+        assert (post.external_id, label.is_lead) == ("t3_1", True)
