@@ -17,7 +17,7 @@ from overheard.models import Post, Prediction
 
 logger = logging.getLogger(__name__)
 
-# Posts judged between two commits: long enough that length-sorted encoding pays, short enough that a kill costs seconds.
+# Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds.
 BATCH = 256
 
 
@@ -73,7 +73,13 @@ def classify_pending(
         with sessions.begin() as session:
             now = clock()
             _store(session, model.version, batch, verdicts, now=now)
-            leads += funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=now)
+            leads += funnel.qualify(
+                session,
+                model_version=model.version,
+                threshold=model.threshold,
+                now=now,
+                among=[post.id for post in batch],
+            )
         posts += len(batch)
         before = batch[-1].id
         on_progress(len(batch))

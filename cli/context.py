@@ -1,5 +1,6 @@
 """What every command needs: settings, database, clock, a place to print to."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Context:
 def start() -> Context:
     """Read the settings and set up the log."""
     settings = read_settings()
-    configure_log(as_json=settings.log_json)
+    # A person reads what a command prints; whoever asked for JSON wants the log.
+    configure_log(as_json=settings.log_json, level=logging.INFO if settings.log_json else logging.WARNING)
     return Context(settings)
 
 

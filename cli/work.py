@@ -17,6 +17,7 @@ from cli.context import Context, clock, err, out, progress_bar, start
 from cli.people import ask_password
 from overheard import accounts
 from overheard.errors import InvalidInput, OverheardError
+from overheard.log import configure_log
 from overheard.models import DeadLetter, User
 from overheard.settings import setting_names
 from overheard.vocabulary import Platform, Role
@@ -191,6 +192,7 @@ def run_server(context: Context, host: str, port: int) -> None:
 
     from api.app import create_app
 
+    configure_log(as_json=context.settings.log_json)
     app = create_app(context.settings, engine=context.engine)
     uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
 

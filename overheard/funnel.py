@@ -9,7 +9,7 @@ Each move is one `UPDATE … WHERE id = :id AND stage = :from`: of two people wh
 is told who was faster. Each move is an event, and each decision of a person is a label.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,19 +54,29 @@ class _Candidate:
     prediction: Prediction
 
 
-def qualify(session: Session, *, model_version: str, threshold: float, now: datetime) -> int:
+def qualify(
+    session: Session,
+    *,
+    model_version: str,
+    threshold: float,
+    now: datetime,
+    among: Sequence[int] | None = None,
+) -> int:
     """Make leads of all posts that a query met and whose score reaches the threshold; how many leads are new.
 
-    `threshold` is the model's own, for campaigns that set none. It looks at the tables and not at a list of fresh
-    posts, so a crash, a new query or a lowered threshold are all mended by calling it again.
+    `threshold` is the model's own, for campaigns that set none. `among` (post ids) spares looking at all others.
+    It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
+    are all mended by calling it again.
     """
     made = 0
-    while candidates := _candidates(session, model_version=model_version, threshold=threshold):
+    while candidates := _candidates(session, model_version=model_version, threshold=threshold, among=among):
         made += sum(_add_signal(session, candidate, now=now) for candidate in candidates)
     return made
 
 
-def _candidates(session: Session, *, model_version: str, threshold: float) -> list[_Candidate]:
+def _candidates(
+    session: Session, *, model_version: str, threshold: float, among: Sequence[int] | None
+) -> list[_Candidate]:
     """The next posts that are relevant, over the threshold and not yet a signal of their campaign."""
     relevant = sa.exists().where(
         Match.post_id == Post.id,
@@ -89,6 +99,8 @@ def _candidates(session: Session, *, model_version: str, threshold: float) -> li
         .order_by(Campaign.id, Post.id)
         .limit(_QUALIFY_BATCH)
     )
+    if among is not None:
+        statement = statement.where(Prediction.post_id.in_(among))
     return [_Candidate(*row) for row in session.execute(statement)]
 
 

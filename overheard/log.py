@@ -26,11 +26,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure_log(*, as_json: bool) -> None:
-    """Log to standard error, from INFO on."""
+def configure_log(*, as_json: bool, level: int = logging.INFO) -> None:
+    """Log to standard error, from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonFormatter() if as_json else plain)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("httpx", "alembic", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -24,7 +24,7 @@ POSTS = """
 {"id": "t3_2", "platform": "reddit", "community": "r/bakers", "author": "rye_rita", "date": "2026-11-19", \
 "title": "My sourdough today", "body": "The crumb came out just right. So happy with it!"}
 {"id": "t3_3", "platform": "reddit", "community": "r/bakers", "author": "seller_sid", "date": "2026-11-19", \
-"title": "I built an invoicing app for bakers", "body": "It is live now, sign up for the free beta and tell me what you think."}
+"title": "I built an invoicing app for bakers", "body": "It is live now, sign up for the beta and say what you think."}
 """.strip()
 
 
