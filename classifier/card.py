@@ -1,0 +1,75 @@
+"""The model card: what a person should know before trusting the model, written by the code that trained it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.config import TrainConfig
+from classifier.head import Scheme
+
+CARD_FILE = "MODEL_CARD.md"
+
+_TEXT = """\
+# Model card: {name}
+
+Says of a post which of nine intents it has and, as one calibrated score, how likely its writer is to be a lead:
+somebody with a need that a product or a service could meet.
+
+## What it is
+
+A frozen sentence encoder (all-MiniLM-L6-v2, `model.safetensors` SHA-256 `{encoder}`), the mean over the tokens at
+layers {layers}, and {members} networks of one hidden layer ({hidden} units) whose answers are averaged. The score is
+the sum over the lead intents, calibrated by Platt's method. A post is a lead from a score of {threshold} on.
+
+## What it was trained on
+
+{rows} posts, {leads} of them leads (file SHA-256 `{data}`); seed {seed}. The labels were made by careful model
+annotators reading each post under a written guideline. **They are not human gold**, and every figure here is agreement
+with them.
+
+## How good it is
+
+By {folds}-fold cross-validation on the training rows, weighted so that {share} of them are leads as in a random draw.
+Threshold and calibration were chosen on the same rows, so expect a little less on new ones; `docs/model.md` has figures
+on held-out posts.
+
+| precision | recall | F1 | average precision | expected calibration error |
+|--:|--:|--:|--:|--:|
+| {precision:.3f} | {recall:.3f} | {f1:.3f} | {average_precision:.3f} | {ece:.3f} |
+
+## What it is not for
+
+* It reads English, and the first 256 tokens of a post. In other languages its score means little.
+* `pain` (a need told without asking for a product) is the intent it misses most.
+* It judges a text, not a person. It must not decide about anyone by itself: a person reads each lead.
+"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good a model was on rows it had not seen, weighted to a random draw."""
+
+    rows: int
+    leads: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+    ece: float
+
+
+def write_card(path: Path, scheme: Scheme, figures: Figures, settings: TrainConfig, *, data_checksum: str) -> None:
+    """No date in it: equal training gives an equal card."""
+    text = _TEXT.format(
+        name=scheme.name,
+        encoder=scheme.encoder,
+        layers=" and ".join(map(str, scheme.layers)),
+        members=settings.network.members,
+        hidden=settings.network.hidden,
+        threshold=scheme.threshold,
+        data=data_checksum,
+        seed=settings.seed,
+        folds=settings.calibration.folds,
+        share=f"{settings.calibration.natural_lead_share:.0%}",
+        **vars(figures),
+    )
+    path.write_text(text, encoding="utf-8")

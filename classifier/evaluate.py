@@ -1,0 +1,106 @@
+"""Measure a model on labelled posts. What is right is what the labels say; `docs/model.md` tells who made them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from classifier.metrics import average_precision, expected_calibration_error, precision_recall_f1
+from classifier.model import IntentModel, Verdict
+from classifier.rows import LabelledRow, read_labelled
+from overheard.vocabulary import Intent
+
+
+@dataclass(frozen=True)
+class LeadFigures:
+    """How well leads are told from others. `ece`: expected calibration error, ten bins."""
+
+    n: int
+    n_leads: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """How well one intent is told from the eight others."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one model on one set of rows."""
+
+    model: str
+    threshold: float
+    leads: LeadFigures
+    per_label: dict[str, LabelFigures]
+    per_platform: dict[str, LeadFigures]
+    without_unsure: LeadFigures
+    without_pain: LeadFigures
+    without_unsure_and_pain: LeadFigures
+
+    def as_json(self) -> dict[str, object]:
+        """For a JSON document; the figures of all leads stand at the top."""
+        document = asdict(self)
+        return {"model": document.pop("model"), **document.pop("leads"), **document}
+
+
+Judged: TypeAlias = Sequence[tuple[LabelledRow, Verdict]]
+
+
+def evaluate(model: IntentModel, rows: Sequence[LabelledRow]) -> Evaluation:
+    """Predict each row and compare."""
+    judged = list(zip(rows, model.predict([row.post for row in rows]), strict=True))
+
+    def among(keep: Callable[[LabelledRow], bool]) -> LeadFigures:
+        return _lead_figures([pair for pair in judged if keep(pair[0])])
+
+    return Evaluation(
+        model=model.version,
+        threshold=model.threshold,
+        leads=_lead_figures(judged),
+        per_label={intent.value: _label_figures(judged, intent) for intent in Intent},
+        per_platform={
+            platform: _lead_figures([pair for pair in judged if pair[0].platform == platform])
+            for platform in sorted({row.platform for row in rows})
+        },
+        without_unsure=among(lambda row: not row.unsure),
+        without_pain=among(lambda row: row.label != Intent.PAIN),
+        without_unsure_and_pain=among(lambda row: not row.unsure and row.label != Intent.PAIN),
+    )
+
+
+def evaluate_file(model: IntentModel, data: Path) -> dict[str, object]:
+    """The figures on a file of labelled posts, ready for JSON."""
+    return evaluate(model, read_labelled(data)).as_json()
+
+
+def _lead_figures(judged: Judged) -> LeadFigures:
+    truth = np.array([row.label.is_lead for row, _ in judged], dtype=bool)
+    scores = np.array([verdict.score for _, verdict in judged], dtype=float)
+    precision, recall, f1 = precision_recall_f1(np.array([verdict.is_lead for _, verdict in judged], dtype=bool), truth)
+    return LeadFigures(
+        n=len(judged),
+        n_leads=int(truth.sum()),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        average_precision=average_precision(scores, truth),
+        ece=expected_calibration_error(scores, truth),
+    )
+
+
+def _label_figures(judged: Judged, intent: Intent) -> LabelFigures:
+    truth = np.array([row.label == intent for row, _ in judged], dtype=bool)
+    said = np.array([verdict.intent == intent for _, verdict in judged], dtype=bool)
+    return LabelFigures(*precision_recall_f1(said, truth), support=int(truth.sum()))

@@ -1,0 +1,74 @@
+"""How the networks of a head are fitted to labelled vectors. Seeded: equal input gives equal weights."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from classifier.config import Fit, Network
+from classifier.encoder import Vectors
+from classifier.head import IS_LEAD, Head
+
+Labels = npt.NDArray[np.int64]
+
+
+def fit_head(
+    vectors: Vectors, labels: Labels, unsure: npt.NDArray[np.bool_], network: Network, fit: Fit, *, seed: int
+) -> Head:
+    """`labels` are indexes into `classifier.head.INTENTS`."""
+    mean = vectors.mean(axis=0)
+    scale = vectors.std(axis=0) + np.float32(1e-6)
+    inputs = torch.from_numpy((vectors - mean) / scale)
+    targets = torch.from_numpy(labels)
+    weights = torch.where(torch.from_numpy(unsure), fit.unsure_weight, 1.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tensors = _learn(inputs, targets, weights, network, fit)
+    return Head(mean, scale, *(tensor.detach().numpy() for tensor in tensors))
+
+
+def _learn(
+    inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, network: Network, fit: Fit
+) -> list[torch.Tensor]:
+    """All members at once, each with its own start, order of rows and dropout."""
+    tensors = _start(inputs.shape[1], network)
+    steps = math.ceil(len(inputs) / fit.batch_size)
+    optimizer = torch.optim.AdamW(tensors, lr=fit.learning_rate, weight_decay=fit.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, fit.learning_rate, total_steps=fit.epochs * steps, pct_start=0.1
+    )
+    for _ in range(fit.epochs):
+        orders = torch.stack([torch.randperm(len(inputs)) for _ in range(network.members)])
+        for rows in torch.split(orders, fit.batch_size, dim=1):
+            outputs = _outputs(tensors, inputs[rows], fit)
+            loss = _loss(outputs.flatten(0, 1), targets[rows].flatten(), weights[rows].flatten(), fit)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call] # torch has no types there
+            optimizer.step()
+            schedule.step()
+    return tensors
+
+
+def _start(inputs: int, network: Network) -> list[torch.Tensor]:
+    members, hidden = network.members, network.hidden
+    shapes = [(inputs, (members, inputs, hidden)), (inputs, (members, hidden))]
+    shapes += [(hidden, (members, hidden, len(IS_LEAD))), (hidden, (members, len(IS_LEAD)))]
+    # Uniform in ±1/sqrt(inputs), as torch starts its linear layers.
+    return [((torch.rand(shape) * 2 - 1) / math.sqrt(width)).requires_grad_() for width, shape in shapes]
+
+
+def _outputs(tensors: list[torch.Tensor], batch: torch.Tensor, fit: Fit) -> torch.Tensor:
+    hidden_weight, hidden_bias, output_weight, output_bias = tensors
+    hidden = functional.dropout(batch, fit.input_dropout) @ hidden_weight + hidden_bias[:, None]
+    return functional.dropout(functional.relu(hidden), fit.hidden_dropout) @ output_weight + output_bias[:, None]
+
+
+def _loss(outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, fit: Fit) -> torch.Tensor:
+    """Which of the nine, and (as that is what counts) whether it is a lead at all."""
+    is_lead = torch.from_numpy(IS_LEAD)
+    odds = outputs[:, is_lead].logsumexp(dim=1) - outputs[:, ~is_lead].logsumexp(dim=1)
+    which = functional.cross_entropy(outputs, targets, reduction="none")
+    whether = functional.binary_cross_entropy_with_logits(odds, is_lead[targets].to(odds.dtype), reduction="none")
+    return (weights * (which + fit.lead_loss * whether)).sum() / weights.sum()

@@ -1,0 +1,40 @@
+"""Labels as they ship: ids with what was said about them, never a text; and which ids training must not see."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from classifier.rows import LabelledRow
+from overheard.errors import ModelError
+
+FOLDER = Path(__file__).parent / "labels"
+HELD_OUT = FOLDER / "dev.sha256"
+
+# How `data/README` calls a draw that evaluation is for; training rows were drawn for their words.
+_RANDOM_DRAW = "random"
+
+
+def write_labels(rows: Iterable[LabelledRow], path: Path) -> None:
+    """Id, label and doubt of each row."""
+    lines = [json.dumps({"id": row.id, "label": row.label, "unsure": row.unsure}) + "\n" for row in rows]
+    path.write_text("".join(lines), encoding="ascii")
+
+
+def write_held_out(rows: Iterable[LabelledRow], path: Path = HELD_OUT) -> None:
+    """The fingerprints of rows that training must refuse."""
+    path.write_text("".join(sorted(f"{_fingerprint(row)}\n" for row in rows)), encoding="ascii")
+
+
+def refuse_held_out(rows: Iterable[LabelledRow], fingerprints: Path = HELD_OUT) -> None:
+    """A model that has seen the rows it is measured on is measured wrongly: say so before any is trained."""
+    held_out = frozenset(fingerprints.read_text(encoding="ascii").split())
+    seen = [row for row in rows if row.draw == _RANDOM_DRAW or _fingerprint(row) in held_out]
+    if seen:
+        raise ModelError(
+            f"{len(seen)} of these rows are kept for evaluation; training must never see them. The first: {seen[0].id}."
+        )
+
+
+def _fingerprint(row: LabelledRow) -> str:
+    return hashlib.sha256(row.id.encode()).hexdigest()

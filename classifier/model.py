@@ -1,0 +1,135 @@
+"""The intent model: posts in, verdicts out. Needs nothing that only training needs."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from classifier.encoder import Encoder
+from classifier.encoder_files import find_encoder
+from classifier.evidence import Evidence, find_evidence
+from classifier.head import (
+    INTENTS,
+    IS_LEAD,
+    SCHEME_FILE,
+    WEIGHTS_FILE,
+    Doubles,
+    Head,
+    Scheme,
+    lead_log_odds,
+    read_head,
+    read_scheme,
+)
+from classifier.text import PostText
+from overheard.errors import ModelError
+from overheard.vocabulary import Intent
+
+SHIPPED = Path(__file__).parent / "artefact"
+
+# Texts encoded at once: larger ones gain nothing on two cores and cost memory (measured: 670 MB at 32, 283 MB at 8).
+BATCH_SIZE = 32
+# Posts held at once: sorting by length needs some hundreds to choose from, and memory stays flat whatever comes.
+_POSTS_AT_ONCE = 512
+
+_WORD = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the model says about one post."""
+
+    score: float
+    is_lead: bool
+    intent: Intent
+    probabilities: dict[Intent, float]
+    evidence: tuple[Evidence, ...]
+
+
+class IntentModel:
+    """An encoder with a trained head, calibrated, and a threshold."""
+
+    def __init__(self, scheme: Scheme, head: Head, encoder: Encoder, *, version: str) -> None:
+        expected = encoder.dimensions * len(scheme.layers)
+        if head.mean.shape != (expected,) or max(scheme.layers) > encoder.layers:
+            raise ModelError(f"The model {version} was trained on another encoder than the one at hand.")
+        self._scheme, self._head, self._encoder, self._version = scheme, head, encoder, version
+
+    @classmethod
+    def load(cls, folder: Path, encoder: Encoder) -> Self:
+        """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs."""
+        scheme = read_scheme(folder)
+        head = read_head(folder)
+        parts = (folder / WEIGHTS_FILE).read_bytes() + (folder / SCHEME_FILE).read_bytes()
+        return cls(scheme, head, encoder, version=f"{scheme.name}-{hashlib.sha256(parts).hexdigest()[:12]}")
+
+    @property
+    def version(self) -> str:
+        """Name and fingerprint: other weights or another threshold are another version."""
+        return self._version
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a post is a lead."""
+        return self._scheme.threshold
+
+    def predict(self, posts: Sequence[PostText], *, batch_size: int = BATCH_SIZE) -> list[Verdict]:
+        """One verdict a post, in order. A post without a letter or digit is no lead, with score 0."""
+        verdicts: list[Verdict] = []
+        for start in range(0, len(posts), _POSTS_AT_ONCE):
+            verdicts += self._predict(posts[start : start + _POSTS_AT_ONCE], batch_size)
+        return verdicts
+
+    def _predict(self, posts: Sequence[PostText], batch_size: int) -> Iterator[Verdict]:
+        probabilities = self._probabilities(posts, batch_size)
+        scores = probabilities[:, IS_LEAD].sum(axis=1)
+        noted: list[int] = np.flatnonzero(scores >= min(self._scheme.evidence_floor, self.threshold)).tolist()
+        found = find_evidence(
+            [posts[index] for index in noted],
+            scores[noted].tolist(),
+            lambda shortened: self._probabilities(shortened, batch_size)[:, IS_LEAD].sum(axis=1).tolist(),
+        )
+        evidence = dict(zip(noted, found, strict=True))
+        for index, row in enumerate(probabilities):
+            yield self._verdict(float(scores[index]), row, evidence.get(index, ()))
+
+    def _verdict(self, score: float, probabilities: Doubles, evidence: tuple[Evidence, ...]) -> Verdict:
+        is_lead = score >= self.threshold
+        # The intent agrees with the verdict, so it is the best of that side even where one of the other is likelier.
+        intent = INTENTS[int(np.where(is_lead == IS_LEAD, probabilities, -1.0).argmax())]
+        by_intent = dict(zip(INTENTS, probabilities.tolist(), strict=True))
+        return Verdict(score, is_lead, intent, by_intent, evidence)
+
+    def _probabilities(self, posts: Sequence[PostText], batch_size: int) -> Doubles:
+        """Calibrated: the leads' sum is the score, the others' is the rest."""
+        result = np.zeros((len(posts), len(INTENTS)))
+        result[:, INTENTS.index(Intent.DISCUSSION)] = 1.0
+        texts = [post.whole for post in posts]
+        worded = [index for index, text in enumerate(texts) if _WORD.search(text)]
+        if not worded:
+            return result
+        vectors = self._encoder.encode_layers(
+            [texts[index] for index in worded], self._scheme.layers, batch_size=batch_size
+        )
+        raw = self._head.log_probabilities(vectors.reshape(len(worded), -1))
+        result[worded] = calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
+        return result
+
+
+def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> Doubles:
+    """Probabilities whose lead side sums to the calibrated score; within a side the proportions stay."""
+    score = 1 / (1 + np.exp(-(slope * lead_log_odds(log_probabilities) + intercept)))
+    probabilities = np.exp(log_probabilities)
+    for side, share in ((IS_LEAD, score), (~IS_LEAD, 1 - score)):
+        probabilities[:, side] *= (share / probabilities[:, side].sum(axis=1))[:, None]
+    return probabilities
+
+
+def load_model(model_path: Path | None, encoder_path: Path | None) -> IntentModel:
+    """The model in a folder (default: the one shipped) on the encoder that is found."""
+    folder = model_path or SHIPPED
+    depth = max(read_scheme(folder).layers)
+    return IntentModel.load(folder, Encoder(find_encoder(encoder_path), depth=depth))

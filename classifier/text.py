@@ -1,0 +1,75 @@
+"""The text of a post as the model sees it, and its sentences as spans of what the writer typed."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, TypeAlias
+
+import spacy
+from spacy.language import Language
+
+Field: TypeAlias = Literal["title", "body"]
+FIELDS: tuple[Field, Field] = ("title", "body")
+
+# The encoder reads 256 tokens, which is about 1,200 characters of English; what lies behind is not looked at by
+# anything, so a post of a megabyte costs as much as one of a page. Twice that leaves room for scripts with long tokens.
+MAX_CHARACTERS: dict[Field, int] = {"title": 400, "body": 2400}
+# A post of "a. b. c." has hundreds of sentences; each costs one more reading when evidence is looked for.
+MAX_SENTENCES = 40
+
+# Control characters and halves of surrogate pairs: no tokenizer takes them. One space for one character keeps offsets.
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_BLANK = re.compile(r"\S(?:[^\n]*\S)?")
+
+
+@dataclass(frozen=True)
+class PostText:
+    """Title and body as they were written; either may be empty."""
+
+    title: str
+    body: str
+
+    def readable(self, field: Field) -> str:
+        """The part of a field that the model looks at. A character's index in it is its index in the original."""
+        original = self.title if field == "title" else self.body
+        return _UNREADABLE.sub(" ", original[: MAX_CHARACTERS[field]])
+
+    @property
+    def whole(self) -> str:
+        """Title and body as one text."""
+        return f"{self.readable('title')}\n\n{self.readable('body')}".strip()
+
+    def without(self, sentences: "tuple[Sentence, ...]") -> "PostText":
+        """The post with some of its sentences blanked out."""
+        kept = {field: self.readable(field) for field in FIELDS}
+        for sentence in sentences:
+            text = kept[sentence.field]
+            blank = " " * (sentence.end - sentence.start)
+            kept[sentence.field] = text[: sentence.start] + blank + text[sentence.end :]
+        return PostText(title=kept["title"], body=kept["body"])
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence: characters `start` to `end` (not included) of one field of a post."""
+
+    field: Field
+    start: int
+    end: int
+
+
+def split_sentences(post: PostText) -> tuple[Sentence, ...]:
+    """The sentences of title and body in order; a line break ends one too (lists, signatures)."""
+    found: list[Sentence] = []
+    for field in FIELDS:
+        for span in _splitter()(post.readable(field)).sents:
+            lines = _NOT_BLANK.finditer(span.text)
+            found += [Sentence(field, span.start_char + line.start(), span.start_char + line.end()) for line in lines]
+    return tuple(found[:MAX_SENTENCES])
+
+
+@cache
+def _splitter() -> Language:
+    splitter = spacy.blank("en")
+    splitter.add_pipe("sentencizer")
+    return splitter

@@ -1,0 +1,46 @@
+import time
+
+import pytest
+
+from classifier.text import MAX_CHARACTERS, MAX_SENTENCES, PostText, Sentence, split_sentences
+
+
+def words(post: PostText) -> list[str]:
+    fields = {"title": post.title, "body": post.body}
+    return [fields[sentence.field][sentence.start : sentence.end] for sentence in split_sentences(post)]
+
+
+def test_sentences_are_spans_of_what_was_typed() -> None:
+    post = PostText("  Leaving Acme. What now?", "It broke.\n\n- too slow\n- too dear\nAny ideas?  ")
+    assert words(post) == ["Leaving Acme.", "What now?", "It broke.", "- too slow", "- too dear", "Any ideas?"]
+
+
+def test_unreadable_characters_become_blanks_without_moving_the_rest() -> None:
+    post = PostText("A\x00B", "half \ud83d pair. Right‮left. Fine?")
+    assert post.readable("title") == "A B"
+    assert len(post.readable("body")) == len(post.body)
+    assert words(post)[-1] == "Fine?"
+    post.whole.encode()
+
+
+def test_a_post_without_title_or_body_is_its_other_half() -> None:
+    assert PostText("", "only this").whole == "only this"
+    assert PostText("only this", "").whole == "only this"
+    assert PostText("", "").whole == ""
+    assert split_sentences(PostText("", " \n ")) == ()
+
+
+def test_leaving_a_sentence_out_blanks_it_and_nothing_else() -> None:
+    post = PostText("One. Two.", "Three.")
+    assert post.without((Sentence("title", 5, 9),)) == PostText("One.     ", "Three.")
+
+
+@pytest.mark.parametrize(
+    "body", ["a. " * 400_000, "x" * 1_000_000, "\n" * 1_000_000, "🙂" * 500_000, "http://a.b/?" * 90_000]
+)
+def test_a_megabyte_takes_no_longer_than_a_page(body: str) -> None:
+    begun = time.monotonic()
+    post = PostText("A title", body)
+    assert len(post.whole) <= sum(MAX_CHARACTERS.values()) + 2
+    assert len(split_sentences(post)) <= MAX_SENTENCES
+    assert time.monotonic() - begun < 5

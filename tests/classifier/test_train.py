@@ -1,0 +1,137 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from classifier import config as configuration
+from classifier.config import TrainConfig, read_config
+from classifier.encoder import Encoder
+from classifier.encoder_files import CHECKSUM
+from classifier.evaluate import evaluate
+from classifier.head import SCHEME_FILE, WEIGHTS_FILE
+from classifier.labels import FOLDER, HELD_OUT, refuse_held_out, write_held_out, write_labels
+from classifier.model import SHIPPED, IntentModel
+from classifier.rows import LabelledRow, read_labelled
+from classifier.text import PostText
+from classifier.train import train, train_model, write_model
+from overheard.errors import InvalidInput, ModelError
+from overheard.vocabulary import Intent
+
+NAMES = ["model.json", "model.safetensors", "MODEL_CARD.md"]
+
+
+def invented_rows(count: int = 180) -> list[LabelledRow]:
+    dice = random.Random(3)  # noqa: S311 - no secret
+    phrases = {intent: f"{intent.value[:4]} {intent.value[::-1]}" for intent in Intent}
+    rows = []
+    for number in range(count):
+        label = dice.choice(list(Intent))
+        filler = " ".join(dice.choice(["cat", "mat", "hat", "sun"]) for _ in range(dice.randrange(3, 9)))
+        post = PostText(f"{phrases[label]} {filler}", filler)
+        rows.append(LabelledRow(f"p{number}", "reddit", post, label, unsure=number % 9 == 0, draw="cue"))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def tiny_config() -> TrainConfig:
+    shipped = read_config(configuration.SHIPPED)
+    layers = shipped.features.model_copy(update={"layers": (1, 2)})
+    network = shipped.network.model_copy(update={"members": 2, "hidden": 16})
+    calibration = shipped.calibration.model_copy(update={"folds": 3})
+    return shipped.model_copy(update={"features": layers, "network": network, "calibration": calibration})
+
+
+def train_into(folder: Path, encoder: Encoder, settings: TrainConfig) -> None:
+    trained = train_model(invented_rows(), encoder, settings, encoder_checksum="0" * 64)
+    write_model(trained, folder, settings, data_checksum="1" * 64)
+
+
+def test_equal_training_gives_equal_bytes_and_another_seed_others(
+    tmp_path: Path, tiny_encoder: Encoder, tiny_config: TrainConfig
+) -> None:
+    for name in ("first", "second"):
+        train_into(tmp_path / name, tiny_encoder, tiny_config)
+    train_into(tmp_path / "third", tiny_encoder, tiny_config.model_copy(update={"seed": 1}))
+    for name in NAMES:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    versions = [IntentModel.load(tmp_path / name, tiny_encoder).version for name in ("first", "second", "third")]
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_what_was_trained_can_be_loaded_and_knows_what_it_learned(
+    tmp_path: Path, tiny_encoder: Encoder, tiny_config: TrainConfig
+) -> None:
+    train_into(tmp_path, tiny_encoder, tiny_config)
+    model = IntentModel.load(tmp_path, tiny_encoder)
+    evaluation = evaluate(model, invented_rows())
+    assert evaluation.leads.average_precision > 0.8
+    document = evaluation.as_json()
+    json.dumps(document)
+    assert {"precision", "recall", "f1", "average_precision", "ece", "threshold", "n", "n_leads"} <= document.keys()
+    assert sum(figures.support for figures in evaluation.per_label.values()) == evaluation.leads.n == 180
+    assert evaluation.without_unsure.n == 160
+
+
+def test_training_refuses_rows_kept_for_evaluation(tmp_path: Path) -> None:
+    row = invented_rows(1)[0]
+    fingerprints = tmp_path / "kept.sha256"
+    write_held_out([row], fingerprints)
+    with pytest.raises(ModelError, match=r"1 of these rows are kept for evaluation.*p0"):
+        refuse_held_out([row], fingerprints)
+    refuse_held_out([row])
+
+
+def test_training_refuses_a_random_draw_before_anything_is_loaded(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"id": "a", "title": "x", "label": "pain", "draw": "random"}\n')
+    with pytest.raises(ModelError, match="kept for evaluation"):
+        train(data, tmp_path / "out", encoder_path=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_rows_are_told(tiny_encoder: Encoder, tiny_config: TrainConfig) -> None:
+    with pytest.raises(InvalidInput, match="Too few rows"):
+        train_model(invented_rows(2), tiny_encoder, tiny_config, encoder_checksum="")
+
+
+def test_a_configuration_must_say_everything_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    shipped = configuration.SHIPPED.read_text()
+    for text, problem in [
+        (shipped.replace("epochs = 15", ""), r"fit\.epochs"),
+        (shipped + "\n[extra]\n", "extra"),
+        ("a = [", "cannot be read"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InvalidInput, match=problem):
+            read_config(path)
+
+
+def test_shipped_labels_hold_no_text() -> None:
+    lines = [json.loads(line) for line in (FOLDER / "train.jsonl").read_text().splitlines()]
+    assert len(lines) > 2000
+    assert {tuple(line) for line in lines} == {("id", "label", "unsure")}
+    assert {line["label"] for line in lines} == set(Intent)
+    assert all(" " not in line["id"] for line in lines)
+
+
+def test_labels_are_written_without_their_posts(tmp_path: Path) -> None:
+    write_labels(invented_rows(2), tmp_path / "labels.jsonl")
+    assert "cat" not in (tmp_path / "labels.jsonl").read_text()
+    assert [row.label for row in read_labelled(tmp_path / "labels.jsonl")] == [row.label for row in invented_rows(2)]
+
+
+def test_shipped_training_labels_and_held_out_rows_do_not_overlap() -> None:
+    refuse_held_out(read_labelled(FOLDER / "train.jsonl"))
+    assert len(HELD_OUT.read_text().split()) == 400
+
+
+def test_the_shipped_model_is_small_complete_and_was_trained_as_the_shipped_configuration_says() -> None:
+    assert sorted(path.name for path in SHIPPED.iterdir()) == sorted(NAMES)
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 5 * 2**20
+    scheme = json.loads((SHIPPED / SCHEME_FILE).read_text())
+    settings = read_config(configuration.SHIPPED)
+    assert scheme["encoder"] == CHECKSUM
+    assert tuple(scheme["layers"]) == settings.features.layers
+    assert (SHIPPED / WEIGHTS_FILE).stat().st_size > 100_000
