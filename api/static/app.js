@@ -124,7 +124,7 @@ const keys = {
 };
 
 if (list) {
-  one(".keys").hidden = false;
+  for (const hint of all(".keys")) hint.hidden = false;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const menu of all("details.menu[open]")) menu.open = false;
     const typing = event.target.matches("input, select, textarea");
