@@ -45,7 +45,8 @@ def demo(
     with context.sessions.begin() as session:
         secret = accounts.make_login_link(session, user, now=clock())
     out.print(f"\nYour queue:  [bold]http://{host}:{port}/login/{secret.token}[/]", soft_wrap=True)
-    out.print("The link logs you in once, within the hour; a new one: .venv/bin/overheard login-link " + DEMO_EMAIL)
+    out.print("The link logs you in once, within the hour. A new one:")
+    out.print(f"  .venv/bin/overheard login-link {DEMO_EMAIL} --port {port}", soft_wrap=True)
     out.print("Stop with Ctrl+C.\n")
     run_server(context, host, port)
 
@@ -107,6 +108,10 @@ def sample_posts(now: datetime) -> Iterator[NewPost]:
             author=row["author"],
             title=row["title"],
             body=row["body"],
-            kind=PostKind.MESSAGE if platform is Platform.SLACK else PostKind.SUBMISSION,
+            kind=PostKind.MESSAGE if platform is Platform.SLACK else _kind_at_a_board(row["title"]),
             posted_at=now - timedelta(hours=row["hours_ago"]),
         )
+
+
+def _kind_at_a_board(title: str) -> PostKind:
+    return PostKind.SUBMISSION if title else PostKind.COMMENT

@@ -52,14 +52,18 @@ def list_users() -> None:
     out.print(table)
 
 
-def login_link(email: str) -> None:
+def login_link(
+    email: str,
+    *,
+    port: Annotated[int | None, typer.Option(help="Port of the server; default: OVERHEARD_PORT.")] = None,
+) -> None:
     """Print a link that logs a user in once, within the hour."""
     context = start()
     with context.sessions.begin() as session:
         user = accounts.user_by_email(session, email)
         secret = accounts.make_login_link(session, user, now=clock())
-    settings = context.settings
-    out.print(f"http://{settings.host}:{settings.port}/login/{secret.token}", soft_wrap=True)
+    host, port = context.settings.host, port or context.settings.port
+    out.print(f"http://{host}:{port}/login/{secret.token}", soft_wrap=True)
 
 
 def token(

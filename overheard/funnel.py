@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from overheard import labels
 from overheard.db import upsert
@@ -64,11 +64,14 @@ def qualify(
 ) -> int:
     """Make leads of all posts that a query met and whose score reaches the threshold; how many leads are new.
 
-    `threshold` is the model's own, for campaigns that set none. `among` (post ids) spares looking at all others.
+    `threshold` is the model's own, for campaigns that set none. `among` (ids of posts just judged) spares looking at
+    all others, and takes up what the new judgement means for leads that these posts had made before.
     It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
     are all mended by calling it again.
     """
     made = 0
+    if among is not None:
+        _rejudge(session, model_version=model_version, threshold=threshold, among=among)
     while candidates := _candidates(session, model_version=model_version, threshold=threshold, among=among):
         made += sum(_add_signal(session, candidate, now=now) for candidate in candidates)
     return made
@@ -78,12 +81,6 @@ def _candidates(
     session: Session, *, model_version: str, threshold: float, among: Sequence[int] | None
 ) -> list[_Candidate]:
     """The next posts that are relevant, over the threshold and not yet a signal of their campaign."""
-    relevant = sa.exists().where(
-        Match.post_id == Post.id,
-        Match.query_id == Query.id,
-        Query.campaign_id == Campaign.id,
-        Query.retired_at.is_(None),
-    )
     already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
     statement = (
         sa.select(Campaign.id, Post, Prediction)
@@ -93,7 +90,7 @@ def _candidates(
         .where(
             Prediction.model_version == model_version,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
-            relevant,
+            _is_relevant(Post.id),
             ~already,
         )
         .order_by(Campaign.id, Post.id)
@@ -162,6 +159,43 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bo
     return is_new
 
 
+def _rejudge(session: Session, *, model_version: str, threshold: float, among: Sequence[int]) -> None:
+    """A post that was edited, or judged by another model, is another signal: stronger, weaker, or none any more.
+
+    A lead that only the system has touched goes with its last signal; what a person has decided on stays.
+    """
+    statement = (
+        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), _is_relevant(Signal.post_id))
+        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
+        .join(Lead, Lead.id == Signal.lead_id)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .where(Signal.post_id.in_(among))
+    )
+    for signal, prediction, needed, is_relevant in session.execute(statement).all():
+        if (prediction.score < needed or not is_relevant) and not _is_decided(session, signal.lead_id):
+            session.delete(signal)
+        else:
+            signal.score, signal.intent = prediction.score, prediction.intent
+            signal.model_version = prediction.model_version
+        session.flush()
+        refresh(session, [signal.lead_id])
+
+
+def _is_decided(session: Session, lead_id: int) -> bool:
+    statement = sa.select(LeadEvent.id).where(LeadEvent.lead_id == lead_id, LeadEvent.actor_id.is_not(None))
+    return session.scalar(statement.limit(1)) is not None
+
+
+def _is_relevant(post_id: sa.ColumnElement[int] | InstrumentedAttribute[int]) -> sa.Exists:
+    """Whether a query in force of the statement's campaign met the post."""
+    return sa.exists().where(
+        Match.post_id == post_id,
+        Match.query_id == Query.id,
+        Query.campaign_id == Campaign.id,
+        Query.retired_at.is_(None),
+    )
+
+
 def refresh(session: Session, lead_ids: Iterable[int]) -> None:
     """Copy the strongest signal of each lead to the lead; a lead without any signal is removed."""
     for lead_id in lead_ids:
@@ -228,7 +262,7 @@ def reopen(session: Session, lead_id: int, *, actor: User, now: datetime) -> Lea
     """Bring a disqualified lead back into the queue. What was said about its post is withdrawn."""
     lead = _get(session, lead_id)
     event = _move(session, lead, LeadAction.REOPEN, to_stage=Stage.MARKETING_QUALIFIED, actor=actor, now=now)
-    labels.withdraw(session, lead_id, now=now)
+    _settle_labels(session, lead_id, now=now)
     return event
 
 
@@ -238,7 +272,8 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
     A person takes back what they did themselves: `WrongStage` names who decided last otherwise.
     """
     lead = _get(session, lead_id)
-    last = _last_standing(timeline(session, lead_id))
+    decisions = _standing_decisions(timeline(session, lead_id))
+    last = decisions[-1] if decisions else None
     if last is None or last.from_stage is None:
         raise WrongStage(f"Lead {lead_id} has no decision that could be taken back.")
     if last.actor_id != actor.id:
@@ -246,7 +281,7 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
     event = _move(
         session, lead, LeadAction.UNDO, to_stage=last.from_stage, actor=actor, now=now, from_stages={last.to_stage}
     )
-    labels.withdraw(session, lead_id, now=now, event_id=last.id)
+    _settle_labels(session, lead_id, now=now)
     return event
 
 
@@ -261,14 +296,23 @@ def timeline(session: Session, lead_id: int) -> list[LeadEvent]:
     return list(session.scalars(statement))
 
 
-def _last_standing(events: Iterable[LeadEvent]) -> LeadEvent | None:
+def _standing_decisions(events: Iterable[LeadEvent]) -> list[LeadEvent]:
+    """The decisions that nobody took back, oldest first."""
     standing: list[LeadEvent] = []
     for event in events:
         if event.action is LeadAction.UNDO:
             standing.pop()
         elif event.action is not LeadAction.QUALIFY:
             standing.append(event)
-    return standing[-1] if standing else None
+    return standing
+
+
+def _settle_labels(session: Session, lead_id: int, *, now: datetime) -> None:
+    """What was said stands as long as the decision does, and until the lead is opened anew."""
+    decisions: list[int] = []
+    for event in _standing_decisions(timeline(session, lead_id)):
+        decisions = [] if event.action is LeadAction.REOPEN else [*decisions, event.id]
+    labels.settle(session, lead_id, decisions=decisions, now=now)
 
 
 def _get(session: Session, lead_id: int) -> Lead:

@@ -1,5 +1,6 @@
 """The person's word about a post: what was decided, and what they saw when they decided."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,12 +57,12 @@ def _says_lead(event: LeadEvent) -> bool | None:
     return not event.reason.is_negative
 
 
-def withdraw(session: Session, lead_id: int, *, now: datetime, event_id: int | None = None) -> None:
-    """Withdraw what was said: of one decision (`event_id`), or of all about this lead."""
-    statement = sa.update(Label).where(Label.lead_id == lead_id, Label.withdrawn_at.is_(None))
-    if event_id is not None:
-        statement = statement.where(Label.event_id == event_id)
-    session.execute(statement.values(withdrawn_at=now))
+def settle(session: Session, lead_id: int, *, decisions: Collection[int], now: datetime) -> None:
+    """Let the labels of these decisions (event ids) stand, and withdraw all others about this lead."""
+    about = sa.update(Label).where(Label.lead_id == lead_id)
+    session.execute(about.where(Label.event_id.in_(decisions)).values(withdrawn_at=None))
+    withdrawn = about.where(Label.event_id.not_in(decisions), Label.withdrawn_at.is_(None))
+    session.execute(withdrawn.values(withdrawn_at=now))
 
 
 def standing(session: Session) -> list[Label]:

@@ -10,7 +10,7 @@ from overheard import campaigns, funnel, queries
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen, standing
-from overheard.models import Label, Lead, LeadEvent, Signal, User
+from overheard.models import Label, Lead, LeadEvent, Post, Signal, User
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Stage
 from tests.factories import MODEL, Cast, make_campaign, make_cast, make_lead, new_post, predict, store
 
@@ -106,6 +106,38 @@ def test_a_new_post_of_a_disqualified_author_does_not_bring_them_back(
     assert lead.stage is Stage.DISQUALIFIED
 
 
+def judge_again(session: Session, lead: Lead, *, score: float, now: datetime) -> None:
+    """The post is edited and judged anew."""
+    post = session.get_one(Post, lead.top_post_id)
+    edit = new_post(external_id=post.external_id, body="Solved, thanks.", author=post.author, as_of=now)
+    store(session, edit, now=now)
+    predict(session, post, now=now, score=score, intent=Intent.PAIN)
+    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now, among=[post.id])
+
+
+def test_an_edit_that_ends_the_need_takes_the_lead_out_of_the_queue(session: Session, now: datetime) -> None:
+    lead = make_lead(session, now=now)
+    judge_again(session, lead, score=0.1, now=now)
+    assert session.scalars(sa.select(Lead)).all() == []
+
+
+def test_an_edit_that_weakens_the_need_is_seen_in_the_score(session: Session, now: datetime) -> None:
+    lead = make_lead(session, now=now, score=0.9)
+    judge_again(session, lead, score=0.6, now=now)
+    session.refresh(lead)
+    assert (lead.score, lead.intent, lead.stage) == (0.6, Intent.PAIN, Stage.MARKETING_QUALIFIED)
+
+
+def test_what_a_person_decided_on_stays_whatever_the_model_says_later(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    lead = make_lead(session, now=now)
+    funnel.promote(session, lead.id, actor=cast.sam, now=now)
+    judge_again(session, lead, score=0.1, now=now)
+    session.refresh(lead)
+    assert (lead.score, lead.stage) == (0.1, Stage.SALES_QUALIFIED)
+
+
 # --- decide ------------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +214,15 @@ def test_undo_takes_decisions_back_step_by_step(session: Session, cast: Cast, no
     assert standing(session) == []
     with pytest.raises(WrongStage, match="no decision that could be taken back"):
         funnel.undo(session, lead.id, actor=cast.sam, now=now)
+
+
+def test_taking_a_reopening_back_lets_the_label_stand_again(session: Session, cast: Cast, now: datetime) -> None:
+    lead = make_lead(session, now=now)
+    funnel.disqualify(session, lead.id, reason=DisqualifyReason.NO_NEED, actor=cast.sam, now=now)
+    funnel.reopen(session, lead.id, actor=cast.sam, now=now)
+    funnel.undo(session, lead.id, actor=cast.sam, now=now)
+    assert lead.stage is Stage.DISQUALIFIED
+    assert [label.is_lead for label in standing(session)] == [False]
 
 
 def test_nobody_takes_back_what_somebody_else_decided(session: Session, cast: Cast, now: datetime) -> None:
