@@ -60,7 +60,7 @@ Judged: TypeAlias = Sequence[tuple[LabelledRow, Verdict]]
 
 def evaluate(model: IntentModel, rows: Sequence[LabelledRow]) -> Evaluation:
     """Predict each row and compare."""
-    judged = list(zip(rows, model.predict([row.post for row in rows]), strict=True))
+    judged = list(zip(rows, model.predict([row.post for row in rows], explain=False), strict=True))
 
     def among(keep: Callable[[LabelledRow], bool]) -> LeadFigures:
         return _lead_figures([pair for pair in judged if keep(pair[0])])
