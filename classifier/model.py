@@ -81,7 +81,7 @@ class IntentModel:
     ) -> list[Verdict]:
         """One verdict a post, in order. A post without a letter or digit is no lead, with score 0.
 
-        `explain`: whether to look for evidence, which costs about 40 % more on posts as they come.
+        `explain`: whether to look for evidence, which costs half as much again on posts as they come.
         """
         verdicts: list[Verdict] = []
         for start in range(0, len(posts), _POSTS_AT_ONCE):
