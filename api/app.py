@@ -45,7 +45,6 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Calla
         redoc_url=None,
         lifespan=lifespan,
     )
-    assets = load_assets()
     app.state.overheard = State(
         settings=settings,
         engine=used,
@@ -53,8 +52,8 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Calla
         reading=make_reading_sessions(used),
         clock=clock,
         key=secret_key(settings),
-        assets=assets,
-        templates=make_templates(assets),
+        assets=load_assets(),
+        templates=make_templates(),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost

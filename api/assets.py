@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "static"
@@ -33,6 +34,7 @@ class Assets:
         return asset if asset and asset.digest == digest else None
 
 
+@cache
 def load_assets() -> Assets:
     """Read all files once; they are small."""
     return Assets({path.name: _load(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES})

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from api import words
 from api.access import Action, may
-from api.assets import Assets
+from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
@@ -32,7 +33,8 @@ class Flash:
     lead_id: int | None = None
 
 
-def make_templates(assets: Assets) -> jinja2.Environment:
+@cache
+def make_templates() -> jinja2.Environment:
     """The environment in which all pages are rendered; everything is escaped, and a missing name is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -42,7 +44,7 @@ def make_templates(assets: Assets) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        static=assets.url,
+        static=load_assets().url,
         Stage=Stage,
         Intent=Intent,
         Platform=Platform,

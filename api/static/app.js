@@ -38,7 +38,6 @@ function tell(text) {
   line.className = "flash bad";
   line.textContent = text;
   one("#flash").replaceChildren(line);
-  scrollTo({ top: 0 });
 }
 
 function hideDecided() {
