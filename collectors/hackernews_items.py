@@ -1,0 +1,120 @@
+"""An item of Hacker News as a post."""
+
+import html
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+from overheard.errors import CollectorError, InvalidInput
+from overheard.intake import Erased, Item, Rejected
+from overheard.posts import NewPost
+from overheard.vocabulary import Platform, PostKind
+
+COMMUNITY = "Hacker News"
+
+_KINDS = {
+    "story": PostKind.SUBMISSION,
+    "poll": PostKind.SUBMISSION,
+    "job": PostKind.SUBMISSION,
+    "comment": PostKind.COMMENT,
+}
+
+
+def read_item(external_id: str, answer: object, *, as_of: datetime) -> Item | None:
+    """The post that Hacker News gave for an id; None for what is no post (an option of a poll).
+
+    An item that is not the one asked for means that somebody else answered: `CollectorError`.
+    """
+    if not isinstance(answer, dict) or str(answer.get("id")) != external_id:
+        raise CollectorError(f"Hacker News answered item {external_id} with something else.")
+    if answer.get("deleted") or answer.get("dead"):
+        return Erased(Platform.HACKERNEWS, external_id)
+    if answer.get("type") == "pollopt":
+        return None
+    try:
+        return _post(external_id, answer, as_of)
+    except InvalidInput as error:
+        raw = json.dumps(answer).encode()
+        return Rejected(f"item {external_id}", str(error), raw, Platform.HACKERNEWS, external_id)
+
+
+def _post(external_id: str, item: Mapping[str, object], as_of: datetime) -> NewPost:
+    kind = _KINDS.get(_text(item, "type"))
+    if kind is None:
+        raise InvalidInput(f"type {_text(item, 'type')[:40]!r} is not known")
+    title, body = html.unescape(_text(item, "title")), plain(_text(item, "text"))
+    if not title.strip() and not body:
+        raise InvalidInput("title and text are both missing")
+    parent = item.get("parent")
+    return NewPost(
+        platform=Platform.HACKERNEWS,
+        external_id=external_id,
+        community=COMMUNITY,
+        title=title,
+        body=body,
+        kind=kind,
+        author=_text(item, "by") or None,
+        permalink=f"https://news.ycombinator.com/item?id={external_id}",
+        parent_external_id=str(parent) if isinstance(parent, int) else None,
+        posted_at=_time(item),
+        as_of=as_of,
+    )
+
+
+def _text(item: Mapping[str, object], name: str) -> str:
+    value = item.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
+    return value
+
+
+def _time(item: Mapping[str, object]) -> datetime | None:
+    value = item.get("time")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput(f"time is a {type(value).__name__}, not a number of seconds")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidInput("time is out of range") from error
+
+
+def plain(markup: str) -> str:
+    """The text of an item, which is HTML with paragraphs, links, italics and code. Decoded once."""
+    parser = _PlainText()
+    parser.feed(markup)
+    parser.close()
+    return "".join(parser.parts).strip()
+
+
+class _PlainText(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._href: str | None = None
+        self._link_starts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("p", "pre"):
+            self.parts.append("\n\n")
+        elif tag == "br":
+            self.parts.append("\n")
+        elif tag == "a":
+            self._href, self._link_starts = dict(attrs).get("href"), len(self.parts)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "pre":
+            self.parts.append("\n\n")
+        elif tag == "a" and self._href:
+            text = "".join(self.parts[self._link_starts :])
+            # Long addresses are shown cut; the whole one says more.
+            is_address = self._href.startswith(text.removesuffix("..."))
+            self.parts[self._link_starts :] = [self._href if is_address else f"{text} ({self._href})"]
+            self._href = None
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
