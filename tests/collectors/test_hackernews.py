@@ -1,0 +1,270 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from pydantic import HttpUrl
+
+from collectors.run import CollectSummary, collect
+from overheard.db import Sessions
+from overheard.errors import CollectorError, NotFound
+from overheard.intake import Intake, take_in
+from overheard.models import DeadLetter, Gap, Post, Revisit, Source, Tombstone
+from overheard.posts import NewPost
+from overheard.settings import HackerNewsSettings, Settings
+from overheard.vocabulary import Platform
+from tests.fakeworld.hackernews import HTML_PAGE, Fault, HackerNewsWorld, serve
+
+# What the network does is all the same to the database.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def settings_for(base_url: str, *, backfill: int = 3_000) -> Settings:
+    hackernews = HackerNewsSettings(base_url=HttpUrl(base_url), timeout=5, backfill=backfill)
+    return Settings(hackernews=hackernews)
+
+
+class Watcher:
+    """Somebody who collects now and then."""
+
+    def __init__(self, sessions: Sessions, world: HackerNewsWorld, settings: Settings, now: datetime) -> None:
+        self.sessions = sessions
+        self.world = world
+        self.settings = settings
+        self.now = now
+        self.waits: list[float] = []
+
+    def collect(self) -> CollectSummary:
+        (summary,) = collect(self.sessions, self.settings, clock=lambda: self.now, sleep=self.waits.append)
+        self.assert_the_cursor_is_not_ahead()
+        self.now += timedelta(minutes=1)
+        return summary
+
+    def assert_the_cursor_is_not_ahead(self) -> None:
+        """Whatever the cursor has passed is stored, erased, set aside, a gap, or to be asked for again."""
+        with self.sessions() as session:
+            cursor = session.scalars(sa.select(Source.cursor)).one()
+            columns = (Post.external_id, Tombstone.external_id, DeadLetter.external_id, Revisit.external_id, Gap.first)
+            accounted = {id_ for column in columns for id_ in session.scalars(sa.select(column))}
+        passed = {str(id_) for id_ in self.world.items if cursor is not None and id_ <= int(cursor)}
+        assert passed <= accounted
+
+    def texts(self) -> list[str]:
+        with self.sessions() as session:
+            return list(session.scalars(sa.select(Post.body).order_by(Post.external_id)))
+
+    def count(self, table: type) -> int:
+        with self.sessions() as session:
+            return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+@pytest.fixture
+def world() -> HackerNewsWorld:
+    return HackerNewsWorld()
+
+
+@pytest.fixture
+def watcher(sessions: Sessions, world: HackerNewsWorld, now: datetime) -> Iterator[Watcher]:
+    with serve(world) as base_url:
+        yield Watcher(sessions, world, settings_for(base_url), now)
+
+
+def test_a_burst_of_800_new_items_is_stored_whole_and_once(watcher: Watcher, world: HackerNewsWorld) -> None:
+    world.write()
+    watcher.collect()
+    for _ in range(800):
+        world.write()
+    assert watcher.collect().intake == Intake(new=800)
+    assert watcher.collect().intake == Intake()
+    assert watcher.count(Post) == 801
+
+
+def test_each_item_is_asked_for_once(watcher: Watcher, world: HackerNewsWorld) -> None:
+    for _ in range(20):
+        world.write()
+    watcher.collect()
+    watcher.collect()
+    items = [path for path in world.requests if "/item/" in path]
+    assert len(items) == len(set(items)) == 20
+
+
+def test_the_first_pass_starts_a_way_back_and_the_next_goes_on_from_its_end(
+    sessions: Sessions, world: HackerNewsWorld, now: datetime
+) -> None:
+    for _ in range(10):
+        world.write()
+    with serve(world) as base_url:
+        watcher = Watcher(sessions, world, settings_for(base_url, backfill=0), now)
+        for id_ in list(world.items):
+            del world.items[id_]  # none of them is ours to read
+        assert watcher.collect().intake == Intake()
+        world.write(text="Right after the first pass")
+        assert watcher.collect().intake == Intake(new=1)
+
+
+def test_an_item_that_cannot_be_read_yet_is_asked_for_again(watcher: Watcher, world: HackerNewsWorld) -> None:
+    late = world.reserve()
+    world.write()
+    assert watcher.collect().waiting == 1
+    assert watcher.collect().waiting == 1
+    world.items[late] = {"id": late, "type": "comment", "text": "Here I am", "time": 1}
+    summary = watcher.collect()
+    assert (summary.waiting, summary.intake) == (0, Intake(new=1))
+    assert "Here I am" in watcher.texts()
+
+
+def test_an_item_that_stays_empty_for_ten_minutes_becomes_a_gap(watcher: Watcher, world: HackerNewsWorld) -> None:
+    never = world.reserve()
+    for _ in range(10):
+        assert watcher.collect().missed == 0
+    assert watcher.collect().missed == 1
+    assert watcher.collect().waiting == 0
+    with watcher.sessions() as session:
+        gap = session.scalars(sa.select(Gap)).one()
+    assert (gap.first, gap.last, gap.reason) == (str(never), str(never), "the item stayed empty for ten minutes")
+
+
+def test_edits_and_deletions_are_followed(watcher: Watcher, world: HackerNewsWorld) -> None:
+    edited, deleted, dead = world.write(), world.write(), world.write()
+    watcher.collect()
+    world.edit(edited, text="Edited text")
+    world.delete(deleted)
+    world.edit(dead, dead=True)
+    assert watcher.collect().intake == Intake(edited=1, erased=2)
+    assert watcher.texts() == ["Edited text"]
+    assert watcher.collect().intake == Intake(unchanged=1)
+
+
+def test_updates_of_items_that_we_do_not_have_are_not_asked_for(watcher: Watcher, world: HackerNewsWorld) -> None:
+    world.write()
+    world.updated = [7001, 7002]
+    watcher.collect()
+    assert not any("/700" in path for path in world.requests)
+
+
+def test_a_post_that_came_with_a_file_is_the_same_post(watcher: Watcher, world: HackerNewsWorld) -> None:
+    id_ = world.write(text="The text as it is now")
+    imported = NewPost(
+        platform=Platform.HACKERNEWS,
+        external_id=str(id_),
+        community="Hacker News",
+        title="",
+        body="The text as it was",
+        posted_at=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+    with watcher.sessions.begin() as session:
+        take_in(session, [imported], origin="file", now=watcher.now)
+    assert watcher.collect().intake == Intake(edited=1)
+    assert (watcher.texts(), watcher.count(Source)) == (["The text as it is now"], 1)
+
+
+def test_a_malformed_item_is_set_aside_and_the_others_are_stored(watcher: Watcher, world: HackerNewsWorld) -> None:
+    world.write()
+    world.write(text={"no": "text"})
+    world.write()
+    assert watcher.collect().intake == Intake(new=2, rejected=1)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=429, headers={"Retry-After": "7"}, body=b"slow down"),
+        Fault(status=500, body=b"oops"),
+        Fault(status=503, body=b"oops"),
+        Fault(is_reset=True),
+        Fault(body=b'{"id": 10', is_cut=True),
+        HTML_PAGE,
+    ],
+)
+@pytest.mark.parametrize("path", ["maxitem", "updates", r"item/3\."])
+def test_a_fault_that_passes_costs_nothing(watcher: Watcher, world: HackerNewsWorld, fault: Fault, path: str) -> None:
+    for _ in range(5):
+        world.write()
+    world.fail(path, fault, times=3)
+    summary = watcher.collect()
+    assert (summary.error, summary.intake) == (None, Intake(new=5))
+    assert len(watcher.waits) == 3
+    if fault.status == 429:
+        assert set(watcher.waits) == {7.0}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault(status=429, body=b""), "Hacker News answered 429 at"),
+        (Fault(status=500, body=b""), "Hacker News answered 500 at"),
+        (Fault(status=403, body=b""), "Hacker News answered 403 at"),
+        (Fault(status=302, headers={"Location": "/login"}, body=b""), "Hacker News answered 302 at"),
+        (Fault(is_reset=True), "Hacker News cannot be reached: RemoteProtocolError at"),
+        (HTML_PAGE, "Hacker News answered something other than JSON at"),
+        (Fault(body=b'{"error": "Permission denied"}'), "Hacker News answered"),
+        (Fault(body=b'"203"'), "Hacker News answered"),
+    ],
+)
+@pytest.mark.parametrize("path", ["maxitem", "updates", r"item/203\."])
+def test_a_fault_that_stays_is_told_and_the_cursor_waits_for_the_rows(
+    watcher: Watcher, world: HackerNewsWorld, fault: Fault, message: str, path: str
+) -> None:
+    for _ in range(300):
+        world.write()
+    world.fail(path, fault, times=4)
+    summary = watcher.collect()
+    assert isinstance(summary.error, CollectorError)
+    assert str(summary.error).startswith(message)
+    assert watcher.count(Post) == (200 if path.startswith("item") else 0)
+    world.heal()
+    assert watcher.collect().error is None
+    assert watcher.count(Post) == 300
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("header", "retry_after", "waits"),
+    [
+        ("7", 7.0, 3),
+        ("Fri, 20 Nov 2026 09:30:30 GMT", 30.0, 3),
+        ("3600", 3600.0, 0),
+        ("1000000000", 86_400.0, 0),
+        ("Fri, 20 Nov 2020 09:30:30 GMT", None, 3),
+        ("-5", None, 3),
+        ("later", None, 3),
+        ("nan", None, 3),
+    ],
+)
+def test_the_platform_says_when_to_come_back(
+    watcher: Watcher, world: HackerNewsWorld, header: str, retry_after: float | None, waits: int
+) -> None:
+    world.fail("maxitem", Fault(status=429, headers={"Retry-After": header}), times=4)
+    error = watcher.collect().error
+    assert error is not None
+    assert (error.retry_after, error.permanent, len(watcher.waits)) == (retry_after, False, waits)
+
+
+def test_what_no_retry_can_mend_is_not_retried(watcher: Watcher, world: HackerNewsWorld) -> None:
+    world.fail("updates", Fault(status=401), times=1)
+    error = watcher.collect().error
+    assert error is not None
+    assert (error.permanent, watcher.waits) == (True, [])
+
+
+def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: HackerNewsWorld, now: datetime) -> None:
+    for _ in range(300):
+        world.write()
+    passes: list[CollectSummary] = []
+
+    def interfere(_: CollectSummary) -> None:
+        if not passes:
+            passes.append(watcher.collect())
+
+    (summary,) = collect(
+        watcher.sessions, watcher.settings, clock=lambda: now, sleep=watcher.waits.append, on_progress=interfere
+    )
+    assert "Another process is reading this source" in str(summary.error)
+    assert watcher.count(Post) == 300
+
+
+def test_a_platform_that_cannot_be_read_live_is_told(watcher: Watcher, now: datetime) -> None:
+    with pytest.raises(NotFound, match="Slack cannot be read live; what can: Hacker News"):
+        collect(watcher.sessions, watcher.settings, clock=lambda: now, platform=Platform.SLACK)
