@@ -1,18 +1,15 @@
 """What `/v1` takes and gives."""
 
 from datetime import date, datetime
-from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.deps import Text
 from overheard.campaigns import MAX_NAME, CampaignView
 from overheard.models import LeadEvent, Query, User
 from overheard.queries import Span
 from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, QueuePage
-from overheard.text import clean
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
-
-Text = Annotated[str, AfterValidator(clean)]
 
 
 class _Taken(BaseModel):

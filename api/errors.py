@@ -151,7 +151,8 @@ def _from_framework(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("A request failed unexpectedly.", extra={"action": "request_failed"}, exc_info=error)
+    # The server logs the traceback itself, as the error goes on to it after this answer.
+    log.error("A request failed: %s.", type(error).__name__, extra={"action": "request_failed"})
     response = answer(request, OverheardError(_UNEXPECTED), name="Unexpected")
     response.headers.update(SECURITY_HEADERS)  # this answer is made outside of the middleware that sets them
     return response
