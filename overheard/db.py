@@ -122,7 +122,7 @@ def _first_line(error: Exception) -> str:
     return str(error.__cause__ or error).strip().splitlines()[0].rstrip(".") + "."
 
 
-def upsert(session: Session, table: type[Any]) -> Any:  # noqa: ANN401 - the two dialects share no base with on_conflict
+def upsert(session: Session, table: type[Any] | sa.Table) -> Any:  # noqa: ANN401 - the two dialects share no base with on_conflict
     """An INSERT of the session's dialect, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
