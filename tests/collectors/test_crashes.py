@@ -113,4 +113,4 @@ def test_a_collection_that_is_killed_anywhere_ends_as_if_it_had_not_been(engine:
             return lambda engine: collect(make_sessions(engine), settings, clock=lambda: now, sleep=lambda _: None)
 
         story = Chapter(at_first, collect_at(NOW)), Chapter(an_hour_later, collect_at(LATER))
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=2)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=3)

@@ -1,0 +1,40 @@
+"""Real files, where they are at hand. They stand beside the checkout and never in it."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from collectors.formats.records import ImportOptions
+from collectors.importing import import_file
+from overheard.db import Sessions
+from overheard.intake import Intake
+from overheard.models import DeadLetter, Post, Tombstone
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real files are not at hand (../shared/data)")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "intake"),
+    [
+        # Of the 13,070 posts, 38 say "[ Removed by Reddit ]" and nothing else.
+        ("posts-2026.jsonl.zst", Intake(new=13_032, erased=38)),
+        ("slack-export.zip", Intake(new=7_793)),
+        ("reddit-api-sample.jsonl.zst", Intake(new=1_944, erased=56)),
+    ],
+)
+def test_a_real_file_goes_in_whole_and_once(sessions: Sessions, now: datetime, name: str, intake: Intake) -> None:
+    def bring_in(*, again: bool) -> Intake:
+        return import_file(sessions, DATA / name, clock=lambda: now, options=ImportOptions(again=again)).intake
+
+    assert bring_in(again=False) == intake
+    assert bring_in(again=False) == Intake()
+    assert bring_in(again=True) == Intake(unchanged=intake.new, erased=intake.erased)
+    with sessions() as session:
+        counts = [
+            session.scalar(sa.select(sa.func.count()).select_from(table)) for table in (Post, Tombstone, DeadLetter)
+        ]
+    assert counts == [intake.new, intake.erased, 0]
