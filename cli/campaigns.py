@@ -34,7 +34,7 @@ def add(
             session,
             name=name,
             offer=offer,
-            queries={expression: expression for expression in query},
+            queries={_name(expression): expression for expression in query},
             threshold=threshold,
             sources=[_source(word) for word in source or ()],
             now=clock(),
@@ -52,7 +52,9 @@ def query(
     """Add a query to a campaign, or change one, and match it against all stored posts."""
     with start().sessions.begin() as session:
         found = _find(session, campaign)
-        saved = queries.save_query(session, found.id, name=name or expression, expression=expression, now=clock())
+        saved = queries.save_query(
+            session, found.id, name=name or _name(expression), expression=expression, now=clock()
+        )
         out.print(f"Saved query {saved.name!r}, version {saved.version}. Next: overheard classify", markup=False)
 
 
@@ -73,6 +75,11 @@ def _find(session: Session, name: str) -> Campaign:
     if campaign is None:
         raise NotFound(f"There is no campaign {name!r}. See: overheard campaigns list")
     return campaign
+
+
+def _name(expression: str) -> str:
+    """A query that is given no name is named after itself."""
+    return expression[: queries.MAX_NAME]
 
 
 def _source(word: str) -> tuple[Platform, str]:

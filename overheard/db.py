@@ -48,14 +48,17 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL; nothing is connected yet."""
+    """An engine for SQLite or PostgreSQL; nothing is connected yet.
+
+    Parameters are hidden: an error message that reaches the log must not carry a post's text.
+    """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         message = f"The database {parsed.get_backend_name()!r} is not supported: use a sqlite:/// or postgresql:// URL."
         raise OverheardError(message)
-    engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+    engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

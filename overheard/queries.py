@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.db import upsert
-from overheard.errors import InvalidQuery, NotFound
+from overheard.errors import InvalidInput, InvalidQuery, NotFound
 from overheard.models import Campaign, Match, Post, Query, campaign_sources
 from overheard.posts import Key, ids_among
 from overheard.text import Normalised, normalise
 
 _MAX_EXPRESSION = 2_000
+MAX_NAME = 120
 
 # One token: an optional minus, then a quoted phrase or a run without blanks and quotes.
 _TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
@@ -111,6 +112,9 @@ def save_query(session: Session, campaign_id: int, *, name: str, expression: str
     makes no new version.
     """
     parse(expression)
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInput(f"A query's name has 1 to {MAX_NAME} characters.")
     current = session.scalars(
         sa.select(Query).where(Query.campaign_id == campaign_id, Query.name == name, Query.retired_at.is_(None))
     ).one_or_none()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from overheard import campaigns, queries
-from overheard.errors import InvalidQuery, NotFound
+from overheard.errors import InvalidInput, InvalidQuery, NotFound
 from overheard.models import Match, Query
 from overheard.queries import Span, parse
 from overheard.vocabulary import Platform
@@ -97,6 +97,13 @@ def test_an_unreadable_query_is_not_saved(session: Session, now: datetime) -> No
     with pytest.raises(InvalidQuery):
         queries.save_query(session, campaign.id, name="bad", expression='"open', now=now)
     assert session.scalars(sa.select(Query.name)).all() == ["everything"]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 121])
+def test_a_query_has_a_name_of_a_bounded_length(session: Session, now: datetime, name: str) -> None:
+    campaign = make_campaign(session, now=now)
+    with pytest.raises(InvalidInput, match="name has 1 to 120 characters"):
+        queries.save_query(session, campaign.id, name=name, expression="crm", now=now)
 
 
 def test_a_query_that_does_not_exist_cannot_be_retired(session: Session, now: datetime) -> None:
