@@ -53,13 +53,18 @@ def import_file(
     ] = None,
     platform: Annotated[Platform | None, typer.Option(help="Platform of rows that name none.")] = None,
     community: Annotated[str | None, typer.Option(help="Community of rows that name none.")] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="For a Slack export: the workspace's name, SLACK in SLACK.slack.com.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Read a file anew that was imported already.")] = False,
 ) -> None:
     """Bring posts in from a file. Can be killed and run again at any time; running it twice adds nothing."""
     from collectors.formats.records import ImportOptions
     from collectors.importing import ImportProgress, import_file, parse_columns
 
-    options = ImportOptions(columns=parse_columns(columns or ""), platform=platform, community=community, again=again)
+    options = ImportOptions(
+        columns=parse_columns(columns or ""), platform=platform, community=community, workspace=workspace, again=again
+    )
     context = start()
     with progress_bar() as bar:
         task = bar.add_task("", total=None, rate="")

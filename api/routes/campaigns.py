@@ -63,7 +63,7 @@ def create(
     """A new campaign with its first query."""
     try:
         with db.begin_nested():  # what was refused must leave nothing behind, and the page is still to be read
-            campaigns.create(db, name=name, offer=offer, queries={_query_name(query): expression}, now=now)
+            campaigns.create(db, name=name, offer=offer, queries={query: expression}, now=now)
     except InvalidInput as error:
         return _page(request, viewer, db, Refused(_NEW, error, name, offer, query, expression))
     return done(request, _HERE, Flash(f"Campaign {name.strip()} is listening from now on."))
@@ -83,12 +83,11 @@ def save_query(
     """A new query, or a new version of one."""
     campaigns.get(db, campaign_id)
     try:
-        name = _query_name(query)
         with db.begin_nested():
-            saved = queries.save_query(db, campaign_id, name=name, expression=expression.strip(), now=now)
+            saved = queries.save_query(db, campaign_id, name=query, expression=expression.strip(), now=now)
     except InvalidInput as error:
         return _page(request, viewer, db, Refused(campaign_id, error, query=query, expression=expression))
-    return done(request, _HERE, Flash(f"Query {name} is in force as version {saved.version}."))
+    return done(request, _HERE, Flash(f"Query {saved.name} is in force as version {saved.version}."))
 
 
 @router.post("/queries/{query_id}/retire")
@@ -123,10 +122,3 @@ def _page(request: Request, viewer: User, db: Session, refused: Refused | None =
     status = status_of(refused.error) if refused else HTTPStatus.OK
     views = campaigns.views(db)
     return page(request, "campaigns.html", viewer=viewer, status=status, views=views, refused=refused)
-
-
-def _query_name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= campaigns.MAX_NAME:
-        raise InvalidInput(f"A query's name has 1 to {campaigns.MAX_NAME} characters.")
-    return name
