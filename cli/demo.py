@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from cli.context import Context, clock, out, start
+from cli.listen import listening
 from cli.work import check_port_is_free, classify_all, collect_once, run_server
 from overheard import accounts, campaigns
 from overheard.intake import take_in
@@ -26,6 +28,7 @@ DEMO_CAMPAIGN = "Tools for small teams"
 # A first collection of this many items takes about half a minute and covers the last hour or two of Hacker News.
 DEMO_BACKFILL = 1_000
 DEMO_TIMEOUT = 3.0  # seconds
+LISTEN_EVERY = 60.0  # seconds
 
 
 def demo(
@@ -40,7 +43,7 @@ def demo(
     with context.sessions.begin() as session:
         user = _demo_user(session, now=clock())
         _demo_campaign(session, now=clock())
-    _bring_posts_in(context, offline=offline)
+    is_live = _bring_posts_in(context, offline=offline)
     classify_all(context)
     with context.sessions.begin() as session:
         secret = accounts.make_login_link(session, user, now=clock())
@@ -48,7 +51,8 @@ def demo(
     out.print("The link logs you in once, within the hour. A new one:")
     out.print(f"  .venv/bin/overheard login-link {DEMO_EMAIL} --port {port}", soft_wrap=True)
     out.print("Stop with Ctrl+C.\n")
-    run_server(context, host, port)
+    with listening(LISTEN_EVERY) if is_live else nullcontext():
+        run_server(context, host, port)
 
 
 def _demo_user(session: Session, *, now: datetime) -> User:
@@ -75,17 +79,19 @@ _DEMO_QUERIES = {
 }
 
 
-def _bring_posts_in(context: Context, *, offline: bool) -> None:
+def _bring_posts_in(context: Context, *, offline: bool) -> bool:
+    """Posts from Hacker News, or else from the sample; whether they are live."""
     if not offline:
         out.print("Trying Hacker News for its newest posts.")
         if not collect_once(Context(_hurried(context.settings)), Platform.HACKERNEWS):
-            out.print("The posts of this demo are live from Hacker News.")
-            return
+            out.print("The posts of this demo are live from Hacker News, and it goes on listening.")
+            return True
     out.print("The posts of this demo are the bundled sample: all are invented.")
     now = clock()
     with context.sessions.begin() as session:
         intake = take_in(session, list(sample_posts(now)), origin="the bundled sample", now=now)
     out.print(f"Sample: {intake.new} new posts, {intake.unchanged} known.")
+    return False
 
 
 def _hurried(settings: Settings) -> Settings:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import campaigns, demo, model, people, work
+from cli import campaigns, demo, listen, model, people, work
 from cli.context import err
 from overheard.errors import OverheardError
 
@@ -19,10 +19,12 @@ app = typer.Typer(
 )
 
 app.command("demo")(demo.demo)
+app.command("run")(listen.run)
 app.command("init")(work.init)
 app.command("import")(work.import_file)
 app.command("collect")(work.collect)
 app.command("classify")(work.classify)
+app.command("listen")(listen.listen)
 app.command("serve")(work.serve)
 app.command("check")(work.check)
 app.command("dead-letters")(work.dead_letters)

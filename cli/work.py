@@ -83,7 +83,9 @@ def import_file(
 
         summary = import_file(context.sessions, file, options=options, clock=clock, progress=report)
     if summary.already_imported:
-        out.print(f"{file.name} was imported already; nothing to do. To read it anew: --again", markup=False)
+        out.print(
+            f"{file.name} was imported already; nothing to do. To read it anew: --again", markup=False, soft_wrap=True
+        )
         return
     intake = summary.intake
     if summary.resumed_from:
@@ -108,16 +110,9 @@ def import_file(
 def collect(
     *,
     platform: Annotated[Platform | None, typer.Option(help="Only this platform; default: all that are live.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
-    every: Annotated[float, typer.Option(help="With --watch: seconds between two passes.", min=1)] = 60.0,
 ) -> None:
     """Collect new posts from the platforms, from where the last collection ended."""
-    context = start()
-    failed = collect_once(context, platform)
-    while watch:
-        time.sleep(every)
-        failed = collect_once(context, platform)
-    if failed:
+    if collect_once(start(), platform):
         raise OverheardError("Not every source could be collected; the others were. Run it again later.")
 
 
@@ -143,7 +138,7 @@ def collect_once(context: Context, platform: Platform | None = None) -> bool:
     for summary in summaries:
         intake = summary.intake
         counts = f"{intake.new:,} new, {intake.edited:,} edited, {intake.erased:,} erased in {summary.seconds:.0f} s"
-        out.print(f"{summary.community} on {summary.platform.display}: {counts}", markup=False, soft_wrap=True)
+        out.print(f"{summary.platform.display}, {summary.community}: {counts}", markup=False, soft_wrap=True)
         if summary.error:
             err.print(f"{summary.community}: {summary.error}", markup=False, soft_wrap=True)
     return any(summary.error for summary in summaries)
