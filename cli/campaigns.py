@@ -79,7 +79,7 @@ def _find(session: Session, name: str) -> Campaign:
 
 def _name(expression: str) -> str:
     """A query that is given no name is named after itself."""
-    return expression[: queries.MAX_NAME]
+    return "every post" if expression == "*" else expression[: queries.MAX_NAME]
 
 
 def _source(word: str) -> tuple[Platform, str]:
