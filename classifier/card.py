@@ -22,7 +22,8 @@ the sum over the lead intents, calibrated by Platt's method. A post is a lead fr
 
 ## What it was trained on
 
-{rows} posts, {leads} of them leads (file SHA-256 `{data}`); seed {seed}. The labels were made by careful model
+{rows} posts, {leads} of them leads (file SHA-256 `{data}`), and {invented} invented short
+ones; seed {seed}. The labels of the posts were made by careful model
 annotators reading each post under a written guideline. **They are not human gold**, and every figure here is agreement
 with them.
 
@@ -49,6 +50,7 @@ class Figures:
     """How good a model was on rows it had not seen, weighted to a random draw."""
 
     rows: int
+    invented: int
     leads: int
     precision: float
     recall: float

@@ -40,6 +40,13 @@ class Fit(_Section):
     unsure_weight: float = Field(gt=0)
 
 
+class Auxiliary(_Section):
+    """Labelled rows beside those of the training file; a relative path starts at the configuration's folder."""
+
+    path: Path
+    weight: float = Field(gt=0)
+
+
 class Calibration(_Section):
     """How scores become probabilities."""
 
@@ -61,6 +68,7 @@ class TrainConfig(_Section):
     features: Features
     network: Network
     fit: Fit
+    auxiliary: Auxiliary | None = None
     calibration: Calibration
     evidence: EvidenceSearch
 
@@ -68,9 +76,13 @@ class TrainConfig(_Section):
 def read_config(path: Path) -> TrainConfig:
     """The configuration in a file."""
     try:
-        return TrainConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        settings = TrainConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The configuration {path} cannot be read: {error}.") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise InvalidInput(f"The configuration {path} does not fit: {problems}.") from error
+    if settings.auxiliary is None:
+        return settings
+    auxiliary = settings.auxiliary.model_copy(update={"path": path.parent / settings.auxiliary.path})
+    return settings.model_copy(update={"auxiliary": auxiliary})

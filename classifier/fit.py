@@ -3,26 +3,21 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional
 
 from classifier.config import Fit, Network
-from classifier.encoder import Vectors
+from classifier.examples import Examples
 from classifier.head import IS_LEAD, Head
 
-Labels = npt.NDArray[np.int64]
 
-
-def fit_head(
-    vectors: Vectors, labels: Labels, unsure: npt.NDArray[np.bool_], network: Network, fit: Fit, *, seed: int
-) -> Head:
-    """`labels` are indexes into `classifier.head.INTENTS`."""
-    mean = vectors.mean(axis=0)
-    scale = vectors.std(axis=0) + np.float32(1e-6)
-    inputs = torch.from_numpy((vectors - mean) / scale)
-    targets = torch.from_numpy(labels)
-    weights = torch.where(torch.from_numpy(unsure), fit.unsure_weight, 1.0)
+def fit_head(examples: Examples, network: Network, fit: Fit, *, seed: int) -> Head:
+    """The networks that these examples teach."""
+    mean = examples.vectors.mean(axis=0)
+    scale = examples.vectors.std(axis=0) + np.float32(1e-6)
+    inputs = torch.from_numpy((examples.vectors - mean) / scale)
+    targets = torch.from_numpy(examples.labels)
+    weights = torch.from_numpy(examples.weights)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tensors = _learn(inputs, targets, weights, network, fit)

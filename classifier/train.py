@@ -1,6 +1,7 @@
 """Train the intent model. Equal data, configuration and machine give the same bytes."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from classifier import config as configuration
 from classifier.calibration import calibrate_scores, natural_weights
 from classifier.card import CARD_FILE, Figures, write_card
 from classifier.config import TrainConfig
-from classifier.encoder import Encoder, Vectors
+from classifier.encoder import Encoder
 from classifier.encoder_files import CHECKSUM, find_encoder
-from classifier.fit import Labels, fit_head
+from classifier.examples import Examples, make_examples
+from classifier.fit import fit_head
 from classifier.head import (
     INTENTS,
     IS_LEAD,
@@ -28,7 +30,7 @@ from classifier.head import (
 )
 from classifier.labels import refuse_held_out
 from classifier.metrics import Flags, average_precision, expected_calibration_error, precision_recall_f1
-from classifier.model import BATCH_SIZE, calibrate
+from classifier.model import calibrate
 from classifier.rows import LabelledRow, read_labelled
 from overheard.errors import InvalidInput
 
@@ -46,25 +48,29 @@ def train(data: Path, output: Path, config: Path | None = None, *, encoder_path:
     """Train on a file of labelled posts and write the model's folder; its figures are those of its model card."""
     settings = configuration.read_config(config or configuration.SHIPPED)
     rows = read_labelled(data)
-    refuse_held_out(rows)
+    auxiliary = read_labelled(settings.auxiliary.path) if settings.auxiliary else []
+    refuse_held_out([*rows, *auxiliary])
     encoder = Encoder(find_encoder(encoder_path), depth=max(settings.features.layers))
-    trained = train_model(rows, encoder, settings, encoder_checksum=CHECKSUM)
+    trained = train_model(rows, encoder, settings, auxiliary=auxiliary, encoder_checksum=CHECKSUM)
     write_model(trained, output, settings, data_checksum=hashlib.sha256(data.read_bytes()).hexdigest())
     return trained.figures
 
 
-def train_model(rows: list[LabelledRow], encoder: Encoder, settings: TrainConfig, *, encoder_checksum: str) -> Trained:
+def train_model(
+    rows: list[LabelledRow],
+    encoder: Encoder,
+    settings: TrainConfig,
+    *,
+    auxiliary: Sequence[LabelledRow] = (),
+    encoder_checksum: str,
+) -> Trained:
     """Fit on all rows; calibrate on scores that each row got from networks which had not seen it."""
     if max(settings.features.layers) > encoder.layers:
         raise InvalidInput(f"The configuration asks for layer {max(settings.features.layers)} of {encoder.layers}.")
-    layers = settings.features.layers
-    vectors = encoder.encode_layers([row.post.whole for row in rows], layers, batch_size=BATCH_SIZE)
-    vectors = vectors.reshape(len(rows), -1)
-    labels = np.array([INTENTS.index(row.label) for row in rows], dtype=np.int64)
-    unsure = np.array([row.unsure for row in rows])
+    examples = make_examples(rows, auxiliary, encoder, settings)
 
-    unseen = _scores_unseen(vectors, labels, unsure, settings)
-    truth = IS_LEAD[labels]
+    unseen = _scores_unseen(examples, len(rows), settings)
+    truth = IS_LEAD[examples.labels[: len(rows)]]
     log_odds = lead_log_odds(unseen)
     weights = natural_weights(log_odds, truth, settings.calibration.natural_lead_share)
     calibrated = calibrate_scores(log_odds, truth, weights)
@@ -72,15 +78,15 @@ def train_model(rows: list[LabelledRow], encoder: Encoder, settings: TrainConfig
         format=1,
         name=settings.name,
         encoder=encoder_checksum,
-        layers=layers,
+        layers=settings.features.layers,
         intents=INTENTS,
         slope=calibrated.slope,
         intercept=calibrated.intercept,
         threshold=calibrated.threshold,
         evidence_floor=settings.evidence.floor,
     )
-    head = fit_head(vectors, labels, unsure, settings.network, settings.fit, seed=settings.seed)
-    return Trained(scheme, head, _figures(unseen, scheme, truth, weights))
+    head = fit_head(examples, settings.network, settings.fit, seed=settings.seed)
+    return Trained(scheme, head, _figures(unseen, scheme, truth, weights, len(auxiliary)))
 
 
 def write_model(trained: Trained, output: Path, settings: TrainConfig, *, data_checksum: str) -> None:
@@ -94,22 +100,24 @@ def write_model(trained: Trained, output: Path, settings: TrainConfig, *, data_c
         raise InvalidInput(f"The model cannot be written to {output}: {error.strerror}.") from error
 
 
-def _scores_unseen(vectors: Vectors, labels: Labels, unsure: Flags, settings: TrainConfig) -> Doubles:
+def _scores_unseen(examples: Examples, posts: int, settings: TrainConfig) -> Doubles:
+    vectors, labels = examples.vectors[:posts], examples.labels[:posts]
     folds = StratifiedKFold(settings.calibration.folds, shuffle=True, random_state=settings.seed)
     if np.bincount(labels, minlength=len(INTENTS)).max() < settings.calibration.folds or len(set(IS_LEAD[labels])) == 1:
         raise InvalidInput(f"Too few rows to train on, or all leads or none: {len(labels)}.")
     result = np.zeros((len(labels), len(INTENTS)))
-    for seen, unseen in folds.split(vectors, labels):
-        head = fit_head(vectors[seen], labels[seen], unsure[seen], settings.network, settings.fit, seed=settings.seed)
+    for _, unseen in folds.split(vectors, labels):
+        head = fit_head(examples.without(unseen), settings.network, settings.fit, seed=settings.seed)
         result[unseen] = head.log_probabilities(vectors[unseen])
     return result
 
 
-def _figures(unseen: Doubles, scheme: Scheme, truth: Flags, weights: Doubles) -> Figures:
+def _figures(unseen: Doubles, scheme: Scheme, truth: Flags, weights: Doubles, invented: int) -> Figures:
     scores = calibrate(unseen, slope=scheme.slope, intercept=scheme.intercept)[:, IS_LEAD].sum(axis=1)
     precision, recall, f1 = precision_recall_f1(scores >= scheme.threshold, truth, weights)
     return Figures(
         rows=len(truth),
+        invented=invented,
         leads=int(truth.sum()),
         precision=precision,
         recall=recall,

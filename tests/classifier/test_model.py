@@ -12,6 +12,7 @@ from classifier.model import SHIPPED, IntentModel, Verdict
 from classifier.text import PostText
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
+from tests.classifier import plain_texts
 from tests.classifier.texts import ASKS_AND_TWINS
 
 ASKS = [ask for ask, _ in ASKS_AND_TWINS]
@@ -41,6 +42,16 @@ def test_asks_score_above_their_near_twins(asks: list[Verdict], twins: list[Verd
     assert sum(told_apart) >= 19
     assert sum(ask.is_lead for ask in asks) >= 17
     assert sum(not twin.is_lead for twin in twins) >= 17
+
+
+def test_plain_asks_of_one_line_are_told_from_their_near_twins(model: IntentModel) -> None:
+    """The floors say how good it is, not how good it should be: docs/model.md, "Plain asks"."""
+    asks = model.predict(plain_texts.ASKS, explain=False)
+    twins = model.predict(plain_texts.TWINS, explain=False)
+    assert len(asks) == len(twins) == 28
+    assert sum(ask.score > twin.score for ask, twin in zip(asks, twins, strict=True)) >= 25
+    assert sum(ask.is_lead for ask in asks) >= 20
+    assert sum(not twin.is_lead for twin in twins) >= 22
 
 
 def test_score_verdict_intent_and_probabilities_agree(

@@ -1,4 +1,3 @@
-
 import pytest
 
 from classifier.text import MAX_CHARACTERS, MAX_SENTENCES, PostText, Sentence, split_sentences

@@ -1,14 +1,17 @@
 import json
 import random
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from classifier import config as configuration
-from classifier.config import TrainConfig, read_config
+from classifier.config import Auxiliary, TrainConfig, read_config
 from classifier.encoder import Encoder
 from classifier.encoder_files import CHECKSUM
 from classifier.evaluate import evaluate
+from classifier.examples import make_examples
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
 from classifier.labels import FOLDER, HELD_OUT, refuse_held_out, write_held_out, write_labels
 from classifier.model import SHIPPED, IntentModel
@@ -17,6 +20,7 @@ from classifier.text import PostText
 from classifier.train import train, train_model, write_model
 from overheard.errors import InvalidInput, ModelError
 from overheard.vocabulary import Intent
+from tests.classifier import plain_texts
 
 NAMES = ["model.json", "model.safetensors", "MODEL_CARD.md"]
 
@@ -43,7 +47,7 @@ def tiny_config() -> TrainConfig:
 
 
 def train_into(folder: Path, encoder: Encoder, settings: TrainConfig) -> None:
-    trained = train_model(invented_rows(), encoder, settings, encoder_checksum="0" * 64)
+    trained = train_model(invented_rows(), encoder, settings, auxiliary=invented_rows(90), encoder_checksum="0" * 64)
     write_model(trained, folder, settings, data_checksum="1" * 64)
 
 
@@ -95,11 +99,51 @@ def test_too_few_rows_are_told(tiny_encoder: Encoder, tiny_config: TrainConfig) 
         train_model(invented_rows(2), tiny_encoder, tiny_config, encoder_checksum="")
 
 
+def test_auxiliary_rows_stand_behind_the_posts_and_count_as_the_configuration_says(
+    tiny_encoder: Encoder, tiny_config: TrainConfig
+) -> None:
+    fit = tiny_config.fit.model_copy(update={"unsure_weight": 0.25})
+    auxiliary = Auxiliary(path=Path("any"), weight=0.5)
+    settings = tiny_config.model_copy(update={"fit": fit, "auxiliary": auxiliary})
+    examples = make_examples(invented_rows(3), invented_rows(2), tiny_encoder, settings)
+    assert examples.weights.tolist() == [0.25, 1, 1, 0.5, 0.5]
+    assert np.abs(examples.vectors[3:] - examples.vectors[:2]).max() < 1e-5
+    rest = examples.without(np.array([0, 2]))
+    assert rest.weights.tolist() == [1, 0.5, 0.5]
+    assert np.array_equal(rest.vectors, examples.vectors[[1, 3, 4]])
+
+
+def test_the_auxiliary_section_may_be_left_out(tmp_path: Path) -> None:
+    shipped = configuration.SHIPPED.read_text()
+    before, _, after = shipped.partition("[auxiliary]")
+    path = tmp_path / "config.toml"
+    path.write_text(f"{before}[calibration]{after.partition('[calibration]')[2]}")
+    assert read_config(path).auxiliary is None
+    path.write_text(shipped)
+    auxiliary = read_config(path).auxiliary
+    assert auxiliary is not None
+    assert auxiliary.path.resolve() == tmp_path.parent / "labels" / "invented.jsonl"
+
+
+def test_what_was_invented_for_training_is_short_of_all_intents_and_not_what_the_tests_ask() -> None:
+    settings = read_config(configuration.SHIPPED)
+    assert settings.auxiliary
+    invented = read_labelled(settings.auxiliary.path)
+    assert {row.label for row in invented} == set(Intent)
+    titles = [plain(row.post.title) for row in invented]
+    assert len(set(titles)) == len(titles)
+    assert not set(titles) & {plain(post.title) for post in plain_texts.ASKS + plain_texts.TWINS}
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\W+", " ", text.lower()).strip()
+
+
 def test_a_configuration_must_say_everything_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     shipped = configuration.SHIPPED.read_text()
     for text, problem in [
-        (shipped.replace("epochs = 15", ""), r"fit\.epochs"),
+        (shipped.replace("epochs = 30", ""), r"fit\.epochs"),
         (shipped + "\n[extra]\n", "extra"),
         ("a = [", "cannot be read"),
     ]:
