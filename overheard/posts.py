@@ -1,7 +1,7 @@
 """Storing posts: an idempotent upsert on `(platform, external_id)`, in which an edit applies only if it is newer."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -218,8 +218,3 @@ def _apply_edits(session: Session, edits: Sequence[tuple[int, NewPost]]) -> None
     ids = [post_id for post_id, _ in edits]
     session.execute(sa.delete(Prediction).where(Prediction.post_id.in_(ids)))
     session.execute(sa.delete(Match).where(Match.post_id.in_(ids)))
-
-
-def without_author(post: NewPost) -> NewPost:
-    """The post of somebody whose account is gone."""
-    return replace(post, author=None, author_name=None)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput
 from overheard.models import Match, Post, Prediction, Source
-from overheard.posts import NewPost, store_posts, without_author
+from overheard.posts import NewPost, store_posts
 from overheard.text import MAX_BODY
 from overheard.vocabulary import Platform
 from tests.factories import POSTED, make_campaign, new_post, predict, store
@@ -56,7 +56,7 @@ def test_of_two_versions_in_one_batch_the_newer_is_stored(session: Session, now:
 def test_an_edit_without_an_author_keeps_the_one_we_know(session: Session, now: datetime) -> None:
     store(session, new_post(external_id="t3_x", author="flour_power"), now=now)
     later = POSTED + timedelta(hours=1)
-    edit = without_author(new_post(external_id="t3_x", body="edited", as_of=later))
+    edit = new_post(external_id="t3_x", body="edited", author=None, as_of=later)
     store_posts(session, [edit], now=now)
     assert session.scalars(sa.select(Post.author)).one() == "flour_power"
 
