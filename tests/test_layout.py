@@ -82,9 +82,12 @@ def test_importing_the_ground_opens_no_database_and_reads_no_settings(tmp_path: 
 
 
 def test_the_shipped_labels_hold_no_text_of_a_post() -> None:
-    files = list((ROOT / "classifier" / "labels").glob("*.jsonl"))
+    files = {path.name: path for path in (ROOT / "classifier" / "labels").glob("*.jsonl")}
+    invented = files.pop("invented.jsonl")  # nobody's posts: these lines carry their text
+    for line in invented.read_text(encoding="utf-8").splitlines():
+        assert re.fullmatch(r"invented-[a-z]+-\d+", json.loads(line)["id"])
     assert files
-    for path in files:
+    for path in files.values():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             row = json.loads(line)
             where = f"{path.name}, line {number}"

@@ -54,7 +54,9 @@ function show(page) {
   hideDecided();
 }
 
-async function act(form, submitter) {
+let sending = Promise.resolve(); // one act after the other, so that the last answer is about the last act
+
+function act(form, submitter) {
   const lead = form.action.match(/leads\/(\d+)\//)[1];
   const undoes = form.dataset.act === "undo";
   const card = one(`#lead-${lead}`);
@@ -65,10 +67,14 @@ async function act(form, submitter) {
     if (card === current()) move(1);
     card?.classList.add("leaving");
   }
+  sending = sending.then(() => send(form.action, body, lead)).catch(() => tell("That did not work. Reload the page."));
+}
+
+async function send(action, body, lead) {
   let answer;
   let page;
   try {
-    answer = await fetch(form.action, { method: "POST", body });
+    answer = await fetch(action, { method: "POST", body });
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
   } catch {
     tell("The server cannot be reached. Nothing was changed.");
