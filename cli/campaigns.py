@@ -34,7 +34,7 @@ def add(
             session,
             name=name,
             offer=offer,
-            queries={_name(expression): expression for expression in query},
+            queries=_named(query),
             threshold=threshold,
             sources=[_source(word) for word in source or ()],
             now=clock(),
@@ -75,6 +75,16 @@ def _find(session: Session, name: str) -> Campaign:
     if campaign is None:
         raise NotFound(f"There is no campaign {name!r}. See: overheard campaigns list")
     return campaign
+
+
+def _named(expressions: list[str]) -> dict[str, str]:
+    named = {_name(expression): expression for expression in expressions}
+    if len(named) < len(set(expressions)):
+        raise InvalidInput(
+            f"Two of these queries begin with the same {queries.MAX_NAME} characters, so their names would be one. "
+            "Create the campaign with one of them, and add the other: overheard campaigns query --name"
+        )
+    return named
 
 
 def _name(expression: str) -> str:

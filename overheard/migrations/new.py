@@ -12,7 +12,7 @@ def main(name: str) -> None:
     with engine.connect() as connection, connection.begin():
         config = migration_config(connection)
         command.upgrade(config, "head")
-        number = f"{len(list(_versions())) + 1:04}"
+        number = f"{len(_versions()) + 1:04}"
         command.revision(config, message=name, autogenerate=True, rev_id=number)
 
 

@@ -64,6 +64,7 @@ def test_the_way_from_nothing_to_a_login_link(overheard: Run) -> None:
         (["campaigns", "query", "None", "crm"], "There is no campaign 'None'."),
         (["campaigns", "add", "A", "--offer", "o", "--query", '"open'], "not closed"),
         (["campaigns", "add", "A", "--offer", "o", "--query", "*", "--source", "reddit"], "platform:community"),
+        (["campaigns", "add", "A", "--offer", "o", "--query", "x" * 121, "--query", "x" * 122], "names would be one"),
         (["users", "add", "ann@example.org", "--name", "Ann"], "No password was given."),
     ],
 )
