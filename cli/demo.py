@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cli.context import Context, clock, out, start
 from cli.listen import listening
+from cli.sources import watch_something
 from cli.work import check_port_is_free, classify_all, collect_once, run_server
 from overheard import accounts, campaigns
 from overheard.intake import take_in
@@ -83,6 +84,8 @@ def _bring_posts_in(context: Context, *, offline: bool) -> bool:
     """Posts from Hacker News, or else from the sample; whether they are live."""
     if not offline:
         out.print("Trying Hacker News for its newest posts.")
+        with context.sessions.begin() as session:
+            watch_something(session, now=clock())
         if not collect_once(Context(_hurried(context.settings)), Platform.HACKERNEWS):
             out.print("The posts of this demo are live from Hacker News, and it goes on listening.")
             return True
@@ -96,10 +99,9 @@ def _bring_posts_in(context: Context, *, offline: bool) -> bool:
 
 def _hurried(settings: Settings) -> Settings:
     """The settings for somebody who waits: a short first collection, and a quick "no" where there is no network."""
-    hackernews = settings.hackernews
-    backfill, timeout = min(hackernews.backfill, DEMO_BACKFILL), min(hackernews.timeout, DEMO_TIMEOUT)
-    hurried = hackernews.model_copy(update={"backfill": backfill, "timeout": timeout})
-    return settings.model_copy(update={"hackernews": hurried})
+    hurried = settings.hackernews.model_copy(update={"backfill": min(settings.hackernews.backfill, DEMO_BACKFILL)})
+    timeout = min(settings.http_timeout, DEMO_TIMEOUT)
+    return settings.model_copy(update={"hackernews": hurried, "http_timeout": timeout})
 
 
 def sample_posts(now: datetime) -> Iterator[NewPost]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.context import clock, start
+from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
 from overheard.errors import OverheardError
 from overheard.log import configure_log
@@ -29,6 +30,8 @@ def listen(*, every: Every = 60.0) -> None:
     context = start()
     configure_log(as_json=context.settings.log_json)
     model = load_model(context.settings.model_path, context.settings.encoder_path)
+    with context.sessions.begin() as session:
+        watch_something(session, now=clock())
     while True:
         try:
             collect(context.sessions, context.settings, clock=clock)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from cli.context import Context, clock, err, out, progress_bar, start
 from cli.people import ask_password
+from cli.sources import watch_something
 from overheard import accounts
 from overheard.errors import InvalidInput, OverheardError
 from overheard.log import configure_log
@@ -112,7 +113,11 @@ def collect(
     platform: Annotated[Platform | None, typer.Option(help="Only this platform; default: all that are live.")] = None,
 ) -> None:
     """Collect new posts from the platforms, from where the last collection ended."""
-    if collect_once(start(), platform):
+    context = start()
+    with context.sessions.begin() as session:
+        if watch_something(session, now=clock()):
+            out.print("No source was chosen yet: Hacker News is read, which needs no key. More: overheard sources add")
+    if collect_once(context, platform):
         raise OverheardError("Not every source could be collected; the others were. Run it again later.")
 
 

@@ -1,16 +1,72 @@
 """The seam between what reads a platform and what stores: a collector gives pages, `collectors.run` commits them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Self
 
 from overheard.intake import Item
 from overheard.settings import Settings
+from overheard.sources import Pause
+from overheard.terms import Terms
+from overheard.vocabulary import Platform
 
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Something that `overheard sources add` asks for."""
+
+    name: str
+    question: str
+    is_secret: bool = False
+    default: str | None = None
+    """None: it must be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A community that can be watched, as the platform told of it."""
+
+    address: str
+    """What `pages` will be asked to read: a channel's id, a feed's URL."""
+    community: str
+    """Its name as people know it."""
+    note: str = ""
+    """What the operator should know: members, private, not joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A source, as its collector sees it."""
+
+    address: str
+    community: str
+    """Posts are filed under this name, whatever the platform calls the place by now."""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the platform pushed, in the bytes in which it came."""
+
+    id: int
+    raw: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A range of items that was not read, and why. It becomes a gap."""
+
+    first: str
+    last: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +78,16 @@ class Reading:
     """Items to ask for again, and when they were asked for first."""
     stored: Callable[[Sequence[str]], frozenset[str]]
     """Which of these ids are stored posts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """A range of items that will not be read, and why. It becomes a gap."""
-
-    first: str
-    last: str
-    reason: str
+    known: Callable[[Sequence[str]], frozenset[str]]
+    """Which of these ids have been here: stored, erased or set aside. An overlap poller stops at them."""
+    gaps: Sequence[Missed] = ()
+    """Ranges that are still missed, for a collector that can fill them."""
+    deliveries: Callable[[], Sequence[Delivery]] = lambda: ()
+    """The next deliveries that no page has taken yet, oldest first; empty when there are none."""
+    spent: float = 0.0
+    """US dollars that this mode has cost this month."""
+    stays: Callable[[], bool] = lambda: False
+    """Whether a stream goes on once it has caught up. False: the pass ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +101,107 @@ class Page:
     settled: Sequence[str] = ()
     """Items that need not be asked for again."""
     missed: Sequence[Missed] = ()
+    repaired: Sequence[Missed] = ()
+    """Gaps of `Reading.gaps` that are filled with this page."""
+    taken: Sequence[int] = ()
+    """Deliveries that this page holds."""
     left: int = 0
     """How many items are still to be read in this pass."""
 
 
-class Collector(Protocol):
-    """Brings posts from one platform. It raises `CollectorError` and nothing of its vendor's."""
+class Meter:
+    """Counts what reading costs; the pages commit it. May be used by several threads."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, sleep: Sleep) -> None: ...
+    def __init__(self) -> None:
+        """Nothing spent yet."""
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._cost = 0.0
+        self.budget: dict[str, float] | None = None
+        """What the platform last said: `limit`, `remaining`, `resets_in` seconds, as far as it did."""
 
-    def __enter__(self) -> Self: ...
+    def count(self, requests: int = 1, *, cost: float = 0.0) -> None:
+        """So many requests were made, for so many US dollars."""
+        with self._lock:
+            self._requests += requests
+            self._cost += cost
+
+    def take(self) -> tuple[int, float]:
+        """Requests and US dollars since the last call."""
+        with self._lock:
+            spent = self._requests, self._cost
+            self._requests, self._cost = 0, 0.0
+        return spent
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a collector works with."""
+
+    settings: Settings
+    clock: Clock
+    sleep: Sleep
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The account, as the answers to `Collector.account`."""
+    meter: Meter = field(default_factory=Meter)
+
+
+Deliver = Callable[[str, str, bytes], None]
+"""Keeps a pushed event: its delivery id, the source's address, the bytes. When it returns, it is on disk."""
+
+
+class Collector(ABC):
+    """Brings posts from one platform in one way. It raises `CollectorError` and nothing of its vendor's.
+
+    One instance serves all sources of one account, one after the other.
+    """
+
+    platform: ClassVar[Platform]
+    terms: ClassVar[Terms]
+    account: ClassVar[Sequence[Ask]] = ()
+    """What it needs to know of an account, kept encrypted; empty: it needs none."""
+    options: ClassVar[Sequence[Ask]] = ()
+    """What it needs to know of each source, besides its address."""
+    address: ClassVar[str | None] = None
+    """The question for an address, where `communities` cannot list all that there is."""
+    pause: ClassVar[Pause] = Pause()
+    listens: ClassVar[bool] = False
+    """Whether `listen` is to run beside the passes."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Nothing is asked for yet."""
+        self._tools = tools
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
-    def communities(self) -> Sequence[str]:
-        """What it reads."""
-        ...
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Hang up."""
 
-    def pages(self, community: str, reading: Reading) -> Iterator[Page]:
-        """One pass over a community. A page is asked for when the one before it has been committed."""
-        ...
+    def account_name(self) -> str:
+        """Whose account this is, asked of the platform: the proof that the credentials are good."""
+        return self.platform.display
+
+    @abstractmethod
+    def communities(self, address: str | None = None) -> Sequence[Found]:
+        """What can be watched: the community at an address as a person typed it, or all that the account can see."""
+
+    @abstractmethod
+    def pages(self, source: Watched, reading: Reading) -> Iterator[Page]:
+        """One pass over a source. A page is asked for when the one before it has been committed."""
+
+    def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Iterable[Item]]:
+        """What the platform says of posts that we have: newer texts, and `Erased` for those that are gone.
+
+        Only asked of collectors whose terms say that they can.
+        """
+        raise NotImplementedError
+
+    def listen(self, deliver: Deliver, stop: threading.Event) -> None:
+        """Keep what the platform pushes, until told to stop. Only asked of collectors that listen."""
+        raise NotImplementedError

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
-from collectors.base import Clock, Missed, Page, Reading, Sleep
+from collectors.base import Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.hackernews_items import COMMUNITY, read_item
 from collectors.http import JsonReader
 from overheard.errors import CollectorError
 from overheard.intake import Item
-from overheard.settings import Settings
+from overheard.sources import Pause
+from overheard.terms import Recheck, Terms
+from overheard.vocabulary import Platform
 
 # Items of one transaction, and how many are asked for at once: politeness, as the service names no limit.
 _BATCH = 200
@@ -21,41 +21,47 @@ _AT_ONCE = 8
 _GIVE_UP_AFTER = timedelta(minutes=10)
 
 
-class HackerNews:
+class HackerNews(Collector):
     """Reads the Firebase API that Hacker News publishes."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, sleep: Sleep) -> None:
+    platform = Platform.HACKERNEWS
+    terms = Terms(
+        permission="None: the API is public. The site's guidelines ask for answers in your own words.",
+        recheck=Recheck.LEADS,
+        may_train=True,
+    )
+    pause = Pause(shortest=20, longest=60)  # its list of changed items reaches back only some minutes
+
+    def __init__(self, tools: Tools) -> None:
         """Nothing is asked for yet."""
-        self._backfill = settings.hackernews.backfill
-        self._clock = clock
-        base_url = str(settings.hackernews.base_url)
-        self._reader = JsonReader(
-            "Hacker News", base_url, timeout=settings.hackernews.timeout, clock=clock, sleep=sleep
-        )
+        super().__init__(tools)
+        self._reader = JsonReader("Hacker News", str(tools.settings.hackernews.base_url), tools, is_open=True)
 
-    def __enter__(self) -> Self:
-        self._reader.__enter__()
-        return self
+    def close(self) -> None:
+        """Hang up."""
+        self._reader.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._reader.__exit__(kind, error, traceback)
-
-    def communities(self) -> Sequence[str]:
+    def communities(self, address: str | None = None) -> Sequence[Found]:  # noqa: ARG002 - it is one place
         """It is one place."""
-        return (COMMUNITY,)
+        newest = self._newest()
+        return [Found("", COMMUNITY, f"public, {newest:,} items so far")]
 
-    def pages(self, community: str, reading: Reading) -> Iterator[Page]:  # noqa: ARG002 - there is only one
+    def pages(self, source: Watched, reading: Reading) -> Iterator[Page]:  # noqa: ARG002 - there is only one
         """What could not be read before, what has changed, what is new."""
         yield from self._revisited(reading)
         yield from self._changed(reading)
         yield from self._new(reading)
 
+    def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Sequence[Item]]:  # noqa: ARG002
+        """The items again, as they stand now."""
+        for batch in _batches(external_ids):
+            items, _ = self._read(batch)
+            yield items
+
     def _revisited(self, reading: Reading) -> Iterator[Page]:
         ids = sorted(reading.revisits, key=int)
         for batch in _batches(ids):
-            now = self._clock()
+            now = self._tools.clock()
             items, unreadable = self._read(batch)
             given_up = [id_ for id_ in unreadable if now - reading.revisits[id_] >= _GIVE_UP_AFTER]
             yield Page(
@@ -76,10 +82,12 @@ class HackerNews:
             yield Page(items=items)
 
     def _new(self, reading: Reading) -> Iterator[Page]:
-        newest = self._reader.get("maxitem.json")
-        if isinstance(newest, bool) or not isinstance(newest, int):
-            raise CollectorError("Hacker News answered maxitem.json in an unknown form.")
-        cursor = int(reading.cursor) if reading.cursor is not None else max(0, newest - self._backfill)
+        newest = self._newest()
+        cursor = (
+            int(reading.cursor)
+            if reading.cursor is not None
+            else max(0, newest - self._tools.settings.hackernews.backfill)
+        )
         if reading.cursor is None:
             # Also where there is nothing to read yet: the next pass must go on from here, not from its own newest.
             yield Page(cursor=str(cursor), left=newest - cursor)
@@ -87,9 +95,15 @@ class HackerNews:
             items, unreadable = self._read(batch)
             yield Page(items=items, cursor=batch[-1], ask_again=unreadable, left=newest - int(batch[-1]))
 
+    def _newest(self) -> int:
+        newest = self._reader.get("maxitem.json")
+        if isinstance(newest, bool) or not isinstance(newest, int):
+            raise CollectorError("Hacker News answered maxitem.json in an unknown form.")
+        return newest
+
     def _read(self, ids: Sequence[str]) -> tuple[list[Item], list[str]]:
         """The items, and the ids of those that are not readable yet."""
-        as_of = self._clock()  # before asking: what is read is at least as new as this
+        as_of = self._tools.clock()  # before asking: what is read is at least as new as this
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 answers = list(pool.map(lambda id_: self._reader.get(f"item/{id_}.json"), ids))

@@ -1,14 +1,14 @@
 """GET requests to a platform: retried within bounds, and every way to fail said as a `CollectorError`."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Self
 
 import httpx
 
+from collectors.base import Tools
 from overheard.errors import CollectorError
 
 _ATTEMPTS = 4
@@ -27,38 +27,51 @@ class JsonReader:
     """Reads JSON from one platform. May be used by several threads."""
 
     def __init__(
-        self, name: str, base_url: str, *, timeout: float, clock: Callable[[], datetime], sleep: Callable[[float], None]
+        self,
+        name: str,
+        base_url: str,
+        tools: Tools,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_open: bool = False,
+        on_answer: Callable[[httpx.Headers], None] = lambda _: None,
     ) -> None:
-        """`name`: the platform's, for messages."""
+        """`name`: the platform's, for messages. `on_answer` is shown the headers of every answer, good or bad.
+
+        `is_open`: an API that needs no key. What it refuses today it may answer tomorrow, so no refusal is permanent.
+        """
         self._name = name
-        self._client = httpx.Client(base_url=base_url, timeout=timeout, headers={"User-Agent": "overheard"})
-        self._clock = clock
-        self._sleep = sleep
+        timeout = tools.settings.http_timeout
+        agent = {"User-Agent": "overheard (self-hosted social listening)"}
+        self._client = httpx.Client(base_url=base_url, timeout=timeout, headers=agent | dict(headers or {}))
+        self._longest = 3 * timeout
+        self._tools = tools
+        self._on_answer = on_answer
+        self._is_open = is_open
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Hang up."""
         self._client.close()
 
-    def get(self, path: str) -> object:
-        """The answer, whatever JSON it is."""
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> object:
+        """The answer, whatever JSON it is. Failures that may pass are tried again, `_ATTEMPTS` times in all."""
         attempt = 1
         while True:
             try:
-                return self._ask(path)
+                return self._ask(path, params)
             except CollectorError as error:
                 wait = max(error.retry_after or 0.0, _FIRST_WAIT * 2 ** (attempt - 1))
                 if error.permanent or attempt == _ATTEMPTS or wait > _LONGEST_WAIT:
+                    error.permanent = error.permanent and not self._is_open
                     raise
-            self._sleep(wait)
+            self._tools.sleep(wait)
             attempt += 1
 
-    def _ask(self, path: str) -> object:
+    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> object:
+        self._tools.meter.count()
         try:
-            with self._client.stream("GET", path) as response:
+            with self._client.stream("GET", path, params=params) as response:
+                self._on_answer(response.headers)
                 self._check_status(response, path)
                 return self._parsed(response, path)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -70,30 +83,33 @@ class JsonReader:
             raise CollectorError(
                 f"{self._name} answered {status} at {path}.",
                 permanent=status < _SERVER_ERROR and status not in _TRY_AGAIN,
-                retry_after=self._retry_after(response.headers.get("Retry-After")),
+                retry_after=retry_after(response.headers.get("Retry-After"), now=self._tools.clock()),
             )
 
     def _parsed(self, response: httpx.Response, path: str) -> object:
-        answer = b""
+        answer, deadline = b"", time.monotonic() + self._longest
         for chunk in response.iter_bytes():  # decompressed, so that the limit holds for what was packed small
             answer += chunk
             if len(answer) > _MAX_ANSWER:
                 raise CollectorError(f"{self._name} sent more than {_MAX_ANSWER} bytes at {path}.", permanent=True)
+            if time.monotonic() > deadline:  # a byte now and then would keep the client's own timeout from ending it
+                raise CollectorError(f"{self._name} took more than {self._longest:.0f} seconds to answer at {path}.")
         try:
             parsed: object = json.loads(answer)
         except (ValueError, RecursionError) as error:
             raise CollectorError(f"{self._name} answered something other than JSON at {path}.") from error
         return parsed
 
-    def _retry_after(self, header: str | None) -> float | None:
-        """Seconds: the header holds them, or a date, or nonsense."""
-        if header is None:
-            return None
+
+def retry_after(header: str | None, *, now: datetime) -> float | None:
+    """Seconds: the header holds them, or a date, or nonsense."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
         try:
-            seconds = float(header)
-        except ValueError:
-            try:
-                seconds = (parsedate_to_datetime(header) - self._clock()).total_seconds()
-            except (ValueError, TypeError):
-                return None
-        return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else None
+            seconds = (parsedate_to_datetime(header) - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else None

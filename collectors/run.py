@@ -1,26 +1,30 @@
-"""One pass over all that can be read live. Here, and only here, a page and its cursor are committed together."""
+"""One pass over the sources that are watched. Here, and only here, a page and its cursor are committed together."""
 
-import importlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from collectors import COLLECTORS
-from collectors.base import Clock, Collector, Page, Reading, Sleep
+from collectors import collector_class
+from collectors.base import Clock, Collector, Delivery, Meter, Missed, Page, Reading, Sleep, Tools, Watched
+from overheard import credentials, models, sources
 from overheard.db import Sessions, upsert
-from overheard.errors import CollectorError, NotFound
+from overheard.errors import CollectorError, OverheardError
 from overheard.intake import Intake, take_in
-from overheard.models import Gap, Post, Revisit, Source
-from overheard.posts import source_id
+from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
 from overheard.settings import Settings
-from overheard.vocabulary import Platform
+from overheard.vocabulary import Platform, SourceState
 
 logger = logging.getLogger(__name__)
+
+_DELIVERIES = 200  # of one page
+
+OPTION_KEEP = "keep"
+"""Option of a source: `matches` stores only posts that a query meets. For firehoses."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,38 @@ OnProgress = Callable[[CollectSummary], None]
 """Called after every page, with the summary as it is by then."""
 
 
+@dataclass(frozen=True)
+class Lane:
+    """The sources of one account: they share its limits, so they are read one after the other."""
+
+    mode: str
+    credential: Credential | None
+    sources: Sequence[Source]
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """What makes it this lane."""
+        return self.mode, self.credential.id if self.credential else None
+
+
+def lanes(session: Session) -> list[Lane]:
+    """All that is watched, by account."""
+    found: dict[tuple[str, int | None], Lane] = {}
+    for source in sources.watched(session):
+        if source.mode is not None and source.state is SourceState.WATCHING:
+            lane = Lane(source.mode, source.credential, [])
+            lane = found.setdefault(lane.key, lane)
+            found[lane.key] = Lane(lane.mode, lane.credential, [*lane.sources, source])
+    return list(found.values())
+
+
+def open_collector(settings: Settings, lane: Lane, *, clock: Clock, sleep: Sleep) -> tuple[Collector, Meter]:
+    """The collector of a lane, and the meter that it counts on."""
+    secrets = credentials.unseal(settings, lane.credential) if lane.credential else {}
+    tools = Tools(settings, clock, sleep, secrets)
+    return collector_class(lane.mode)(tools), tools.meter
+
+
 def collect(
     sessions: Sessions,
     settings: Settings,
@@ -53,86 +89,167 @@ def collect(
     sleep: Sleep = time.sleep,
     on_progress: OnProgress = lambda _: None,
 ) -> list[CollectSummary]:
-    """Read every source (of one platform, if one is named) up to now. One that fails does not keep the others out."""
+    """Read every watched source (of one platform, if one is named) up to now. One that fails keeps no other out."""
     summaries: list[CollectSummary] = []
-    for each in [platform] if platform else COLLECTORS:
-        with _collector_class(each)(settings, clock=clock, sleep=sleep) as collector:
-            for community in collector.communities():
-                summary = CollectSummary(each, community)
-                _collect_source(sessions, collector, summary, clock=clock, on_progress=on_progress)
-                summaries.append(summary)
+    with sessions() as session:
+        found = lanes(session)
+    for lane in found:
+        wanted = [source for source in lane.sources if platform in (None, source.platform)]
+        if not wanted:
+            continue
+        try:
+            collector, meter = open_collector(settings, lane, clock=clock, sleep=sleep)
+            with collector:
+                reader = Reader(sessions, collector, meter, lane.mode, clock, on_progress)
+                summaries += [reader.read(source) for source in wanted]
+        except OverheardError as error:
+            summaries += [_fail(sessions, source, error, now=clock()) for source in wanted]
     return summaries
 
 
-def _collector_class(platform: Platform) -> type[Collector]:
-    if platform not in COLLECTORS:
-        names = ", ".join(label for label, _ in COLLECTORS.values())
-        raise NotFound(f"{platform.display} cannot be read live; what can: {names}. Import a file instead.")
-    module, _, name = COLLECTORS[platform][1].partition(":")
-    found: type[Collector] = getattr(importlib.import_module(module), name)
-    return found
-
-
-def _collect_source(
-    sessions: Sessions, collector: Collector, summary: CollectSummary, *, clock: Clock, on_progress: OnProgress
-) -> None:
-    started = time.monotonic()
+def _fail(sessions: Sessions, source: Source, error: OverheardError, *, now: datetime) -> CollectSummary:
+    """The account could not even be opened."""
+    failure = error if isinstance(error, CollectorError) else CollectorError(str(error), permanent=True)
     with sessions.begin() as session:
-        source = source_id(session, summary.platform, summary.community, now=clock())
-        reading = _reading(sessions, session, source, summary.platform)
-    cursor = reading.cursor
-    try:
-        for page in collector.pages(summary.community, reading):
-            with sessions.begin() as session:
-                intake = _take_page(session, source, page, cursor, summary, now=clock())
+        sources.record_failure(session, source.id, failure, now=now)
+    return CollectSummary(source.platform, source.community, error=failure)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the sources of one lane with one collector."""
+
+    sessions: Sessions
+    collector: Collector
+    meter: Meter
+    mode: str
+    clock: Clock
+    on_progress: OnProgress = lambda _: None
+    stays: Callable[[], bool] = lambda: False
+
+    def read(self, source: Source) -> CollectSummary:
+        """One pass, and how it went is written down."""
+        started = time.monotonic()
+        summary = CollectSummary(source.platform, source.community)
+        try:
+            self._pass(source, summary)
+        except CollectorError as error:
+            summary.error = error
+            with self.sessions.begin() as session:
+                sources.record_failure(session, source.id, error, now=self.clock())
+                self._record_spending(session, source.id)
+            logger.warning("could not read a source", extra={"action": "collect_failed", "source_id": source.id})
+        else:
+            logger.info("read a source", extra={"action": "collect_finished", "source_id": source.id})
+        with self.sessions() as session:
+            count = sa.select(sa.func.count()).select_from(Revisit).where(Revisit.source_id == source.id)
+            summary.waiting = session.scalar(count) or 0
+        summary.seconds = time.monotonic() - started
+        return summary
+
+    def _pass(self, source: Source, summary: CollectSummary) -> None:
+        with self.sessions() as session:
+            row = session.get_one(Source, source.id)  # the cursor may have moved since the list was made
+            _must_not_wait(row, now=self.clock())
+            reading = self._reading(session, row)
+            watched = Watched(row.address or "", row.community, row.options or {})
+        cursor = reading.cursor
+        for page in self.collector.pages(watched, reading):
+            with self.sessions.begin() as session:
+                intake = _take_page(session, row, page, cursor, now=self.clock())
+                self._record_spending(session, source.id)
             cursor = page.cursor or cursor
             summary.intake.add(intake)
             summary.missed += len(page.missed)
             summary.left = page.left
-            on_progress(summary)
-        with sessions.begin() as session:
-            session.execute(sa.update(Source).where(Source.id == source).values(read_at=clock()))
-    except CollectorError as error:
-        summary.error = error
-        logger.warning("could not read a source", extra={"action": "collect_failed", "source_id": source})
-    else:
-        logger.info("read a source", extra={"action": "collect_finished", "source_id": source})
-    with sessions() as session:
-        count = sa.select(sa.func.count()).select_from(Revisit).where(Revisit.source_id == source)
-        summary.waiting = session.scalar(count) or 0
-    summary.seconds = time.monotonic() - started
+            self.on_progress(summary)
+        with self.sessions.begin() as session:
+            pause = self.collector.pause
+            sources.record_success(session, source.id, new=summary.intake.new, pause=pause, now=self.clock())
+            session.get_one(Source, source.id).terms = self.collector.terms.as_json()
+            self._record_spending(session, source.id)
+
+    def _record_spending(self, session: Session, source_id: int) -> None:
+        requests, cost = self.meter.take()
+        sources.record_usage(session, source_id, requests=requests, cost=cost, now=self.clock())
+        if self.meter.budget is not None:
+            session.execute(sa.update(Source).where(Source.id == source_id).values(budget=self.meter.budget))
+
+    def _reading(self, session: Session, source: Source) -> Reading:
+        def stored(external_ids: Sequence[str]) -> frozenset[str]:
+            return self._among(source.platform, external_ids, Post)
+
+        def known(external_ids: Sequence[str]) -> frozenset[str]:
+            return self._among(source.platform, external_ids, Post, Tombstone, DeadLetter)
+
+        revisits = session.scalars(sa.select(Revisit).filter_by(source_id=source.id))
+        gaps = session.scalars(sa.select(Gap).where(Gap.source_id == source.id, Gap.repaired_at.is_(None)))
+        return Reading(
+            cursor=source.cursor,
+            revisits={revisit.external_id: revisit.first_asked_at for revisit in revisits},
+            stored=stored,
+            known=known,
+            gaps=[Missed(gap.first, gap.last, gap.reason) for gap in gaps],
+            deliveries=lambda: self._deliveries(source),
+            spent=sources.spent_this_month(session, self.mode, now=self.clock()),
+            stays=self.stays,
+        )
+
+    def _among(
+        self, platform: Platform, external_ids: Sequence[str], *tables: type[Post | Tombstone | DeadLetter]
+    ) -> frozenset[str]:
+        found: set[str] = set()
+        with self.sessions() as session:
+            for table in tables:
+                here = (table.platform == platform) & table.external_id.in_(external_ids)
+                found.update(id_ for id_ in session.scalars(sa.select(table.external_id).where(here)) if id_)
+        return frozenset(found)
+
+    def _deliveries(self, source: Source) -> list[Delivery]:
+        table = models.Delivery
+        waiting = (
+            sa.select(table)
+            .where(table.credential_id == source.credential_id, table.address == source.address)
+            .where(table.taken_at.is_(None))
+            .order_by(table.id)
+            .limit(_DELIVERIES)
+        )
+        with self.sessions() as session:
+            return [Delivery(row.id, row.raw, row.received_at) for row in session.scalars(waiting)]
 
 
-def _reading(sessions: Sessions, session: Session, source: int, platform: Platform) -> Reading:
-    def stored(external_ids: Sequence[str]) -> frozenset[str]:
-        with sessions() as reader:
-            statement = sa.select(Post.external_id).where(Post.platform == platform, Post.external_id.in_(external_ids))
-            return frozenset(reader.scalars(statement))
-
-    revisits = session.scalars(sa.select(Revisit).filter_by(source_id=source))
-    return Reading(
-        cursor=session.scalars(sa.select(Source.cursor).where(Source.id == source)).one(),
-        revisits={revisit.external_id: revisit.first_asked_at for revisit in revisits},
-        stored=stored,
-    )
+def _must_not_wait(source: Source, *, now: datetime) -> None:
+    """The platform's word holds after a restart too."""
+    if source.not_before is not None and source.not_before > now:
+        seconds = (source.not_before - now).total_seconds()
+        raise CollectorError(
+            f"{source.platform.display} asked us to wait until {source.not_before:%Y-%m-%d %H:%M:%S} UTC.",
+            retry_after=seconds,
+        )
 
 
-def _take_page(
-    session: Session, source: int, page: Page, cursor: str | None, summary: CollectSummary, *, now: datetime
-) -> Intake:
-    intake = take_in(session, page.items, origin=f"{summary.platform.display}: {summary.community}", now=now)
-    _add(session, Revisit, ({"external_id": id_, "first_asked_at": now} for id_ in page.ask_again), source)
+def _take_page(session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime) -> Intake:
+    keeps_all = (source.options or {}).get(OPTION_KEEP) != "matches"
+    origin = f"{source.platform.display}: {source.community}"
+    intake = take_in(session, page.items, origin=origin, now=now, keeps_all=keeps_all)
+    _add(session, Revisit, ({"external_id": id_, "first_asked_at": now} for id_ in page.ask_again), source.id)
     missed = ({"first": gap.first, "last": gap.last, "reason": gap.reason, "found_at": now} for gap in page.missed)
-    _add(session, Gap, missed, source)
+    _add(session, Gap, missed, source.id)
+    for gap in page.repaired:
+        here = (Gap.source_id == source.id) & (Gap.first == gap.first) & (Gap.last == gap.last)
+        session.execute(sa.update(Gap).where(here).values(repaired_at=now))
     if page.settled:
-        settled = sa.delete(Revisit).where(Revisit.source_id == source, Revisit.external_id.in_(page.settled))
+        settled = sa.delete(Revisit).where(Revisit.source_id == source.id, Revisit.external_id.in_(page.settled))
         session.execute(settled)
+    if page.taken:
+        taken = sa.update(models.Delivery).where(models.Delivery.id.in_(page.taken))
+        session.execute(taken.values(taken_at=now, raw=b""))
     if page.cursor is not None:
-        _move(session, source, cursor, page.cursor)
+        _move(session, source.id, cursor, page.cursor)
     return intake
 
 
-def _add(session: Session, table: type[Revisit | Gap], rows: Iterable[dict[str, object]], source: int) -> None:
+def _add(session: Session, table: type[Revisit | Gap], rows: Iterable[Mapping[str, object]], source: int) -> None:
     values = [{**row, "source_id": source} for row in rows]
     if values:
         session.execute(upsert(session, table).on_conflict_do_nothing(), values)

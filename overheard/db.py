@@ -1,5 +1,7 @@
 """The database: engine, sessions, column types. Transactions are begun and committed at a door and nowhere else."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -66,13 +68,27 @@ def make_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
     connection.isolation_level = None  # we begin transactions ourselves, see _begin_sqlite
+    _turn_on_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "foreign_keys=ON",
         "synchronous=NORMAL",
         "secure_delete=ON",  # an erased text must not stay readable in a free page
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _turn_on_wal(connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
+    """The one pragma that does not wait its turn: while another process makes the file's first tables, it fails."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

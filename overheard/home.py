@@ -1,5 +1,6 @@
 """The home folder: where the database, the caches and the models of this installation are."""
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from overheard.errors import OverheardError
 from overheard.settings import Settings
 
-_KEY_FILE = "secret_key"
+_SECRET_KEY = "secret_key"  # noqa: S105 - a file name
+_CREDENTIALS_KEY = "credentials_key"
 
 
 def prepare_home(settings: Settings) -> None:
@@ -25,8 +27,19 @@ def secret_key(settings: Settings) -> str:
     """The key that signs form tokens: the one in the settings, or one that is made once and kept at home."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
+    return _kept(settings, _SECRET_KEY)
+
+
+def credentials_key(settings: Settings) -> str:
+    """The key that encrypts the credentials of platforms; kept like the other one, and never in the database."""
+    if settings.credentials_key is not None:
+        return settings.credentials_key.get_secret_value()
+    return _kept(settings, _CREDENTIALS_KEY)
+
+
+def _kept(settings: Settings, name: str) -> str:
     prepare_home(settings)
-    path = settings.home / _KEY_FILE
+    path = settings.home / name
     if not path.exists():
         _write_new_key(path)
     return path.read_text().strip()
@@ -35,7 +48,8 @@ def secret_key(settings: Settings) -> str:
 def _write_new_key(path: Path) -> None:
     draft = path.with_suffix(f".{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(secrets.token_urlsafe(32))
+    # 32 random bytes in base64 with its padding: the form of a Fernet key, which does for signing as well.
+    draft.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     try:
         os.link(draft, path)  # atomic, and of two processes that start at once one wins
     except FileExistsError:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from overheard.db import upsert
 from overheard.erasure import erase
 from overheard.models import DeadLetter
-from overheard.posts import Key, NewPost, store_posts
+from overheard.posts import Key, NewPost, drop_unmatched, posts_of, store_posts
 from overheard.queries import match_posts
 from overheard.vocabulary import Platform
 
@@ -41,7 +41,16 @@ class Rejected:
     external_id: str | None = None
 
 
-Item = NewPost | Erased | Rejected
+@dataclass(frozen=True, slots=True)
+class ErasedAuthor:
+    """The platform says that this author is gone, and all that they wrote with them."""
+
+    platform: Platform
+    author: str
+    reason: str = "the author's account was deleted"
+
+
+Item = NewPost | Erased | ErasedAuthor | Rejected
 """What reading one record gives."""
 
 
@@ -66,18 +75,24 @@ class Intake:
 class _Sorted:
     posts: list[NewPost] = field(default_factory=list)
     erased: list[Erased] = field(default_factory=list)
+    erased_authors: list[ErasedAuthor] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def take_in(session: Session, items: Sequence[Item], *, origin: str, now: datetime) -> Intake:
+def take_in(session: Session, items: Sequence[Item], *, origin: str, now: datetime, keeps_all: bool = True) -> Intake:
     """Take in one batch: each item is stored and matched, erased, or set aside as a dead letter.
 
-    `origin` names the file or collector in dead letters. Taking the same batch in again changes nothing.
+    `origin` names the file or collector in dead letters. Without `keeps_all` a new post that no query meets is let
+    go at once. Taking the same batch in again changes nothing.
     """
     batch = _sort(items)
     stored = store_posts(session, batch.posts, now=now)
     match_posts(session, [*stored.inserted, *stored.updated])
+    if not keeps_all:
+        drop_unmatched(session, stored.inserted)
     gone: dict[Key, str] = {(item.platform, item.external_id): item.reason for item in batch.erased}
+    for author in batch.erased_authors:
+        gone |= dict.fromkeys(posts_of(session, author.platform, author.author), author.reason)
     erase(session, gone, now=now)
     _set_aside(session, batch.rejected, origin=origin, now=now)
     return Intake(
@@ -98,6 +113,8 @@ def _sort(items: Sequence[Item]) -> _Sorted:
                 batch.posts.append(item)
             case Erased():
                 batch.erased.append(item)
+            case ErasedAuthor():
+                batch.erased_authors.append(item)
             case Rejected():
                 batch.rejected.append(item)
     return batch

@@ -187,6 +187,7 @@ def _insert(
             "parent_external_id": post.parent_external_id,
             "posted_at": post.posted_at,
             "collected_at": now,
+            "checked_at": now,
         }
         for post in posts
     ]
@@ -218,3 +219,17 @@ def _apply_edits(session: Session, edits: Sequence[tuple[int, NewPost]]) -> None
     ids = [post_id for post_id, _ in edits]
     session.execute(sa.delete(Prediction).where(Prediction.post_id.in_(ids)))
     session.execute(sa.delete(Match).where(Match.post_id.in_(ids)))
+
+
+def posts_of(session: Session, platform: Platform, author: str) -> list[Key]:
+    """The keys of all stored posts of an author."""
+    statement = sa.select(Post.external_id).where(Post.platform == platform, Post.author == author)
+    return [(platform, external_id) for external_id in session.scalars(statement)]
+
+
+def drop_unmatched(session: Session, keys: Iterable[Key]) -> None:
+    """Let go of posts that no query has met, without a trace: they may come again."""
+    for platform, ids in ids_among(keys).items():
+        here = (Post.platform == platform) & Post.external_id.in_(ids)
+        matched = sa.exists().where(Match.post_id == Post.id)
+        session.execute(sa.delete(Post).where(here, ~matched), execution_options={"synchronize_session": False})

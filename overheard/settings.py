@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, WebsocketUrl
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,8 +21,57 @@ class HackerNewsSettings(BaseModel):
     base_url: HttpUrl = Field(
         default=HttpUrl("https://hacker-news.firebaseio.com/v0/"), description="Address of the Hacker News item API."
     )
-    timeout: float = Field(default=10.0, gt=0, description="Seconds to wait for one Hacker News answer.")
     backfill: int = Field(default=3000, ge=0, description="How many items back the very first collection starts.")
+
+
+class RedditSettings(BaseModel):
+    """Where Reddit is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(default=HttpUrl("https://www.reddit.com"), description="Address of Reddit.")
+    oauth_url: HttpUrl = Field(default=HttpUrl("https://oauth.reddit.com"), description="Address of Reddit's API.")
+
+
+class SlackSettings(BaseModel):
+    """Where Slack is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(default=HttpUrl("https://slack.com/api/"), description="Address of Slack's Web API.")
+    lookback_days: int = Field(default=14, ge=1, description="Days back in which Slack threads are looked at again.")
+
+
+class BlueskySettings(BaseModel):
+    """Where Bluesky's services are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stream_url: WebsocketUrl = Field(
+        default=WebsocketUrl("wss://jetstream.us-east.bsky.network/xrpc/network.bsky.jetstream.subscribeEvents"),
+        description="Address of the Jetstream to subscribe to.",
+    )
+    base_url: HttpUrl = Field(
+        default=HttpUrl("https://public.api.bsky.app/xrpc/"), description="Address of Bluesky's public API."
+    )
+
+
+class ServiceSettings(BaseModel):
+    """Where the one-address services are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stackexchange_url: HttpUrl = Field(
+        default=HttpUrl("https://api.stackexchange.com/2.3/"), description="Address of the Stack Exchange API."
+    )
+    github_url: HttpUrl = Field(default=HttpUrl("https://api.github.com/"), description="Address of GitHub's API.")
+    discord_url: HttpUrl = Field(
+        default=HttpUrl("https://discord.com/api/v10/"), description="Address of Discord's API."
+    )
+    telegram_url: HttpUrl = Field(
+        default=HttpUrl("https://api.telegram.org/"), description="Address of Telegram's Bot API."
+    )
+    x_url: HttpUrl = Field(default=HttpUrl("https://api.x.com/2/"), description="Address of the API of X.")
 
 
 class Settings(BaseSettings):
@@ -39,6 +88,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="Key that signs form tokens; default: made once and kept in the home folder."
     )
+    credentials_key: SecretStr | None = Field(
+        default=None,
+        description="Key that encrypts platforms' credentials; default: made once and kept in the home folder.",
+    )
     encoder_path: Path | None = Field(
         default=None, description="Folder with the encoder's files; default: the installed package, then the model hub."
     )
@@ -48,7 +101,15 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(default=False, description="Send the login cookie over HTTPS only.")
     session_hours: int = Field(default=72, gt=0, description="Hours until a login ends.")
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
+    http_timeout: float = Field(default=20.0, gt=0, description="Seconds to wait for a platform's answer.")
+    allow_private_addresses: bool = Field(
+        default=False, description="Read feeds and forums on this machine and in private networks too."
+    )
     hackernews: HackerNewsSettings = HackerNewsSettings()
+    reddit: RedditSettings = RedditSettings()
+    slack: SlackSettings = SlackSettings()
+    bluesky: BlueskySettings = BlueskySettings()
+    services: ServiceSettings = ServiceSettings()
 
     @property
     def effective_database_url(self) -> str:

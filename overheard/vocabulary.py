@@ -9,6 +9,18 @@ class Platform(StrEnum):
     REDDIT = "reddit"
     SLACK = "slack"
     HACKERNEWS = "hackernews"
+    BLUESKY = "bluesky"
+    MASTODON = "mastodon"
+    DISCOURSE = "discourse"
+    RSS = "rss"
+    STACKEXCHANGE = "stackexchange"
+    GITHUB = "github"
+    DISCORD = "discord"
+    TELEGRAM = "telegram"
+    X = "x"
+    FACEBOOK = "facebook"
+    LINKEDIN = "linkedin"
+    QUORA = "quora"
     OTHER = "other"
 
     @property
@@ -21,8 +33,34 @@ _PLATFORM_TITLES = {
     Platform.REDDIT: "Reddit",
     Platform.SLACK: "Slack",
     Platform.HACKERNEWS: "Hacker News",
+    Platform.BLUESKY: "Bluesky",
+    Platform.MASTODON: "Mastodon",
+    Platform.DISCOURSE: "Discourse",
+    Platform.RSS: "RSS",
+    Platform.STACKEXCHANGE: "Stack Exchange",
+    Platform.GITHUB: "GitHub",
+    Platform.DISCORD: "Discord",
+    Platform.TELEGRAM: "Telegram",
+    Platform.X: "X",
+    Platform.FACEBOOK: "Facebook",
+    Platform.LINKEDIN: "LinkedIn",
+    Platform.QUORA: "Quora",
     Platform.OTHER: "Other",
 }
+
+
+class SourceState(StrEnum):
+    """Whether a source is read."""
+
+    WATCHING = "watching"
+    PAUSED = "paused"
+    NEEDS_OPERATOR = "needs_operator"
+    """The platform said no in a way that only a person can mend. Nothing is asked for until they do."""
+
+    @property
+    def display(self) -> str:
+        """The name as a person reads it."""
+        return self.value.replace("_", " ")
 
 
 class PostKind(StrEnum):

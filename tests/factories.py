@@ -7,9 +7,10 @@ from itertools import count
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import accounts, campaigns, funnel
+from collectors import collector_class
+from overheard import accounts, campaigns, funnel, sources
 from overheard.intake import take_in
-from overheard.models import Campaign, Lead, Post, Prediction, User
+from overheard.models import Campaign, Lead, Post, Prediction, Source, User
 from overheard.posts import NewPost
 from overheard.vocabulary import Intent, Platform, Role
 
@@ -38,6 +39,32 @@ def make_cast(session: Session, *, now: datetime) -> Cast:
             name: accounts.add_user(session, email=f"{name}@example.org", name=name.title(), role=role, now=now)
             for name, role in roles.items()
         }
+    )
+
+
+def watch_source(
+    session: Session,
+    *,
+    now: datetime,
+    mode: str = "hackernews",
+    platform: Platform = Platform.HACKERNEWS,
+    community: str = "Hacker News",
+    address: str = "",
+    options: dict[str, str] | None = None,
+    credential_id: int | None = None,
+) -> Source:
+    """A source that is read live, as `overheard sources add` makes it."""
+    return sources.add(
+        session,
+        mode=mode,
+        platform=platform,
+        community=community,
+        address=address,
+        terms=collector_class(mode).terms,
+        options=options,
+        credential_id=credential_id,
+        permitted_by="alice@example.org",
+        now=now,
     )
 
 

@@ -12,12 +12,13 @@ from sqlalchemy.engine import Engine
 
 from collectors.importing import import_file
 from collectors.run import collect
+from overheard import sources
 from overheard.db import make_sessions
 from overheard.models import DeadLetter, FileImport, Gap, Match, Post, Revisit, Source, Tombstone
 from tests.collectors.crashes import Work, end_state, killed_at
 from tests.collectors.files import own_row, reddit_row, write_jsonl
 from tests.collectors.test_hackernews import settings_for
-from tests.factories import make_campaign
+from tests.factories import make_campaign, watch_source
 from tests.fakeworld.hackernews import HackerNewsWorld, serve
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -110,7 +111,13 @@ def test_a_collection_that_is_killed_anywhere_ends_as_if_it_had_not_been(engine:
             assert world.items[never] is None
 
         def collect_at(now: datetime) -> Work:
-            return lambda engine: collect(make_sessions(engine), settings, clock=lambda: now, sleep=lambda _: None)
+            def work(engine: Engine) -> object:
+                with make_sessions(engine).begin() as session:
+                    if not sources.was_ever_watched(session):
+                        watch_source(session, now=now)
+                return collect(make_sessions(engine), settings, clock=lambda: now, sleep=lambda _: None)
+
+            return work
 
         story = Chapter(at_first, collect_at(NOW)), Chapter(an_hour_later, collect_at(LATER))
         assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=3)

@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import HttpUrl
 
+from collectors import collector_class
 from collectors.run import CollectSummary, collect
 from overheard.db import Sessions
 from overheard.errors import CollectorError, NotFound
@@ -13,6 +14,7 @@ from overheard.models import DeadLetter, Gap, Post, Revisit, Source, Tombstone
 from overheard.posts import NewPost
 from overheard.settings import HackerNewsSettings, Settings
 from overheard.vocabulary import Platform
+from tests.factories import watch_source
 from tests.fakeworld.hackernews import HTML_PAGE, Fault, HackerNewsWorld, serve
 
 # What the network does is all the same to the database.
@@ -20,8 +22,8 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def settings_for(base_url: str, *, backfill: int = 3_000) -> Settings:
-    hackernews = HackerNewsSettings(base_url=HttpUrl(base_url), timeout=5, backfill=backfill)
-    return Settings(hackernews=hackernews)
+    hackernews = HackerNewsSettings(base_url=HttpUrl(base_url), backfill=backfill)
+    return Settings(hackernews=hackernews, http_timeout=5)
 
 
 class Watcher:
@@ -33,6 +35,8 @@ class Watcher:
         self.settings = settings
         self.now = now
         self.waits: list[float] = []
+        with sessions.begin() as session:
+            watch_source(session, now=now)
 
     def collect(self) -> CollectSummary:
         (summary,) = collect(self.sessions, self.settings, clock=lambda: self.now, sleep=self.waits.append)
@@ -246,7 +250,8 @@ def test_what_no_retry_can_mend_is_not_retried(watcher: Watcher, world: HackerNe
     world.fail("updates", Fault(status=401), times=1)
     error = watcher.collect().error
     assert error is not None
-    assert (error.permanent, watcher.waits) == (True, [])
+    # The API needs no key, so no refusal is for a person to mend: the next pass tries again.
+    assert (error.permanent, watcher.waits) == (False, [])
 
 
 def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: HackerNewsWorld, now: datetime) -> None:
@@ -265,6 +270,6 @@ def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: Ha
     assert watcher.count(Post) == 300
 
 
-def test_a_platform_that_cannot_be_read_live_is_told(watcher: Watcher, now: datetime) -> None:
-    with pytest.raises(NotFound, match="Slack cannot be read live; what can: Hacker News"):
-        collect(watcher.sessions, watcher.settings, clock=lambda: now, platform=Platform.SLACK)
+def test_a_mode_that_does_not_exist_is_told() -> None:
+    with pytest.raises(NotFound, match="'quora' cannot be read live; what can: hackernews"):
+        collector_class("quora")

@@ -1,0 +1,114 @@
+"""What the machine and people said about posts, and people who may buy."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from overheard.models.base import Base, owner
+from overheard.models.campaigns import Campaign
+from overheard.models.people import User
+from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, Stage
+
+
+class Prediction(Base):
+    """The machine's word about a post: one per model version."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (UniqueConstraint("post_id", "model_version"), Index(None, "model_version", "score"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = owner("posts.id", index=False)
+    model_version: Mapped[str]
+    score: Mapped[float]
+    intent: Mapped[Intent]
+    probabilities: Mapped[dict[str, float]] = mapped_column(sa.JSON)
+    evidence: Mapped[list[list[str | int | float]]] = mapped_column(sa.JSON)
+    """`[field, start, end, weight]`, character offsets into the post's title or body."""
+    at: Mapped[datetime]
+
+
+class Lead(Base):
+    """One author in one campaign. `overheard.funnel` is the only writer of `stage`."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "platform", "author"),
+        Index("ix_leads_queue", "stage", "signalled_on", "score", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = owner("campaigns.id", index=False)
+    platform: Mapped[Platform]
+    author: Mapped[str]
+    """The author's key; a post whose author is unknown stands for itself."""
+    stage: Mapped[Stage]
+    stage_changed_at: Mapped[datetime]
+    qualified_at: Mapped[datetime]
+    top_post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
+    """The strongest signal's post. This and the next three are copied from the signals, for the queue's index."""
+    signalled_on: Mapped[date]
+    score: Mapped[float]
+    intent: Mapped[Intent]
+
+    campaign: Mapped[Campaign] = relationship(lazy="raise")
+
+
+class Signal(Base):
+    """A post that made (or strengthens) a lead."""
+
+    __tablename__ = "signals"
+    __table_args__ = (UniqueConstraint("lead_id", "post_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = owner("leads.id", index=False)
+    post_id: Mapped[int] = owner("posts.id")
+    score: Mapped[float]
+    intent: Mapped[Intent]
+    model_version: Mapped[str]
+    signalled_on: Mapped[date]
+    at: Mapped[datetime]
+
+
+class LeadEvent(Base):
+    """One step of a lead. Append-only: the migration's triggers refuse any change."""
+
+    __tablename__ = "lead_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = owner("leads.id")
+    action: Mapped[LeadAction]
+    to_stage: Mapped[Stage]
+    at: Mapped[datetime]
+    from_stage: Mapped[Stage | None]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """None: the system itself."""
+    reason: Mapped[DisqualifyReason | None]
+    note: Mapped[str | None]
+    model_version: Mapped[str | None]
+
+    actor: Mapped[User | None] = relationship(lazy="raise")
+
+
+class Label(Base):
+    """The person's word about a post, and what they saw when they said it."""
+
+    __tablename__ = "labels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = owner("posts.id")
+    lead_id: Mapped[int] = owner("leads.id")
+    event_id: Mapped[int] = owner("lead_events.id")
+    is_lead: Mapped[bool | None]
+    """None: the person decided, but not about intent."""
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+    text_hash: Mapped[str]
+    model_version: Mapped[str]
+    score: Mapped[float]
+    reason: Mapped[DisqualifyReason | None]
+    position: Mapped[int | None]
+    """Place on the queue page, from 1; none when it was not decided from the queue."""
+    shown_because: Mapped[str] = mapped_column(default="top")
+    withdrawn_at: Mapped[datetime | None]
