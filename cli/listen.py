@@ -1,14 +1,17 @@
 """The product at work: listening without end, and listening and serving together."""
 
 import logging
+import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.context import clock, start
 from cli.sources import watch_something
@@ -18,34 +21,54 @@ from overheard.log import configure_log
 
 logger = logging.getLogger(__name__)
 
-Every = Annotated[float, typer.Option(help="Seconds between two passes.", min=1)]
+Every = Annotated[float, typer.Option(help="Seconds between two passes of the classifier.", min=1)]
 
 
-def listen(*, every: Every = 60.0) -> None:
-    """Collect and classify, again and again, until interrupted. It may be ended in any way at any time."""
+def listen(*, every: Every = 10.0) -> None:
+    """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
     from classifier.model import load_model
     from classifier.run import classify_pending
-    from collectors.run import collect
+    from collectors.watch import Watch
 
     context = start()
     configure_log(as_json=context.settings.log_json)
     model = load_model(context.settings.model_path, context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
-    while True:
-        try:
-            collect(context.sessions, context.settings, clock=clock)
-            classify_pending(context.sessions, model, clock=clock)
-        except OverheardError:
-            # One of the two loops that must go on: what failed is tried again with the next pass.
-            logger.exception("A pass failed", extra={"action": "pass_failed"})
-        time.sleep(every)
+    watch = Watch(context.sessions, context.settings, clock)
+    with _stopped_by_signals(watch.stop):
+        watching = threading.Thread(target=watch.run, name="watch")
+        watching.start()
+        while not watch.stop.is_set():
+            try:
+                classify_pending(context.sessions, model, clock=clock)
+            except (OverheardError, SQLAlchemyError):
+                # One of the two loops that must go on: what failed is tried again with the next pass.
+                logger.exception("A pass failed", extra={"action": "pass_failed"})
+            watch.stop.wait(every)
+        watching.join()
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the passes at their next page, so that sockets are closed in order."""
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(
     *,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default: OVERHEARD_PORT.")] = None,
-    every: Every = 60.0,
+    every: Every = 10.0,
 ) -> None:
     """Do it all: collect, classify and serve, in one group of processes on one machine."""
     context = start()
@@ -63,4 +86,8 @@ def listening(every: float) -> Iterator[None]:
         yield
     finally:
         listener.terminate()  # harmless at any moment: cursor and rows are committed together
-        listener.wait()
+        try:
+            listener.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            listener.kill()
+            listener.wait()

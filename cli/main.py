@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import campaigns, demo, listen, model, people, work
+from cli import campaigns, demo, listen, model, people, sources, work
 from cli.context import err
 from overheard.errors import OverheardError
 
@@ -25,10 +25,12 @@ app.command("import")(work.import_file)
 app.command("collect")(work.collect)
 app.command("classify")(work.classify)
 app.command("listen")(listen.listen)
+app.command("sweep")(work.sweep)
 app.command("serve")(work.serve)
 app.command("check")(work.check)
 app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(sources.app, name="sources")
 app.add_typer(people.app, name="users")
 app.command("login-link")(people.login_link)
 app.command("token")(people.token)

@@ -1,12 +1,120 @@
 """The sources that are read live: adding, listing, checking, pausing and removing them."""
 
+import time
 from datetime import datetime
+from typing import Annotated
 
+import typer
+from rich.table import Table
 from sqlalchemy.orm import Session
 
+from cli.add_source import add
+from cli.context import clock, err, out, start
 from overheard import sources
+from overheard.campaigns import find as find_campaign
+from overheard.errors import NotFound, OverheardError
+
+app = typer.Typer(help="The communities that are read live.", no_args_is_help=True)
+app.command("add")(add)
 
 _READ_WITHOUT_A_KEY = "hackernews"
+
+Name = Annotated[str, typer.Argument(help="The source's number or community, as `overheard sources list` shows it.")]
+
+
+@app.command("list")
+def list_all() -> None:
+    """List all sources: state, last post, lag, gaps, last error."""
+    from overheard.source_health import health
+
+    table = Table("no", "community", "mode", "state", "last post", "a day", "lag p95", "gaps", "last error", box=None)
+    with start().sessions() as session:
+        for found in health(session, now=clock()):
+            last = f"{found.last_post_at:%Y-%m-%d %H:%M}" if found.last_post_at else ""
+            table.add_row(
+                str(found.id),
+                f"{found.community} ({found.platform.display})",
+                found.mode or "by file",
+                found.state.display if found.state else "",
+                last,
+                f"{found.posts_a_day:.0f}",
+                f"{found.lag_p95:.0f} s" if found.lag_p95 is not None else "",
+                str(found.open_gaps) if found.open_gaps else "",
+                found.last_error or "",
+            )
+    out.print(table, markup=False)
+
+
+@app.command("check")
+def check(name: Annotated[str | None, typer.Argument(help="Only this source; default: all.")] = None) -> None:
+    """Try the credentials and the address of each source now. Changes nothing."""
+    from collectors.run import lanes_of, open_collector
+
+    context, failures = start(), 0
+    with context.sessions() as session:
+        chosen = None if name is None else sources.find(session, name).id
+        found = lanes_of(sources.watched(session))
+    for lane in found:
+        wanted = [source for source in lane.sources if chosen in (None, source.id)]
+        for source in wanted:
+            try:
+                with open_collector(context.settings, lane, clock=clock, sleep=time.sleep) as collector:
+                    collector.account_name()
+                    note = "; ".join(each.note for each in collector.communities(source.address or None))
+                out.print(f"{source.community}: good. {note}", markup=False, soft_wrap=True)
+            except OverheardError as error:
+                failures += 1
+                err.print(f"{source.community}: {error}", markup=False, soft_wrap=True)
+    if failures:
+        raise OverheardError(f"{failures} of the sources cannot be read now.")
+
+
+@app.command("pause")
+def pause(name: Name) -> None:
+    """Stop reading a source. What it brought stays."""
+    with start().sessions.begin() as session:
+        sources.pause(sources.find(session, name))
+
+
+@app.command("enable")
+def enable(name: Name) -> None:
+    """Read a source again, at once: after a pause, or after what it needed has been mended."""
+    with start().sessions.begin() as session:
+        sources.enable(sources.find(session, name))
+
+
+@app.command("remove")
+def remove(
+    name: Name,
+    *,
+    purge: Annotated[bool, typer.Option("--purge", help="Erase its posts and all that was derived from them.")] = False,
+) -> None:
+    """Read a source no more; with --purge its posts are erased too."""
+    from overheard.db import scrub
+
+    context = start()
+    with context.sessions.begin() as session:
+        source = sources.find(session, name)
+        community = source.community
+        gone = sources.remove(session, source, purge=purge)
+    if purge:
+        scrub(context.sessions)
+    out.print(f"{community} is read no more.{f' {gone:,} posts were erased.' if purge else ''}", markup=False)
+
+
+@app.command("suggest")
+def suggest(campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
+    """Suggest communities that the posts of a campaign link to and that are not read yet."""
+    from overheard import suggestions
+
+    table = Table("community", "platform", "posts", "authors", "example", box=None)
+    with start().sessions() as session:
+        found = find_campaign(session, campaign)
+        if found is None:
+            raise NotFound(f"There is no campaign {campaign!r}. See: overheard campaigns list")
+        for each in suggestions.suggest_communities(session, found.id, now=clock()):
+            table.add_row(each.community, each.platform.display, str(each.posts), str(each.authors), each.examples[0])
+    out.print(table, markup=False)
 
 
 def watch_something(session: Session, *, now: datetime) -> bool:
@@ -16,14 +124,9 @@ def watch_something(session: Session, *, now: datetime) -> bool:
 
     if sources.was_ever_watched(session):
         return False
-    collector = collector_class(_READ_WITHOUT_A_KEY)
+    kind = collector_class(_READ_WITHOUT_A_KEY)
+    platform, terms = kind.platform, kind.terms
     sources.add(
-        session,
-        mode=_READ_WITHOUT_A_KEY,
-        platform=collector.platform,
-        community=COMMUNITY,
-        address="",
-        terms=collector.terms,
-        now=now,
+        session, mode=_READ_WITHOUT_A_KEY, platform=platform, community=COMMUNITY, address="", terms=terms, now=now
     )
     return True

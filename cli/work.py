@@ -179,6 +179,22 @@ def classify_all(context: Context) -> None:
     )
 
 
+def sweep() -> None:
+    """Erase what may be kept no longer, and ask again for edits and deletions. `overheard run` does it by itself."""
+    from collectors.sweep import sweep as sweep_all
+
+    context = start()
+    done = sweep_all(context.sessions, context.settings, clock=clock)
+    out.print(
+        f"{done.expired:,} posts had been kept long enough; {done.rechecked:,} were asked for again: "
+        f"{done.intake.edited:,} edited, {done.intake.erased:,} gone."
+    )
+    for community, error in done.errors.items():
+        err.print(f"{community}: {error}", markup=False, soft_wrap=True)
+    if done.errors:
+        raise OverheardError("Not every source could be asked again; the next sweep will try.")
+
+
 def serve(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: OVERHEARD_HOST.")] = None,

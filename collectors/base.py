@@ -183,6 +183,11 @@ class Collector(ABC):
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Hang up."""
 
+    @property
+    def meter(self) -> Meter:
+        """What reading costs is counted here."""
+        return self._tools.meter
+
     def account_name(self) -> str:
         """Whose account this is, asked of the platform: the proof that the credentials are good."""
         return self.platform.display

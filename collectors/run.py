@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collectors import collector_class
-from collectors.base import Clock, Collector, Delivery, Meter, Missed, Page, Reading, Sleep, Tools, Watched
+from collectors.base import Clock, Collector, Delivery, Missed, Page, Reading, Sleep, Tools, Watched
 from overheard import credentials, models, sources
 from overheard.db import Sessions, upsert
 from overheard.errors import CollectorError, OverheardError
@@ -63,21 +63,24 @@ class Lane:
 
 
 def lanes(session: Session) -> list[Lane]:
-    """All that is watched, by account."""
+    """All that is to be read, by account."""
+    return lanes_of([source for source in sources.watched(session) if source.state is SourceState.WATCHING])
+
+
+def lanes_of(some: Sequence[Source]) -> list[Lane]:
+    """These sources, by account."""
     found: dict[tuple[str, int | None], Lane] = {}
-    for source in sources.watched(session):
-        if source.mode is not None and source.state is SourceState.WATCHING:
-            lane = Lane(source.mode, source.credential, [])
-            lane = found.setdefault(lane.key, lane)
-            found[lane.key] = Lane(lane.mode, lane.credential, [*lane.sources, source])
+    for source in some:
+        lane = Lane(source.mode or "", source.credential, [])
+        lane = found.setdefault(lane.key, lane)
+        found[lane.key] = Lane(lane.mode, lane.credential, [*lane.sources, source])
     return list(found.values())
 
 
-def open_collector(settings: Settings, lane: Lane, *, clock: Clock, sleep: Sleep) -> tuple[Collector, Meter]:
-    """The collector of a lane, and the meter that it counts on."""
+def open_collector(settings: Settings, lane: Lane, *, clock: Clock, sleep: Sleep) -> Collector:
+    """The collector of a lane. `OverheardError` when it cannot be had."""
     secrets = credentials.unseal(settings, lane.credential) if lane.credential else {}
-    tools = Tools(settings, clock, sleep, secrets)
-    return collector_class(lane.mode)(tools), tools.meter
+    return collector_class(lane.mode)(Tools(settings, clock, sleep, secrets))
 
 
 def collect(
@@ -98,9 +101,8 @@ def collect(
         if not wanted:
             continue
         try:
-            collector, meter = open_collector(settings, lane, clock=clock, sleep=sleep)
-            with collector:
-                reader = Reader(sessions, collector, meter, lane.mode, clock, on_progress)
+            with open_collector(settings, lane, clock=clock, sleep=sleep) as collector:
+                reader = Reader(sessions, collector, lane.mode, clock, on_progress)
                 summaries += [reader.read(source) for source in wanted]
         except OverheardError as error:
             summaries += [_fail(sessions, source, error, now=clock()) for source in wanted]
@@ -121,7 +123,6 @@ class Reader:
 
     sessions: Sessions
     collector: Collector
-    meter: Meter
     mode: str
     clock: Clock
     on_progress: OnProgress = lambda _: None
@@ -156,7 +157,9 @@ class Reader:
         cursor = reading.cursor
         for page in self.collector.pages(watched, reading):
             with self.sessions.begin() as session:
-                intake = _take_page(session, row, page, cursor, now=self.clock())
+                now = self.clock()
+                intake = _take_page(session, row, page, cursor, now=now)
+                sources.hand_down_terms(session, self.collector.terms, created_at=now)
                 self._record_spending(session, source.id)
             cursor = page.cursor or cursor
             summary.intake.add(intake)
@@ -170,10 +173,10 @@ class Reader:
             self._record_spending(session, source.id)
 
     def _record_spending(self, session: Session, source_id: int) -> None:
-        requests, cost = self.meter.take()
+        requests, cost = self.collector.meter.take()
         sources.record_usage(session, source_id, requests=requests, cost=cost, now=self.clock())
-        if self.meter.budget is not None:
-            session.execute(sa.update(Source).where(Source.id == source_id).values(budget=self.meter.budget))
+        if self.collector.meter.budget is not None:
+            session.execute(sa.update(Source).where(Source.id == source_id).values(budget=self.collector.meter.budget))
 
     def _reading(self, session: Session, source: Source) -> Reading:
         def stored(external_ids: Sequence[str]) -> frozenset[str]:

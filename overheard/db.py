@@ -108,6 +108,16 @@ def make_reading_sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine.execution_options(overheard_reads_only=True), expire_on_commit=False)
 
 
+def scrub(sessions: Sessions) -> None:
+    """Make what was erased unreadable on disk too: on SQLite the write-ahead log still holds it (the file itself
+    does not: `secure_delete`). On PostgreSQL that is autovacuum's work.
+    """
+    engine = sessions.kw["bind"]
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def migration_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, kept in code so that it works from any folder."""
     config = Config()

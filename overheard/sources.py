@@ -67,6 +67,14 @@ def watched(session: Session) -> Sequence[Source]:
     return session.scalars(statement.options(joinedload(Source.credential)).order_by(Source.id)).all()
 
 
+def hand_down_terms(session: Session, terms: Terms, *, created_at: datetime) -> None:
+    """Posts may be filed under communities that nobody added (an alert mail tells of many): the terms of whoever
+    brought the first post hold for them.
+    """
+    fresh = (Source.created_at == created_at) & Source.mode.is_(None) & Source.terms.is_(None)
+    session.execute(sa.update(Source).where(fresh).values(terms=terms.as_json()))
+
+
 def was_ever_watched(session: Session) -> bool:
     """Whether somebody has ever chosen what to read."""
     return session.scalar(sa.select(Source.id).where(Source.mode.is_not(None)).limit(1)) is not None

@@ -1,0 +1,143 @@
+"""What nobody tells us: posts that outlived their retention, and edits and deletions that only asking again shows."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from collectors.base import Clock, Collector, Sleep, Watched
+from collectors.run import Lane, lanes, open_collector
+from overheard import models, sources
+from overheard.db import Sessions, scrub
+from overheard.erasure import erase
+from overheard.errors import CollectorError, OverheardError
+from overheard.intake import Intake, take_in
+from overheard.models import Lead, Post, Signal, Source
+from overheard.settings import Settings
+from overheard.terms import Recheck, Terms, retention
+from overheard.vocabulary import Stage
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 100  # ids of one question and posts of one transaction; Reddit takes as many
+# Questions to one source in one sweep: what is left is older by the next one and comes first.
+_MOST_QUESTIONS = 100
+
+# Longer than any platform delivers an event again (Slack: about five minutes; a socket's backlog: hours).
+_KEEP_DELIVERIES = timedelta(hours=48)
+
+_NO_LEADS = (Stage.DISQUALIFIED, Stage.LOST)
+
+
+@dataclass(slots=True)
+class SweepSummary:
+    """What a sweep did."""
+
+    expired: int = 0
+    rechecked: int = 0
+    intake: Intake = field(default_factory=Intake)
+    """What asking again has shown: edited and erased posts."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """What could not be asked again, by community."""
+
+
+def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep = time.sleep) -> SweepSummary:
+    """Erase what may be kept no longer, ask again for what may have changed, and leave no trace of either on disk."""
+    summary = SweepSummary()
+    with sessions() as session:
+        keeping = {row.id: row for row in session.scalars(sa.select(Source).where(Source.terms.is_not(None)))}
+        found = lanes(session)
+    for source in keeping.values():
+        summary.expired += _expire(sessions, source, now=clock())
+    for lane in found:
+        _recheck_lane(sessions, settings, lane, summary, clock=clock, sleep=sleep)
+    with sessions.begin() as session:
+        taken = models.Delivery.taken_at < clock() - _KEEP_DELIVERIES
+        session.execute(sa.delete(models.Delivery).where(taken))
+    scrub(sessions)
+    logger.info("swept", extra={"action": "swept", "expired": summary.expired, "rechecked": summary.rechecked})
+    return summary
+
+
+def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
+    """Posts that are no lead's go when their time is over; where no deletion can be learned of, leads' go as well."""
+    kept_for, terms = retention(source), Terms.of(source)
+    if kept_for is None or terms is None:
+        return 0
+    expired = sa.select(Post.external_id).where(Post.source_id == source.id, Post.collected_at < now - kept_for)
+    if terms.recheck is not Recheck.NONE:
+        expired = expired.where(~_is_a_leads())
+    reason = f"kept for {kept_for.total_seconds() / 3600:.0f} hours"
+    count = 0
+    while True:
+        with sessions.begin() as session:
+            ids = session.scalars(expired.limit(_BATCH)).all()
+            erase(session, {(source.platform, external_id): reason for external_id in ids}, now=now)
+        count += len(ids)
+        if len(ids) < _BATCH:
+            return count
+
+
+def _is_a_leads() -> sa.Exists:
+    is_open = Lead.stage.not_in(_NO_LEADS)
+    return sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, is_open)
+
+
+def _recheck_lane(
+    sessions: Sessions, settings: Settings, lane: Lane, summary: SweepSummary, *, clock: Clock, sleep: Sleep
+) -> None:
+    now = clock()
+    wanted = [source for source in lane.sources if source.not_before is None or source.not_before <= now]
+    with sessions() as session:
+        wanted = [source for source in wanted if _next_to_recheck(session, source, now=now)]
+    if not wanted:
+        return
+    try:
+        with open_collector(settings, lane, clock=clock, sleep=sleep) as collector:
+            for source in wanted:
+                _recheck_source(sessions, collector, source, summary, clock=clock)
+    except OverheardError as error:
+        summary.errors |= {source.community: str(error) for source in wanted}
+
+
+def _next_to_recheck(session: Session, source: Source, *, now: datetime) -> Sequence[str]:
+    terms = Terms.of(source)
+    if terms is None or terms.recheck is Recheck.NONE:
+        return ()
+    oldest = now - timedelta(hours=terms.recheck_hours)
+    due = sa.select(Post.external_id).where(
+        Post.source_id == source.id, sa.or_(Post.checked_at.is_(None), Post.checked_at < oldest)
+    )
+    if terms.recheck is Recheck.LEADS:
+        due = due.where(_is_a_leads())
+    return session.scalars(due.order_by(Post.checked_at).limit(_BATCH)).all()
+
+
+def _recheck_source(
+    sessions: Sessions, collector: Collector, source: Source, summary: SweepSummary, *, clock: Clock
+) -> None:
+    watched = Watched(source.address or "", source.community, source.options or {})
+    origin = f"{source.platform.display}: {source.community}"
+    for _ in range(_MOST_QUESTIONS):
+        with sessions() as session:
+            ids = _next_to_recheck(session, source, now=clock())
+        if not ids:
+            return
+        try:
+            items = [item for batch in collector.recheck(watched, ids) for item in batch]
+        except CollectorError as error:
+            summary.errors[source.community] = str(error)
+            with sessions.begin() as session:
+                sources.record_failure(session, source.id, error, now=clock())
+            return
+        with sessions.begin() as session:
+            summary.intake.add(take_in(session, items, origin=origin, now=clock()))
+            asked = (Post.platform == source.platform) & Post.external_id.in_(ids)
+            session.execute(sa.update(Post).where(asked).values(checked_at=clock()))
+            requests, cost = collector.meter.take()
+            sources.record_usage(session, source.id, requests=requests, cost=cost, now=clock())
+        summary.rechecked += len(ids)

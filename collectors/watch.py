@@ -1,0 +1,198 @@
+"""Watching all sources without end: each account in a thread of its own, each source when it falls due."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from collectors import collector_class
+from collectors.base import Clock, Collector
+from collectors.run import Lane, Reader, lanes, open_collector
+from collectors.sweep import sweep
+from overheard import sources
+from overheard.db import Sessions
+from overheard.errors import CollectorError, OverheardError
+from overheard.models import Source
+from overheard.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at what is due. The look is one small statement.
+_LOOK_EVERY = 1.0
+_SWEEP_EVERY = timedelta(minutes=15)
+# What a listener that failed waits before it tries again, unless the platform said how long.
+_LISTEN_AGAIN = 15.0
+
+LaneKey = tuple[str, int | None]
+
+
+@dataclass
+class Watch:
+    """All that is being watched, until `stop` is set."""
+
+    sessions: Sessions
+    settings: Settings
+    clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    look_every: float = _LOOK_EVERY
+
+    def run(self) -> None:
+        """Keep a thread for each account (and one more where it listens), and sweep now and then. Ends with `stop`."""
+        threads: dict[str, threading.Thread] = {}
+        self._keep(threads, "sweep", self._sweep_now_and_then)
+        while not self.stop.is_set():
+            for lane in self._lanes():
+                name = f"{lane.mode} {lane.key[1] or ''}"
+                self._keep(threads, name, partial(self._read, lane.key))
+                if _listens(lane.mode):
+                    self._keep(threads, f"{name} listening", partial(self._listen, lane.key))
+            self.stop.wait(self.look_every)
+        for thread in threads.values():
+            thread.join()
+
+    def _keep(self, threads: dict[str, threading.Thread], name: str, work: Callable[[], None]) -> None:
+        """See to it that a thread of this name is alive."""
+        if name not in threads or not threads[name].is_alive():
+            threads[name] = threading.Thread(target=self._guarded, args=(work,), name=name)
+            threads[name].start()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """One of the two loops that must go on: what nobody foresaw is told, and the thread is started anew."""
+        try:
+            work()
+        except Exception:
+            logger.exception("watching broke off", extra={"action": "watch_failed"})
+            self.stop.wait(_LISTEN_AGAIN)
+
+    def _lanes(self) -> Sequence[Lane]:
+        try:
+            with self.sessions() as session:
+                return lanes(session)
+        except SQLAlchemyError:
+            logger.exception("the database could not be asked", extra={"action": "watch_failed"})
+            return []
+
+    def lane(self, key: LaneKey) -> Lane | None:
+        """The lane as it stands now, if there still is one."""
+        return next((lane for lane in self._lanes() if lane.key == key), None)
+
+    def due(self, lane: Lane) -> list[Source]:
+        """Its sources that are to be read now, the longest waiting first."""
+        now = self.clock()
+        times = ((source, source.next_run_at, source.not_before) for source in lane.sources)
+        due = [source for source, *when in times if all(at is None or at <= now for at in when)]
+        return sorted(due, key=lambda source: source.next_run_at or source.created_at)
+
+    # --- passes --------------------------------------------------------------------------------------------------
+
+    def _read(self, key: LaneKey) -> None:
+        """Read a lane's sources as they fall due, until it has none. A collector that failed is opened anew."""
+        while not self.stop.is_set() and (lane := self.lane(key)) is not None:
+            if self.due(lane):
+                try:
+                    with open_collector(self.settings, lane, clock=self.clock, sleep=self._sleep) as collector:
+                        self._read_with(collector, key)
+                except OverheardError as error:
+                    self._fail(lane.sources, CollectorError(str(error), permanent=True))
+            self.stop.wait(self.look_every)
+
+    def _read_with(self, collector: Collector, key: LaneKey) -> None:
+        while not self.stop.is_set() and (lane := self.lane(key)) is not None:
+            for source in self.due(lane):
+                stays = _Stays(self, key, source.id)
+                if self._failed(Reader(self.sessions, collector, lane.mode, self.clock, stays=stays), source):
+                    return
+            self.stop.wait(self.look_every)
+
+    def _failed(self, reader: Reader, source: Source) -> bool:
+        try:
+            return reader.read(source).error is not None
+        except Exception as error:
+            logger.exception("a pass broke off", extra={"action": "collect_failed", "source_id": source.id})
+            self._fail(
+                [source], CollectorError(f"Something unforeseen happened ({type(error).__name__}): see the log.")
+            )
+            return True
+
+    def _fail(self, failed: Sequence[Source], error: CollectorError) -> None:
+        with self.sessions.begin() as session:
+            for source in failed:
+                sources.record_failure(session, source.id, error, now=self.clock())
+
+    def _sleep(self, seconds: float) -> None:
+        self.stop.wait(seconds)
+
+    # --- what is pushed ------------------------------------------------------------------------------------------
+
+    def _listen(self, key: LaneKey) -> None:
+        """Keep what the platform pushes, as long as the lane is there."""
+        lane = self.lane(key)
+        if lane is None or lane.credential is None:
+            return
+        credential_id, ended = lane.credential.id, threading.Event()
+
+        def deliver(delivery_id: str, address: str, raw: bytes) -> None:
+            with self.sessions.begin() as session:
+                sources.deliver(
+                    session, credential_id=credential_id, delivery_id=delivery_id, address=address, raw=raw,
+                    now=self.clock(),
+                )  # fmt: skip
+
+        guard = threading.Thread(target=self._end_with_the_lane, args=(key, ended), name=f"{lane.mode} guard")
+        guard.start()
+        try:
+            with open_collector(self.settings, lane, clock=self.clock, sleep=self._sleep) as collector:
+                collector.listen(deliver, ended)
+        except OverheardError as error:
+            failure = error if isinstance(error, CollectorError) else CollectorError(str(error), permanent=True)
+            self._fail(lane.sources, failure)
+            self.stop.wait(max(failure.retry_after or 0.0, _LISTEN_AGAIN))
+        finally:
+            ended.set()
+            guard.join()
+
+    def _end_with_the_lane(self, key: LaneKey, ended: threading.Event) -> None:
+        while not ended.is_set():
+            if self.stop.is_set() or self.lane(key) is None:
+                ended.set()
+            self.stop.wait(self.look_every)
+
+    # --- deletions and retention ---------------------------------------------------------------------------------
+
+    def _sweep_now_and_then(self) -> None:
+        while not self.stop.is_set():
+            sweep(self.sessions, self.settings, clock=self.clock, sleep=self._sleep)
+            self.stop.wait(_SWEEP_EVERY.total_seconds())
+
+
+class _Stays:
+    """Whether a stream goes on: nobody stops it, its source is still watched, and no other one of its lane waits."""
+
+    def __init__(self, watch: Watch, key: LaneKey, source_id: int) -> None:
+        self._watch, self._key, self._source_id = watch, key, source_id
+        self._asked_at, self._answer = time.monotonic(), True
+
+    def __call__(self) -> bool:
+        if self._watch.stop.is_set():
+            return False
+        if time.monotonic() - self._asked_at >= self._watch.look_every:
+            self._asked_at, self._answer = time.monotonic(), self._ask()
+        return self._answer
+
+    def _ask(self) -> bool:
+        lane = self._watch.lane(self._key)
+        if lane is None or self._source_id not in {source.id for source in lane.sources}:
+            return False
+        return all(source.id == self._source_id for source in self._watch.due(lane))
+
+
+def _listens(mode: str) -> bool:
+    try:
+        return collector_class(mode).listens
+    except OverheardError:  # the lane's own thread tells it
+        return False
