@@ -107,7 +107,9 @@ class SocketFault:
     after: int = 0
     """Events that are sent before."""
     is_silent: bool = False
-    """The socket stays open and nothing more is sent; otherwise it is dropped without a closing word."""
+    """The socket stays open and answers pings, and nothing more is told; otherwise it is dropped without a word."""
+    is_deaf: bool = False
+    """The socket stays open, and nobody is at the other end any more."""
 
 
 def _body(response: web.StreamResponse) -> bytes:
@@ -152,7 +154,7 @@ NOT_OK = Answer(200, b'{"ok": false, "error": "internal_error"}', {"Content-Type
 RESET, RESET_AFTER = Reset(), Reset(after=True)
 CUT, HALF_JSON, HALF_GZIP = Cut(), Half(), Half(is_gzip=True)
 TWICE, BACKWARDS = Transformed(_each_twice), Transformed(_backwards)
-SILENT, DROPPED = SocketFault(is_silent=True), SocketFault()
+SILENT, HALF_OPEN, DROPPED = SocketFault(is_silent=True), SocketFault(is_deaf=True), SocketFault()
 
 PASSING: tuple[Fault, ...] = (
     rate_limited("7"), rate_limited(), SERVER_ERROR, UNAVAILABLE, ORIGIN_DOWN, HTML_PAGE, RESET, CUT, HALF_JSON,

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from overheard.models import Gap
+from overheard.models import Gap, Source
 from overheard.vocabulary import Platform, PostKind
 from tests.fakeworld.faults import FaultScript
 
@@ -102,6 +102,10 @@ def covers_numbers(gap: Gap, written: Written) -> bool:
     return int(gap.first) <= int(written.id) <= int(gap.last)
 
 
+def _named_alike(source: Source, written: Written) -> bool:
+    return written.community in {source.community, source.address}
+
+
 def _covers_itself(gap: Gap, written: Written) -> bool:
     return written.id in {gap.first, gap.last}
 
@@ -123,6 +127,8 @@ class Wire:
     """Whether a collector should store it at all."""
     covers: Callable[[Gap, Written], bool] = _covers_itself
     """Whether a gap of its source holds it."""
+    is_of: Callable[[Source, Written], bool] = _named_alike
+    """Whether it stands in what this source reads."""
 
     @property
     def prefix(self) -> str:
