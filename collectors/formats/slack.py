@@ -10,16 +10,15 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from collectors.formats.records import ImportOptions, Outcome, Record, Row, Skipped, required, text_of
-from collectors.formats.slack_text import Names, name_of, plain, text_of_blocks
+from collectors.formats.records import ImportOptions, Record, Row, Skipped, required, text_of
+from collectors.formats.slack_text import Names, name_of
 from collectors.formats.streams import InputFile, Wrapping
+from collectors.slack_messages import Place, read_message
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW, Erased, Rejected
-from overheard.posts import NewPost
-from overheard.vocabulary import Platform, PostKind
+from overheard.intake import Rejected
+from overheard.vocabulary import Platform
 
 # A member is parsed whole. A busy channel writes a few MiB a day, and the list of 50,000 people takes about 60 MiB.
 _MAX_MEMBER = 64 * 2**20
@@ -28,27 +27,8 @@ _MAX_RATIO = 100
 _SMALL = 2**20
 
 _DAY = re.compile(r"(?P<folder>[^/]+)/\d{4}-\d{2}-\d{2}\.json")
-_TS = re.compile(r"(\d{1,11})\.(\d{1,6})")
 
 _UNNAMED = "export"
-_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-
-# What people write. All other subtypes are the channel's own news: joined, left, renamed, pinned…
-_WRITTEN = frozenset({None, "me_message", "thread_broadcast", "reply_broadcast", "file_share"})
-
-
-def message_id(workspace: str, channel: str, ts: str) -> str:
-    """A message's key in the world: a channel's id is unique in its workspace only."""
-    return f"{workspace}:{channel}:{ts}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Export:
-    workspace: str
-    """The workspace's id where the export tells it: names change, and live messages carry the id."""
-    workspace_name: str
-    names: Names
-    bots: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +49,16 @@ def records(file: InputFile, options: ImportOptions) -> Iterator[Record]:
     """The messages of all channels, a day at a time."""
     with _opened(file) as archive:
         root = _root(archive) or ""
-        channels = _channels(archive, root)
-        export = _export(archive, root, channels, options)
+        places = _places(archive, root, options)
         for member in archive.infolist():
             day = _DAY.fullmatch(member.filename.removeprefix(root))
             if day is None:
                 continue
-            channel = channels.get(day["folder"])
-            if channel is None:
+            place = places.get(day["folder"])
+            if place is None:
                 yield partial(Skipped, "in a folder that is no channel's")
                 continue
-            yield from _day(archive, member, channel, export)
+            yield from _day(archive, member, place)
 
 
 def _opened(file: InputFile) -> zipfile.ZipFile:
@@ -97,7 +76,7 @@ def _root(archive: zipfile.ZipFile) -> str | None:
     return min(paths, key=len).removesuffix("channels.json") if paths else None
 
 
-def _day(archive: zipfile.ZipFile, member: zipfile.ZipInfo, channel: _Channel, export: _Export) -> Iterator[Record]:
+def _day(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Place) -> Iterator[Record]:
     try:
         messages = _list(archive, member)
     except InvalidInput as error:
@@ -105,7 +84,7 @@ def _day(archive: zipfile.ZipFile, member: zipfile.ZipInfo, channel: _Channel, e
         yield partial(Rejected, f"{member.filename} at byte {member.header_offset}", str(error), b"", Platform.SLACK)
         return
     for number, message in enumerate(messages, start=1):
-        yield partial(_read, message, channel, export, f"{member.filename}, message {number}")
+        yield partial(read_message, message, place, f"{member.filename}, message {number}")
 
 
 def _list(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> list[object]:
@@ -148,99 +127,27 @@ def _channels(archive: zipfile.ZipFile, root: str) -> Mapping[str, _Channel]:
     return channels
 
 
-def _export(archive: zipfile.ZipFile, root: str, channels: Mapping[str, _Channel], options: ImportOptions) -> _Export:
+def _places(archive: zipfile.ZipFile, root: str, options: ImportOptions) -> Mapping[str, Place]:
+    """Where the messages of each folder stand."""
+    channels = _channels(archive, root)
     users = _index(archive, f"{root}users.json")
     # People of other workspaces are in shared channels, so it is the team of most that is this one's.
     teams = Counter(team for user in users if isinstance(team := user.get("team_id"), str) and team)
     team = min(teams, key=lambda team: (-teams[team], team), default=None)
     ids = [(user, id_) for user in users if isinstance(id_ := user.get("id"), str)]
-    return _Export(
-        workspace=team or options.workspace or _UNNAMED,
-        workspace_name=options.workspace or team or _UNNAMED,
-        names=Names(
-            people={id_: name for user, id_ in ids if (name := name_of(user))},
-            channels={channel.id: channel.name for channel in channels.values()},
-        ),
-        bots=frozenset({id_ for user, id_ in ids if user.get("is_bot") is True} | {"USLACKBOT"}),
+    names = Names(
+        people={id_: name for user, id_ in ids if (name := name_of(user))},
+        channels={channel.id: channel.name for channel in channels.values()},
     )
-
-
-def _read(message: object, channel: _Channel, export: _Export, locator: str) -> Outcome:
-    try:
-        if not isinstance(message, dict):
-            raise InvalidInput(f"the message is a {type(message).__name__}, not an object")  # noqa: TRY301 - one way out for all that is wrong
-        return _outcome(message, channel, export, as_of=None)
-    except InvalidInput as error:
-        raw = json.dumps(message).encode()[:MAX_RAW]
-        ts = message.get("ts") if isinstance(message, dict) else None
-        external_id = message_id(export.workspace, channel.id, ts) if isinstance(ts, str) else None
-        return Rejected(locator, str(error), raw, Platform.SLACK, external_id)
-
-
-def _outcome(message: Row, channel: _Channel, export: _Export, *, as_of: datetime | None) -> Outcome:
-    subtype, user = text_of(message, "subtype"), text_of(message, "user")
-    match subtype, message.get("message"):
-        case "message_changed", dict() as changed:
-            return _outcome(changed, channel, export, as_of=_moment(_ts(message, "ts")))
-        case "message_deleted", _:
-            return _erased(_ts(message, "deleted_ts"), channel, export)
-        case "tombstone", _:
-            return _erased(_ts(message, "ts"), channel, export)
-    if message.get("bot_id") or subtype == "bot_message" or user in export.bots:
-        return Skipped("written by a bot")
-    if message.get("type", "message") != "message" or subtype not in _WRITTEN:
-        return Skipped("news of the channel")
-    return _post(message, channel, export, as_of=as_of)
-
-
-def _erased(ts: str, channel: _Channel, export: _Export) -> Erased:
-    return Erased(Platform.SLACK, message_id(export.workspace, channel.id, ts))
-
-
-def _post(message: Row, channel: _Channel, export: _Export, *, as_of: datetime | None) -> Outcome:
-    ts, thread_ts = _ts(message, "ts"), text_of(message, "thread_ts")
-    body = plain(text_of(message, "text") or "", export.names).strip()
-    body = body or text_of_blocks(message.get("blocks"), export.names)
-    if not body:
-        return Skipped("without text")
-    author = text_of(message, "user")
-    edited = message.get("edited")
-    if isinstance(edited, dict):
-        as_of = _moment(_ts(edited, "ts"))
-    return NewPost(
-        platform=Platform.SLACK,
-        external_id=message_id(export.workspace, channel.id, ts),
-        community=f"{export.workspace_name}/#{channel.name}",
-        title="",
-        body=body,
-        kind=PostKind.MESSAGE,
-        author=author,
-        author_name=export.names.people.get(author) if author else None,
-        permalink=_permalink(export, channel, ts),
-        parent_external_id=message_id(export.workspace, channel.id, thread_ts)
-        if thread_ts and thread_ts != ts
-        else None,
-        posted_at=_moment(ts),
-        as_of=as_of,
-    )
-
-
-def _ts(row: Row, name: str) -> str:
-    """The message's time, which is its key too and therefore stays a text."""
-    value = row.get(name)
-    ts = f"{value:.6f}" if isinstance(value, float) else required(row, name)
-    if not _TS.fullmatch(ts):
-        raise InvalidInput(f"{name} is no time of a message: {ts[:40]!r}")
-    return ts
-
-
-def _moment(ts: str) -> datetime:
-    seconds, _, micros = ts.partition(".")
-    return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
-
-
-def _permalink(export: _Export, channel: _Channel, ts: str) -> str | None:
-    """The address, when the operator said the workspace's name; an export does not tell it."""
-    if export.workspace_name == _UNNAMED or not _DOMAIN.fullmatch(export.workspace_name):
-        return None
-    return f"https://{export.workspace_name}.slack.com/archives/{channel.id}/p{ts.replace('.', '')}"
+    bots = frozenset({id_ for user, id_ in ids if user.get("is_bot") is True} | {"USLACKBOT"})
+    return {
+        folder: Place(
+            workspace=team or options.workspace or _UNNAMED,
+            domain=options.workspace or "",
+            channel=channel.id,
+            community=f"{options.workspace or team or _UNNAMED}/#{channel.name}",
+            names=names,
+            bots=bots,
+        )
+        for folder, channel in channels.items()
+    }
