@@ -23,6 +23,10 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 
 
+OnRefusal = Callable[[int, object], CollectorError | None]
+"""Is shown the status and the JSON of an answer that is not good (None where it is no JSON), for a better error."""
+
+
 class JsonReader:
     """Reads JSON from one platform. May be used by several threads."""
 
@@ -35,6 +39,7 @@ class JsonReader:
         headers: Mapping[str, str] | None = None,
         is_open: bool = False,
         on_answer: Callable[[httpx.Headers], None] = lambda _: None,
+        on_refusal: OnRefusal = lambda _, __: None,
     ) -> None:
         """`name`: the platform's, for messages. `on_answer` is shown the headers of every answer, good or bad.
 
@@ -47,6 +52,7 @@ class JsonReader:
         self._longest = 3 * timeout
         self._tools = tools
         self._on_answer = on_answer
+        self._on_refusal = on_refusal
         self._is_open = is_open
 
     def close(self) -> None:
@@ -80,25 +86,35 @@ class JsonReader:
     def _check_status(self, response: httpx.Response, path: str) -> None:
         status = response.status_code
         if status != _OK:
-            raise CollectorError(
+            raise self._refusal(response, path) or CollectorError(
                 f"{self._name} answered {status} at {path}.",
                 permanent=status < _SERVER_ERROR and status not in _TRY_AGAIN,
                 retry_after=retry_after(response.headers.get("Retry-After"), now=self._tools.clock()),
             )
 
-    def _parsed(self, response: httpx.Response, path: str) -> object:
-        answer, deadline = b"", time.monotonic() + self._longest
-        for chunk in response.iter_bytes():  # decompressed, so that the limit holds for what was packed small
-            answer += chunk
-            if len(answer) > _MAX_ANSWER:
-                raise CollectorError(f"{self._name} sent more than {_MAX_ANSWER} bytes at {path}.", permanent=True)
-            if time.monotonic() > deadline:  # a byte now and then would keep the client's own timeout from ending it
-                raise CollectorError(f"{self._name} took more than {self._longest:.0f} seconds to answer at {path}.")
+    def _refusal(self, response: httpx.Response, path: str) -> CollectorError | None:
         try:
-            parsed: object = json.loads(answer)
+            answer: object = json.loads(self._body(response, path))
+        except (ValueError, RecursionError, CollectorError, httpx.HTTPError):
+            answer = None
+        return self._on_refusal(response.status_code, answer)
+
+    def _parsed(self, response: httpx.Response, path: str) -> object:
+        try:
+            parsed: object = json.loads(self._body(response, path))
         except (ValueError, RecursionError) as error:
             raise CollectorError(f"{self._name} answered something other than JSON at {path}.") from error
         return parsed
+
+    def _body(self, response: httpx.Response, path: str) -> bytes:
+        body, deadline = b"", time.monotonic() + self._longest
+        for chunk in response.iter_bytes():  # decompressed, so that the limit holds for what was packed small
+            body += chunk
+            if len(body) > _MAX_ANSWER:
+                raise CollectorError(f"{self._name} sent more than {_MAX_ANSWER} bytes at {path}.", permanent=True)
+            if time.monotonic() > deadline:  # a byte now and then would keep the client's own timeout from ending it
+                raise CollectorError(f"{self._name} took more than {self._longest:.0f} seconds to answer at {path}.")
+        return body
 
 
 def retry_after(header: str | None, *, now: datetime) -> float | None:
