@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -25,6 +25,9 @@ _SERVER_ERROR = 500
 
 OnRefusal = Callable[[int, object], CollectorError | None]
 """Is shown the status and the JSON of an answer that is not good (None where it is no JSON), for a better error."""
+
+Params = Mapping[str, str | int | Sequence[str]]
+"""The query of a request; several values under one name are said one after the other."""
 
 
 class JsonReader:
@@ -59,7 +62,7 @@ class JsonReader:
         """Hang up."""
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> object:
+    def get(self, path: str, params: Params | None = None) -> object:
         """The answer, whatever JSON it is. Failures that may pass are tried again, `_ATTEMPTS` times in all."""
         attempt = 1
         while True:
@@ -73,7 +76,7 @@ class JsonReader:
             self._tools.sleep(wait)
             attempt += 1
 
-    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> object:
+    def _ask(self, path: str, params: Params | None) -> object:
         self._tools.meter.count()
         try:
             with self._client.stream("GET", path, params=params) as response:
