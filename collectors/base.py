@@ -80,6 +80,9 @@ class Reading:
     """Which of these ids are stored posts."""
     known: Callable[[Sequence[str]], frozenset[str]]
     """Which of these ids have been here: stored, erased or set aside. An overlap poller stops at them."""
+    held: Callable[[datetime], Mapping[str, str | None]] = lambda _: {}
+    """The source's stored posts that were written since then, each with the one it answers. For a collector that
+    looks back: what it holds and the platform shows no more is gone."""
     gaps: Sequence[Missed] = ()
     """Ranges that are still missed, for a collector that can fill them."""
     deliveries: Callable[[], Sequence[Delivery]] = lambda: ()

@@ -192,6 +192,7 @@ class Reader:
             revisits={revisit.external_id: revisit.first_asked_at for revisit in revisits},
             stored=stored,
             known=known,
+            held=lambda since: self._held(source, since),
             gaps=[Missed(gap.first, gap.last, gap.reason) for gap in gaps],
             deliveries=lambda: self._deliveries(source),
             spent=sources.spent_this_month(session, self.mode, now=self.clock()),
@@ -207,6 +208,11 @@ class Reader:
                 here = (table.platform == platform) & table.external_id.in_(external_ids)
                 found.update(id_ for id_ in session.scalars(sa.select(table.external_id).where(here)) if id_)
         return frozenset(found)
+
+    def _held(self, source: Source, since: datetime) -> dict[str, str | None]:
+        here = sa.select(Post.external_id, Post.parent_external_id).where(Post.source_id == source.id)
+        with self.sessions() as session:
+            return dict(session.execute(here.where(Post.posted_at >= since)).tuples().all())
 
     def _deliveries(self, source: Source) -> list[Delivery]:
         table = models.Delivery

@@ -172,12 +172,17 @@ def spent_this_month(session: Session, mode: str, *, now: datetime) -> float:
 
 
 def deliver(session: Session, *, credential_id: int, delivery_id: str, address: str, raw: bytes, now: datetime) -> bool:
-    """Keep what a platform pushed until a pass takes it in; False for what we had. Commit, then acknowledge."""
+    """Keep what a platform pushed until a pass takes it in. Commit, then acknowledge.
+
+    False for what we had, and for a community that nobody watches: of that nothing is kept.
+    """
+    here = (Source.credential_id == credential_id) & (Source.address == address)
+    if session.scalar(sa.select(Source.id).where(here).limit(1)) is None:
+        return False
     row = upsert(session, Delivery).values(
         credential_id=credential_id, delivery_id=delivery_id, address=address, raw=raw, received_at=now
     )
     is_new = session.execute(row.on_conflict_do_nothing().returning(Delivery.id)).first() is not None
     if is_new:  # whoever watches sees at once that there is something to do
-        here = (Source.credential_id == credential_id) & (Source.address == address)
         session.execute(sa.update(Source).where(here).values(next_run_at=now))
     return is_new
