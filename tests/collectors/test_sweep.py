@@ -226,6 +226,10 @@ def test_deliveries_are_emptied_when_taken_and_forgotten_after_two_days(sessions
     with sessions.begin() as session:
         settings = Settings(credentials_key="bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=")
         account = credentials.save(session, settings, mode="Board", name="us", secrets={"token": "t"}, now=NOW)
+        sources.add(
+            session, mode="Board", platform=Platform.OTHER, community="board", address="C1", terms=Board.terms,
+            credential_id=account, now=NOW,
+        )  # fmt: skip
         told = {"credential_id": account, "address": "C1", "raw": b"{}", "now": NOW}
         assert sources.deliver(session, delivery_id="E1", **told)
         assert not sources.deliver(session, delivery_id="E1", **told), "a second delivery is known"
