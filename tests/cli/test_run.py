@@ -12,7 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.fakeworld.hackernews import HackerNewsWorld, serve
+from overheard.vocabulary import Platform, PostKind
+from tests.fakeworld.model import World
+from tests.fakeworld.server import serve
+from tests.fakeworld.wires.hackernews import HackerNews, write
 
 PATIENCE = 90.0  # seconds; the model takes some to load where the machine is busy
 
@@ -37,11 +40,12 @@ def free_port() -> int:
 
 
 def test_somebody_asks_on_hacker_news_and_is_in_the_queue_without_a_hand_moved(tmp_path: Path) -> None:
-    world = HackerNewsWorld(first_id=100)
-    with serve(world) as base_url:
+    world = World()
+    world.state(HackerNews).newest = 99
+    with serve(world):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERHEARD_")} | {
             "OVERHEARD_HOME": str(tmp_path / "home"),
-            "OVERHEARD_HACKERNEWS__BASE_URL": base_url,
+            "OVERHEARD_HACKERNEWS__BASE_URL": world.url(Platform.HACKERNEWS) + "/v0/",
             "HF_HUB_OFFLINE": "1",
         }
 
@@ -56,11 +60,12 @@ def test_somebody_asks_on_hacker_news_and_is_in_the_queue_without_a_hand_moved(t
         overheard("campaigns", "add", "Rye", "--offer", "Invoices for bakers.", "--query", "invoicing")
         port = free_port()
         with running(port, environment, tmp_path):
-            world.write(text="I baked bread today and it was good.")
-            world.write(
-                type="story",
+            write(world, body="I baked bread today and it was good.")
+            write(
+                world,
+                kind=PostKind.SUBMISSION,
                 title="Ask HN: Which invoicing tool do you use?",
-                text="We are three people. Can you recommend a simple invoicing tool?",
+                body="We are three people. Can you recommend a simple invoicing tool?",
             )
             leads = _wait_for_leads(port, token)
         assert [lead["author"] for lead in leads] == ["writer101"]

@@ -15,11 +15,14 @@ from collectors.run import collect
 from overheard import sources
 from overheard.db import make_sessions
 from overheard.models import DeadLetter, FileImport, Gap, Match, Post, Revisit, Source, Tombstone
+from overheard.vocabulary import Platform, PostKind
 from tests.collectors.crashes import Work, end_state, killed_at
 from tests.collectors.files import own_row, reddit_row, write_jsonl
 from tests.collectors.test_hackernews import settings_for
 from tests.factories import make_campaign, watch_source
-from tests.fakeworld.hackernews import HackerNewsWorld, serve
+from tests.fakeworld.model import World
+from tests.fakeworld.server import serve
+from tests.fakeworld.wires.hackernews import reserve, write
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
@@ -88,27 +91,27 @@ def test_an_import_that_is_killed_anywhere_ends_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_collection_that_is_killed_anywhere_ends_as_if_it_had_not_been(engine: Engine, database_url: str) -> None:
-    world = HackerNewsWorld()
-    gone = world.write(text="A CRM for bakers?")
-    world.write(type="story", title="Ask HN: Which CRM?", text="For a bakery")
-    never = world.reserve()
-    late = world.reserve()
-    world.write(text=["garbage"])
-    first = dict(world.items)
-    first_newest = world.newest
+    world = World()
+    gone = write(world, body="A CRM for bakers?").id
+    write(world, kind=PostKind.SUBMISSION, title="Ask HN: Which CRM?", body="For a bakery")
+    reserve(world)  # and never written
+    late = str(reserve(world))
+    write(world, text=["garbage"])
+    first = world.saved()
 
-    with serve(world) as base_url:
-        settings = settings_for(base_url)
+    with serve(world):
+        settings = settings_for(world)
 
         def at_first() -> None:
-            world.items, world.newest, world.updated = dict(first), first_newest, []
+            world.restore(first)
 
         def an_hour_later() -> None:
-            at_first()
-            world.items[late] = {"id": late, "type": "comment", "text": "Late, about a CRM", "time": 1}
-            world.delete(gone)
-            world.write(text="New, about a CRM")
-            assert world.items[never] is None
+            world.restore(first)
+            write(world, id=late, body="Late, about a CRM")
+            doomed = world.find(Platform.HACKERNEWS, gone)
+            assert doomed is not None
+            world.delete(doomed)
+            write(world, body="New, about a CRM")
 
         def collect_at(now: datetime) -> Work:
             def work(engine: Engine) -> object:

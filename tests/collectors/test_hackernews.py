@@ -7,33 +7,43 @@ from pydantic import HttpUrl
 
 from collectors import collector_class
 from collectors.run import CollectSummary, collect
+from collectors.sweep import sweep
+from overheard import funnel
 from overheard.db import Sessions
 from overheard.errors import CollectorError, NotFound
 from overheard.intake import Intake, take_in
-from overheard.models import DeadLetter, Gap, Post, Revisit, Source, Tombstone
+from overheard.models import DeadLetter, Gap, Lead, Post, Revisit, Source, Tombstone
 from overheard.posts import NewPost
+from overheard.queries import match_posts
 from overheard.settings import HackerNewsSettings, Settings
 from overheard.vocabulary import Platform
-from tests.factories import watch_source
-from tests.fakeworld.hackernews import HTML_PAGE, Fault, HackerNewsWorld, serve
+from tests.factories import MODEL, make_campaign, predict, watch_source
+from tests.fakeworld import faults
+from tests.fakeworld.faults import Answer, Fault
+from tests.fakeworld.model import World
+from tests.fakeworld.oracle import compare
+from tests.fakeworld.server import serve
+from tests.fakeworld.wires.hackernews import HackerNews, reserve, write
 
 # What the network does is all the same to the database.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def settings_for(base_url: str, *, backfill: int = 3_000) -> Settings:
-    hackernews = HackerNewsSettings(base_url=HttpUrl(base_url), backfill=backfill)
+def settings_for(world: World, *, backfill: int = 3_000) -> Settings:
+    hackernews = HackerNewsSettings(base_url=HttpUrl(world.url(Platform.HACKERNEWS) + "/v0/"), backfill=backfill)
     return Settings(hackernews=hackernews, http_timeout=5)
 
 
 class Watcher:
     """Somebody who collects now and then."""
 
-    def __init__(self, sessions: Sessions, world: HackerNewsWorld, settings: Settings, now: datetime) -> None:
+    def __init__(self, sessions: Sessions, world: World, settings: Settings, now: datetime) -> None:
         self.sessions = sessions
         self.world = world
         self.settings = settings
         self.now = now
+        self.first = 1
+        """The first item that is ours to read."""
         self.waits: list[float] = []
         with sessions.begin() as session:
             watch_source(session, now=now)
@@ -50,7 +60,7 @@ class Watcher:
             cursor = session.scalars(sa.select(Source.cursor)).one()
             columns = (Post.external_id, Tombstone.external_id, DeadLetter.external_id, Revisit.external_id, Gap.first)
             accounted = {id_ for column in columns for id_ in session.scalars(sa.select(column))}
-        passed = {str(id_) for id_ in self.world.items if cursor is not None and id_ <= int(cursor)}
+        passed = {str(id_) for id_ in range(self.first, int(cursor or 0) + 1)}
         assert passed <= accounted
 
     def texts(self) -> list[str]:
@@ -63,62 +73,61 @@ class Watcher:
 
 
 @pytest.fixture
-def world() -> HackerNewsWorld:
-    return HackerNewsWorld()
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
-def watcher(sessions: Sessions, world: HackerNewsWorld, now: datetime) -> Iterator[Watcher]:
-    with serve(world) as base_url:
-        yield Watcher(sessions, world, settings_for(base_url), now)
+def watcher(sessions: Sessions, world: World, now: datetime) -> Iterator[Watcher]:
+    with serve(world):
+        yield Watcher(sessions, world, settings_for(world), now)
 
 
-def test_a_burst_of_800_new_items_is_stored_whole_and_once(watcher: Watcher, world: HackerNewsWorld) -> None:
-    world.write()
+def test_a_burst_of_800_new_items_is_stored_whole_and_once(watcher: Watcher, world: World) -> None:
+    write(world)
     watcher.collect()
     for _ in range(800):
-        world.write()
+        write(world)
     assert watcher.collect().intake == Intake(new=800)
     assert watcher.collect().intake == Intake()
     assert watcher.count(Post) == 801
 
 
-def test_each_item_is_asked_for_once(watcher: Watcher, world: HackerNewsWorld) -> None:
+def test_each_item_is_asked_for_once(watcher: Watcher, world: World) -> None:
     for _ in range(20):
-        world.write()
+        write(world)
     watcher.collect()
     watcher.collect()
-    items = [path for path in world.requests if "/item/" in path]
+    items = [request.path for request in world.asked("/item/")]
     assert len(items) == len(set(items)) == 20
 
 
 def test_the_first_pass_starts_a_way_back_and_the_next_goes_on_from_its_end(
-    sessions: Sessions, world: HackerNewsWorld, now: datetime
+    sessions: Sessions, world: World, now: datetime
 ) -> None:
     for _ in range(10):
-        world.write()
-    with serve(world) as base_url:
-        watcher = Watcher(sessions, world, settings_for(base_url, backfill=0), now)
-        for id_ in list(world.items):
-            del world.items[id_]  # none of them is ours to read
+        write(world)
+    with serve(world):
+        watcher = Watcher(sessions, world, settings_for(world, backfill=0), now)
+        watcher.first = 11
         assert watcher.collect().intake == Intake()
-        world.write(text="Right after the first pass")
+        write(world, body="Right after the first pass")
         assert watcher.collect().intake == Intake(new=1)
 
 
-def test_an_item_that_cannot_be_read_yet_is_asked_for_again(watcher: Watcher, world: HackerNewsWorld) -> None:
-    late = world.reserve()
-    world.write()
+def test_an_item_that_cannot_be_read_yet_is_asked_for_again(watcher: Watcher, world: World) -> None:
+    late = reserve(world)
+    write(world)
     assert watcher.collect().waiting == 1
     assert watcher.collect().waiting == 1
-    world.items[late] = {"id": late, "type": "comment", "text": "Here I am", "time": 1}
+    write(world, id=str(late), body="Here I am")
     summary = watcher.collect()
     assert (summary.waiting, summary.intake) == (0, Intake(new=1))
     assert "Here I am" in watcher.texts()
 
 
-def test_an_item_that_stays_empty_for_ten_minutes_becomes_a_gap(watcher: Watcher, world: HackerNewsWorld) -> None:
-    never = world.reserve()
+def test_an_item_that_stays_empty_for_ten_minutes_becomes_a_gap(watcher: Watcher, world: World) -> None:
+    never = reserve(world)
     for _ in range(10):
         assert watcher.collect().missed == 0
     assert watcher.collect().missed == 1
@@ -128,10 +137,10 @@ def test_an_item_that_stays_empty_for_ten_minutes_becomes_a_gap(watcher: Watcher
     assert (gap.first, gap.last, gap.reason) == (str(never), str(never), "the item stayed empty for ten minutes")
 
 
-def test_edits_and_deletions_are_followed(watcher: Watcher, world: HackerNewsWorld) -> None:
-    edited, deleted, dead = world.write(), world.write(), world.write()
+def test_edits_and_deletions_are_followed(watcher: Watcher, world: World) -> None:
+    edited, deleted, dead = write(world), write(world), write(world)
     watcher.collect()
-    world.edit(edited, text="Edited text")
+    world.edit(edited, body="Edited text")
     world.delete(deleted)
     world.edit(dead, dead=True)
     assert watcher.collect().intake == Intake(edited=1, erased=2)
@@ -139,18 +148,66 @@ def test_edits_and_deletions_are_followed(watcher: Watcher, world: HackerNewsWor
     assert watcher.collect().intake == Intake(unchanged=1)
 
 
-def test_updates_of_items_that_we_do_not_have_are_not_asked_for(watcher: Watcher, world: HackerNewsWorld) -> None:
-    world.write()
-    world.updated = [7001, 7002]
+def test_leads_are_asked_for_again_when_the_list_of_changes_has_passed_us_by(
+    watcher: Watcher, world: World, now: datetime
+) -> None:
+    texts = ("Which CRM for bakers?", "Is there a CRM for one shop?", "A CRM, anybody?", "I baked bread.")
+    edited, deleted, same, no_lead = (write(world, body=body) for body in texts)
     watcher.collect()
-    assert not any("/700" in path for path in world.requests)
+    with watcher.sessions.begin() as session:
+        make_campaign(session, now=now, queries={"crm": "crm"})
+        match_posts(session, [(post.platform, post.external_id) for post in session.scalars(sa.select(Post))])
+        for post in session.scalars(sa.select(Post)):
+            predict(session, post, now=now)
+        funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+        assert len(session.scalars(sa.select(Lead)).all()) == 3
+
+    world.edit(edited, body="Which CRM for two bakers?")
+    world.edit(no_lead, body="I baked a cake.")
+    world.delete(deleted)
+    world.state(HackerNews).updates_shown = 0
+    assert watcher.collect().intake == Intake()
+    assert compare(world, watcher.sessions).zombies == [(Platform.HACKERNEWS, deleted.id)]
+
+    watcher.now += timedelta(days=1)
+    summary = sweep(watcher.sessions, watcher.settings, clock=lambda: watcher.now, sleep=watcher.waits.append)
+    assert (summary.rechecked, summary.intake, summary.errors) == (3, Intake(edited=1, erased=1, unchanged=1), {})
+    report = compare(world, watcher.sessions)
+    assert (report.zombies, report.stale) == ([], [(Platform.HACKERNEWS, no_lead.id)])
+    with watcher.sessions() as session:
+        assert {lead.author for lead in session.scalars(sa.select(Lead))} == {edited.author, same.author}
+    again = sweep(watcher.sessions, watcher.settings, clock=lambda: watcher.now, sleep=watcher.waits.append)
+    assert again.rechecked == 0
 
 
-def test_a_post_that_came_with_a_file_is_the_same_post(watcher: Watcher, world: HackerNewsWorld) -> None:
-    id_ = world.write(text="The text as it is now")
+def test_a_lead_that_cannot_be_asked_for_again_stays_and_is_told(watcher: Watcher, world: World, now: datetime) -> None:
+    write(world, body="Which CRM?")
+    watcher.collect()
+    with watcher.sessions.begin() as session:
+        make_campaign(session, now=now)
+        post = session.scalars(sa.select(Post)).one()
+        match_posts(session, [(post.platform, post.external_id)])
+        predict(session, post, now=now)
+        funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    world.fail("/item/", faults.HTML_PAGE, times=4)
+    watcher.now += timedelta(days=1)
+    summary = sweep(watcher.sessions, watcher.settings, clock=lambda: watcher.now, sleep=watcher.waits.append)
+    assert list(summary.errors) == ["Hacker News"]
+    assert compare(world, watcher.sessions).is_clean
+
+
+def test_updates_of_items_that_we_do_not_have_are_not_asked_for(watcher: Watcher, world: World) -> None:
+    write(world)
+    world.state(HackerNews).extra_updates = [7001, 7002]
+    watcher.collect()
+    assert not world.asked("/700")
+
+
+def test_a_post_that_came_with_a_file_is_the_same_post(watcher: Watcher, world: World) -> None:
+    written = write(world, body="The text as it is now")
     imported = NewPost(
         platform=Platform.HACKERNEWS,
-        external_id=str(id_),
+        external_id=written.id,
         community="Hacker News",
         title="",
         body="The text as it was",
@@ -162,34 +219,24 @@ def test_a_post_that_came_with_a_file_is_the_same_post(watcher: Watcher, world: 
     assert (watcher.texts(), watcher.count(Source)) == (["The text as it is now"], 1)
 
 
-def test_a_malformed_item_is_set_aside_and_the_others_are_stored(watcher: Watcher, world: HackerNewsWorld) -> None:
-    world.write()
-    world.write(text={"no": "text"})
-    world.write()
+def test_a_malformed_item_is_set_aside_and_the_others_are_stored(watcher: Watcher, world: World) -> None:
+    write(world)
+    write(world, text={"no": "text"})
+    write(world)
     assert watcher.collect().intake == Intake(new=2, rejected=1)
 
 
 @on_sqlite
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(status=429, headers={"Retry-After": "7"}, body=b"slow down"),
-        Fault(status=500, body=b"oops"),
-        Fault(status=503, body=b"oops"),
-        Fault(is_reset=True),
-        Fault(body=b'{"id": 10', is_cut=True),
-        HTML_PAGE,
-    ],
-)
+@pytest.mark.parametrize("fault", faults.PASSING)
 @pytest.mark.parametrize("path", ["maxitem", "updates", r"item/3\."])
-def test_a_fault_that_passes_costs_nothing(watcher: Watcher, world: HackerNewsWorld, fault: Fault, path: str) -> None:
+def test_a_fault_that_passes_costs_nothing(watcher: Watcher, world: World, fault: Fault, path: str) -> None:
     for _ in range(5):
-        world.write()
+        write(world)
     world.fail(path, fault, times=3)
     summary = watcher.collect()
     assert (summary.error, summary.intake) == (None, Intake(new=5))
     assert len(watcher.waits) == 3
-    if fault.status == 429:
+    if fault == faults.rate_limited("7"):
         assert set(watcher.waits) == {7.0}
 
 
@@ -197,22 +244,22 @@ def test_a_fault_that_passes_costs_nothing(watcher: Watcher, world: HackerNewsWo
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (Fault(status=429, body=b""), "Hacker News answered 429 at"),
-        (Fault(status=500, body=b""), "Hacker News answered 500 at"),
-        (Fault(status=403, body=b""), "Hacker News answered 403 at"),
-        (Fault(status=302, headers={"Location": "/login"}, body=b""), "Hacker News answered 302 at"),
-        (Fault(is_reset=True), "Hacker News cannot be reached: RemoteProtocolError at"),
-        (HTML_PAGE, "Hacker News answered something other than JSON at"),
-        (Fault(body=b'{"error": "Permission denied"}'), "Hacker News answered"),
-        (Fault(body=b'"203"'), "Hacker News answered"),
+        (Answer(status=429, body=b""), "Hacker News answered 429 at"),
+        (Answer(status=500, body=b""), "Hacker News answered 500 at"),
+        (Answer(status=403, body=b""), "Hacker News answered 403 at"),
+        (Answer(status=302, headers={"Location": "/login"}, body=b""), "Hacker News answered 302 at"),
+        (faults.RESET, "Hacker News cannot be reached: ReadError at"),
+        (faults.HTML_PAGE, "Hacker News answered something other than JSON at"),
+        (Answer(body=b'{"error": "Permission denied"}'), "Hacker News answered"),
+        (Answer(body=b'"203"'), "Hacker News answered"),
     ],
 )
 @pytest.mark.parametrize("path", ["maxitem", "updates", r"item/203\."])
 def test_a_fault_that_stays_is_told_and_the_cursor_waits_for_the_rows(
-    watcher: Watcher, world: HackerNewsWorld, fault: Fault, message: str, path: str
+    watcher: Watcher, world: World, fault: Fault, message: str, path: str
 ) -> None:
     for _ in range(300):
-        world.write()
+        write(world)
     world.fail(path, fault, times=4)
     summary = watcher.collect()
     assert isinstance(summary.error, CollectorError)
@@ -238,25 +285,25 @@ def test_a_fault_that_stays_is_told_and_the_cursor_waits_for_the_rows(
     ],
 )
 def test_the_platform_says_when_to_come_back(
-    watcher: Watcher, world: HackerNewsWorld, header: str, retry_after: float | None, waits: int
+    watcher: Watcher, world: World, header: str, retry_after: float | None, waits: int
 ) -> None:
-    world.fail("maxitem", Fault(status=429, headers={"Retry-After": header}), times=4)
+    world.fail("maxitem", Answer(status=429, headers={"Retry-After": header}), times=4)
     error = watcher.collect().error
     assert error is not None
     assert (error.retry_after, error.permanent, len(watcher.waits)) == (retry_after, False, waits)
 
 
-def test_what_no_retry_can_mend_is_not_retried(watcher: Watcher, world: HackerNewsWorld) -> None:
-    world.fail("updates", Fault(status=401), times=1)
+def test_what_no_retry_can_mend_is_not_retried(watcher: Watcher, world: World) -> None:
+    world.fail("updates", Answer(status=401), times=1)
     error = watcher.collect().error
     assert error is not None
     # The API needs no key, so no refusal is for a person to mend: the next pass tries again.
     assert (error.permanent, watcher.waits) == (False, [])
 
 
-def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: HackerNewsWorld, now: datetime) -> None:
+def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: World, now: datetime) -> None:
     for _ in range(300):
-        world.write()
+        write(world)
     passes: list[CollectSummary] = []
 
     def interfere(_: CollectSummary) -> None:

@@ -1,6 +1,7 @@
 """What there is in the fake world: who wrote what, when it changed, and what time it is. Wires show it."""
 
 import asyncio
+import copy
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -149,6 +150,9 @@ def wire_of(platform: Platform) -> Wire:
     return _WIRES.get(platform) or Wire(platform)
 
 
+_SAVED = ("now", "changes", "_by_platform", "_by_community", "_by_id", "_states")
+
+
 class World(FaultScript):
     """Tests write to it from their thread, while wires read it in the server's."""
 
@@ -263,11 +267,24 @@ class World(FaultScript):
             return [platform for platform, written in self._by_platform.items() if written]
 
     def state(self, kind: type[State]) -> State:
-        """What one wire alone keeps (tokens, reserved ids): an object of its own class, made when first asked for."""
+        """What one wire alone keeps (tokens, reserved ids): an object of its own class, made when first asked for.
+
+        A wire asks in its handlers, not before: `restore` puts another object there.
+        """
         with self._changed:
             found: State = self._states.setdefault(kind, None) or kind()
             self._states[kind] = found
             return found
+
+    def saved(self) -> dict[str, object]:
+        """All that there is, to go back to."""
+        with self._changed:
+            return copy.deepcopy({name: getattr(self, name) for name in _SAVED})
+
+    def restore(self, saved: dict[str, object]) -> None:
+        """Go back to what was saved, any number of times. What is in a test's hands by then is of another world."""
+        with self._changed:
+            vars(self).update(copy.deepcopy(saved))
 
     # --- streams -----------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ class Report:
     missing: list[Key] = field(default_factory=list)
     """Visible there, not stored here, and no open gap says so."""
     zombies: list[Key] = field(default_factory=list)
-    """Deleted there, and their text is still here: as a post or as a dead letter."""
+    """Deleted there or no post any more, and their text is still here: as a post or as a dead letter."""
     duplicates: list[Key] = field(default_factory=list)
     """Stored more than once, or under an id that its platform does not know."""
     stale: list[Key] = field(default_factory=list)
@@ -77,7 +77,9 @@ def compare(
                 report.deleted += 1
                 if texts or external_id in here.dead_letters:
                     report.zombies.append(key)
-            elif wire.is_post(written) and is_watched(written):
+            elif not wire.is_post(written):
+                report.zombies += [key] if texts else []
+            elif is_watched(written):
                 report.visible += 1
                 if not texts:
                     (report.in_gaps if here.has_gap_for(written) else report.missing).append(key)

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ class HackerNews:
 
     newest: int = 0
     raw: dict[int, object] = field(default_factory=dict)
-    """Answers that are not those of the model: null for a reserved id, garbage."""
+    """Answers in place of those of the model."""
     updates_shown: int = 100
     """The real list is short as well: whoever comes late has missed some."""
     extra_updates: list[int] = field(default_factory=list)
@@ -35,8 +36,14 @@ def reserve(world: World) -> int:
     """An id is given away, and its item cannot be read: until it is written with that id, if ever."""
     state = world.state(HackerNews)
     state.newest += 1
-    state.raw[state.newest] = None
     return state.newest
+
+
+def write(world: World, **fields: Any) -> Written:  # noqa: ANN401 - as in the model
+    """Somebody writes a comment, or what the fields say. Those that the model does not know are the item's own."""
+    number = world.state(HackerNews).newest + 1
+    told = {"kind": PostKind.COMMENT, "author": f"writer{number}", "body": f"Invented comment {number}", **fields}
+    return world.write(Platform.HACKERNEWS, COMMUNITY, **told)
 
 
 def item(written: Written) -> dict[str, object]:
@@ -56,19 +63,17 @@ def item(written: Written) -> dict[str, object]:
 
 
 def routes(world: World) -> Sequence[web.RouteDef]:
-    state = world.state(HackerNews)
-
     async def maxitem(_: web.Request) -> web.Response:
-        return web.json_response(state.newest)
+        return web.json_response(world.state(HackerNews).newest)
 
     async def one_item(request: web.Request) -> web.Response:
         number = request.match_info["number"]
         written = world.find(Platform.HACKERNEWS, number)
-        if written is None or int(number) in state.raw:
-            return web.json_response(state.raw.get(int(number)))
-        return web.json_response(item(written))
+        raw = world.state(HackerNews).raw
+        return web.json_response(raw.get(int(number), item(written) if written else None))
 
     async def updates(_: web.Request) -> web.Response:
+        state = world.state(HackerNews)
         changed = [
             int(change.written.id)
             for change in world.changes_after(0, Platform.HACKERNEWS)
@@ -85,8 +90,9 @@ def routes(world: World) -> Sequence[web.RouteDef]:
 
 
 def is_post(written: Written) -> bool:
-    """Not what a test has made unreadable, and not an option of a poll."""
-    return written.extra.get("type") != "pollopt" and not written.extra.get("dead")
+    """Not what a test has made unreadable, not what moderators took away, not an option of a poll."""
+    extra = written.extra
+    return isinstance(extra.get("text", ""), str) and not extra.get("dead") and extra.get("type") != "pollopt"
 
 
 WIRE = Wire(Platform.HACKERNEWS, routes, new_id=new_id, is_post=is_post, covers=covers_numbers)
