@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 import collectors
 from collectors.base import Collector, Found, Page, Reading, Watched
@@ -224,15 +226,15 @@ def test_after_an_erasure_a_canary_is_nowhere_in_the_data_directory(sessions: Se
 
 def test_deliveries_are_emptied_when_taken_and_forgotten_after_two_days(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        settings = Settings(credentials_key="bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=")
+        settings = Settings(credentials_key=SecretStr("bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc="))
         account = credentials.save(session, settings, mode="Board", name="us", secrets={"token": "t"}, now=NOW)
         sources.add(
             session, mode="Board", platform=Platform.OTHER, community="board", address="C1", terms=Board.terms,
             credential_id=account, now=NOW,
         )  # fmt: skip
-        told = {"credential_id": account, "address": "C1", "raw": b"{}", "now": NOW}
-        assert sources.deliver(session, delivery_id="E1", **told)
-        assert not sources.deliver(session, delivery_id="E1", **told), "a second delivery is known"
+        deliver = partial(sources.deliver, session, credential_id=account, address="C1", raw=b"{}", now=NOW)
+        assert deliver(delivery_id="E1")
+        assert not deliver(delivery_id="E1"), "a second delivery is known"
         session.execute(sa.update(Delivery).values(taken_at=NOW))
     swept(sessions, hours=47)
     with sessions() as session:
