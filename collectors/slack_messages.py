@@ -71,6 +71,17 @@ def order(ts: str) -> tuple[int, int]:
     return int(seconds), int(micros or 0)
 
 
+def subject(message: object) -> str | None:
+    """The time of the message that this is or speaks of; None where it has none that can be read."""
+    if not isinstance(message, dict):
+        return None
+    changed = message.get("message")
+    if message.get("subtype") == "message_changed" and isinstance(changed, dict):
+        return subject(changed)
+    ts = message.get("deleted_ts" if message.get("subtype") == "message_deleted" else "ts")
+    return ts if isinstance(ts, str) and _TS.fullmatch(ts) else None
+
+
 def _outcome(message: Row, place: Place, *, as_of: datetime | None) -> Outcome:
     subtype, user = text_of(message, "subtype"), text_of(message, "user")
     changed = message.get("message")
