@@ -8,7 +8,11 @@ from overheard.errors import NotFound
 
 # Mode → what it is called, and the class that reads it, which is imported when it is used.
 COLLECTORS = {
+    "discord": ("Discord", "collectors.discord:Discord"),
+    "slack": ("Slack", "collectors.slack:Slack"),
     "hackernews": ("Hacker News", "collectors.hackernews:HackerNews"),
+    "bluesky": ("Bluesky", "collectors.bluesky:Bluesky"),
+    "reddit": ("Reddit", "collectors.reddit:Reddit"),
 }
 
 # Where others' collectors announce themselves: `lobsters = "their_package:Lobsters"`.

@@ -1,7 +1,7 @@
 """The wires that are spoken, one module for each platform."""
 
 from tests.fakeworld.model import register
-from tests.fakeworld.wires import bluesky, hackernews
+from tests.fakeworld.wires import bluesky, discord, hackernews, reddit
 
 WIRES = tuple(
     register(wire)
@@ -9,5 +9,6 @@ WIRES = tuple(
         discord.WIRE,
         hackernews.WIRE,
         bluesky.WIRE,
+        reddit.WIRE,
     )
 )  # fmt: skip
