@@ -32,30 +32,46 @@ def recognises(row: Row) -> bool:
 
 def key(row: Row, _options: ImportOptions) -> Key:
     """The fullname, `t3_…` or `t1_…`."""
-    kind, data = _unwrapped(row)
+    return (Platform.REDDIT, _fullname(*_unwrapped(row)))
+
+
+def _fullname(kind: str, data: Row) -> str:
     name = text_of(data, "name") or f"{kind}_{required(data, 'id')}"
     if not _FULLNAME.fullmatch(name):
         raise InvalidInput(f"{name[:40]!r} is no id of a submission or comment")
-    return (Platform.REDDIT, name)
+    return name
 
 
-def read(row: Row, options: ImportOptions) -> Outcome:
+def read(row: Row, _options: ImportOptions) -> Outcome:
     """The post, or that it is gone."""
+    return read_row(row)
+
+
+def read_row(
+    row: Row, *, may_be_escaped: bool = True, community: str | None = None, as_of: datetime | None = None
+) -> Outcome:
+    """The post, or that it is gone. Whoever asked with raw_json=1 knows that it is not escaped.
+
+    `community`: what it is filed under, if not its own subreddit. `as_of`: when it was asked for, if that is known.
+    """
     kind, data = _unwrapped(row)
     if kind not in (_SUBMISSION, _COMMENT):
         return Skipped("neither submission nor comment")
-    _, external_id = key(row, options)
-    title, body = _decoded(text_of(data, "title") or "", _body(data))
+    external_id = _fullname(kind, data)
+    title, body = text_of(data, "title") or "", _body(data)
+    if may_be_escaped:
+        title, body = _decoded(title, body)
+    body = body.replace(_BLANK, "")
     if _is_erased(data, title, body):
         return Erased(Platform.REDDIT, external_id)
     author = text_of(data, "author")
-    if author == "AutoModerator":
+    if is_bot(author):
         return Skipped("written by a bot")
     posted_at = moment_of(data, "created_utc")
     return NewPost(
         platform=Platform.REDDIT,
         external_id=external_id,
-        community=f"r/{required(data, 'subreddit')}",
+        community=community or f"r/{required(data, 'subreddit')}",
         title=title,
         body=body,
         kind=PostKind.COMMENT if kind == _COMMENT else PostKind.SUBMISSION,
@@ -63,8 +79,13 @@ def read(row: Row, options: ImportOptions) -> Outcome:
         permalink=_permalink(data, external_id),
         parent_external_id=text_of(data, "parent_id") if kind == _COMMENT else None,
         posted_at=posted_at,
-        as_of=_as_of(data, posted_at),
+        as_of=as_of or _as_of(data, posted_at),
     )
+
+
+def is_bot(author: str | None) -> bool:
+    """Whether this is the one bot that writes everywhere. Others' names tell nothing for sure: people are u/talbot."""
+    return author == "AutoModerator"
 
 
 def _unwrapped(row: Row) -> tuple[str, Row]:
@@ -78,18 +99,30 @@ def _unwrapped(row: Row) -> tuple[str, Row]:
 
 
 def _body(data: Row) -> str:
+    """The text: of a crosspost without one, what it shares; with the options of a poll, and captions of pictures."""
     own = text_of(data, "selftext") or text_of(data, "body") or ""
-    parents = data.get("crosspost_parent_list")
-    if own or not isinstance(parents, list) or not parents or not isinstance(parents[0], dict):
+    if is_gone(own):
         return own
-    shared = text_of(parents[0], "selftext") or ""
-    return "" if is_gone(shared) else shared
+    parents = data.get("crosspost_parent_list")
+    if not own and isinstance(parents, list) and parents and isinstance(parents[0], dict):
+        shared = _body(parents[0])
+        own = "" if is_gone(shared) else shared
+    options = "\n".join(f"- {text}" for text in _texts(data.get("poll_data"), "options", "text"))
+    captions = "\n".join(_texts(data.get("gallery_data"), "items", "caption"))
+    return "\n\n".join(part for part in (own, options, captions) if part)
+
+
+def _texts(holder: object, name: str, field: str) -> list[str]:
+    """One text of each row in a list that stands inside another object. What is not there is left out."""
+    rows = holder.get(name) if isinstance(holder, dict) else None
+    texts = [row.get(field) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [text for text in texts if isinstance(text, str) and text]
 
 
 def _decoded(title: str, body: str) -> tuple[str, str]:
     if _ESCAPED.search(title + body) and not _BARE.search(title + body):
         title, body = (_ESCAPED.sub(lambda escaped: html.unescape(escaped[0]), text) for text in (title, body))
-    return title, body.replace(_BLANK, "")
+    return title, body
 
 
 def _is_erased(data: Row, title: str, body: str) -> bool:

@@ -105,6 +105,21 @@ def test_a_crosspost_without_a_text_of_its_own_has_the_one_it_shares(tmp_path: P
     assert the_post(read_one(tmp_path, reddit_row(1, selftext="", crosspost_parent_list=gone))).body == ""
 
 
+def test_the_options_of_a_poll_and_the_captions_of_pictures_are_part_of_the_text(tmp_path: Path) -> None:
+    poll = {"options": [{"text": "A notebook"}, {"text": "A CRM"}, {"id": "3"}]}
+    assert the_post(read_one(tmp_path, reddit_row(1, selftext="Which?", poll_data=poll))).body == (
+        "Which?\n\n- A notebook\n- A CRM"
+    )
+    gallery = {"items": [{"caption": "Our shop"}, {"media_id": "x"}, {"caption": None}]}
+    assert the_post(read_one(tmp_path, reddit_row(1, selftext="", gallery_data=gallery))).body == "Our shop"
+    assert read_one(tmp_path, reddit_row(1, selftext="[removed]", poll_data=poll)) == GONE
+
+
+@pytest.mark.parametrize("garbage", [7, "x", [], {"options": 7}, {"options": ["x", {"text": 7}]}])
+def test_a_poll_that_cannot_be_read_takes_no_text_away(tmp_path: Path, garbage: object) -> None:
+    assert the_post(read_one(tmp_path, reddit_row(1, selftext="Which?", poll_data=garbage))).body == "Which?"
+
+
 def test_a_moderation_bot_is_no_person(tmp_path: Path) -> None:
     assert read_one(tmp_path, comment(author="AutoModerator")) == Skipped("written by a bot")
 
