@@ -86,105 +86,114 @@ def listing(children: Sequence[object], after: str | None = None) -> web.Respons
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def routes(world: World) -> Sequence[web.RouteDef]:
-    def state() -> Reddit:
-        return world.state(Reddit)
+@dataclass(frozen=True)
+class _Site:
+    world: World
 
-    async def token(request: web.Request) -> web.Response:
+    @property
+    def state(self) -> Reddit:
+        return self.world.state(Reddit)
+
+    async def token(self, request: web.Request) -> web.Response:
         expected = "Basic " + b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         form = await request.post()
         if request.headers.get("Authorization") != expected:
             return web.json_response({"message": "Unauthorized", "error": 401}, status=401)
         if form.get("grant_type") == "refresh_token" and form.get("refresh_token") != REFRESH_TOKEN:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        state().tokens_given += 1
-        name = f"token{state().tokens_given}"
-        state().tokens.add(name)
+        self.state.tokens_given += 1
+        name = f"token{self.state.tokens_given}"
+        self.state.tokens.add(name)
         return web.json_response({"access_token": name, "token_type": "bearer", "expires_in": 86400, "scope": "*"})
 
-    def authorised(handler: Handler) -> Handler:
+    def authorised(self, handler: Handler) -> Handler:
         async def asked(request: web.Request) -> web.Response:
             name = request.headers.get("Authorization", "").removeprefix("bearer ")
-            if state().is_withdrawn or name not in state().tokens:
+            if self.state.is_withdrawn or name not in self.state.tokens:
                 challenge = {"www-authenticate": 'Bearer realm="reddit", error="invalid_token"'}
                 return web.json_response({"message": "Unauthorized", "error": 401}, status=401, headers=challenge)
             response = await handler(request)
-            response.headers["x-ratelimit-remaining"] = str(state().remaining)
-            response.headers["x-ratelimit-used"] = str(state().used)
-            response.headers["x-ratelimit-reset"] = str(state().reset)
+            response.headers["x-ratelimit-remaining"] = str(self.state.remaining)
+            response.headers["x-ratelimit-used"] = str(self.state.used)
+            response.headers["x-ratelimit-reset"] = str(self.state.reset)
             return response
 
         return asked
 
-    def refusal(names: Sequence[str]) -> web.Response | None:
+    def refusal(self, names: Sequence[str]) -> web.Response | None:
         """What is answered for a place that cannot be read."""
         for name in names:
-            if (reason := state().closed.get(f"r/{name}")) is not None:
+            if (reason := self.state.closed.get(f"r/{name}")) is not None:
                 answer = {"reason": reason, "message": "no", "error": _CLOSED[reason]}
                 return web.json_response(answer, status=_CLOSED[reason])
-            if not world.posts(Platform.REDDIT, f"r/{name}", include_deleted=True):
+            if not self.world.posts(Platform.REDDIT, f"r/{name}", include_deleted=True):
                 return web.Response(status=302, headers={"Location": f"/subreddits/search?q={name}"})
         return None
 
-    def newest(names: Sequence[str], kind: PostKind) -> list[Written]:
+    def newest(self, names: Sequence[str], kind: PostKind) -> list[Written]:
+        """What a listing shows."""
         found = [
             written
             for name in names
-            for written in world.posts(Platform.REDDIT, f"r/{name}", include_deleted=True)
+            for written in self.world.posts(Platform.REDDIT, f"r/{name}", include_deleted=True)
             if written.kind is kind
         ]
-        found = sorted(found, key=lambda written: written.number)[-state().window :][::-1]
-        again = [written for id_ in state().on_top if (written := world.find(Platform.REDDIT, id_)) is not None]
-        return [*(written for written in again if written.kind is kind), *found]
+        found = sorted(found, key=lambda written: written.number)[-self.state.window :][::-1]
+        again = [self.world.find(Platform.REDDIT, id_) for id_ in self.state.on_top]
+        shown = [*(written for written in again if written and written.kind is kind), *found]
+        return [written for written in shown if not written.is_deleted]
 
-    def page(request: web.Request, kind: PostKind) -> web.Response:
+    def page(self, request: web.Request, kind: PostKind) -> web.Response:
         names = request.match_info["names"].split("+")
-        if (answer := refusal(names)) is not None:
+        if (answer := self.refusal(names)) is not None:
             return answer
         after, limit = request.query.get("after"), int(request.query.get("limit", 25))
-        if after and state().on_next_page:
-            state().on_next_page.pop(0)()
-        shown = [written for written in newest(names, kind) if not written.is_deleted]
+        if after and self.state.on_next_page:
+            self.state.on_next_page.pop(0)()
+        shown = self.newest(names, kind)
         if after:
             ids = [written.id for written in shown]
             shown = shown[ids.index(after) + 1 :] if after in ids else []  # a deleted anchor leads nowhere
-        rows = [row(world, written, is_raw=request.query.get("raw_json") == "1") for written in shown[:limit]]
+        rows = [row(self.world, written, is_raw=request.query.get("raw_json") == "1") for written in shown[:limit]]
         return listing(rows, shown[limit - 1].id if len(shown) > limit else None)
 
-    async def new(request: web.Request) -> web.Response:
-        return page(request, PostKind.SUBMISSION)
+    async def new(self, request: web.Request) -> web.Response:
+        return self.page(request, PostKind.SUBMISSION)
 
-    async def comments(request: web.Request) -> web.Response:
-        return page(request, PostKind.COMMENT)
+    async def comments(self, request: web.Request) -> web.Response:
+        return self.page(request, PostKind.COMMENT)
 
-    async def info(request: web.Request) -> web.Response:
-        found = (world.find(Platform.REDDIT, id_) for id_ in request.query["id"].split(",")[:100])
-        there = [written for written in found if written is not None and written.community not in state().closed]
-        return listing([row(world, written) for written in there])
+    async def info(self, request: web.Request) -> web.Response:
+        found = (self.world.find(Platform.REDDIT, id_) for id_ in request.query["id"].split(",")[:100])
+        there = [written for written in found if written is not None and written.community not in self.state.closed]
+        return listing([row(self.world, written) for written in there])
 
-    async def about(request: web.Request) -> web.Response:
+    async def about(self, request: web.Request) -> web.Response:
         name = request.match_info["names"]
-        known = {written.community.lower(): written.community for written in world.posts(Platform.REDDIT)}
+        known = {written.community.lower(): written.community for written in self.world.posts(Platform.REDDIT)}
         name = known.get(f"r/{name}".lower(), f"r/{name}").removeprefix("r/")
         data = {"display_name": name, "subscribers": 1234, "subreddit_type": "public"}
-        return refusal([name]) or web.json_response({"kind": "t5", "data": data})
+        return self.refusal([name]) or web.json_response({"kind": "t5", "data": data})
 
-    async def feed(request: web.Request) -> web.Response:
+    async def feed(self, request: web.Request) -> web.Response:
         names = request.match_info["names"].split("+")
-        if (answer := refusal(names)) is not None:
+        if (answer := self.refusal(names)) is not None:
             return answer
-        shown = [written for written in newest(names, PostKind.SUBMISSION) if not written.is_deleted]
-        entries = "".join(entry(written) for written in shown[: int(request.query.get("limit", 25))])
+        shown = self.newest(names, PostKind.SUBMISSION)[: int(request.query.get("limit", 25))]
+        entries = "".join(map(entry, shown))
         text = f'<?xml version="1.0" encoding="UTF-8"?><feed xmlns="http://www.w3.org/2005/Atom">{entries}</feed>'
         return web.Response(text=text, content_type="application/atom+xml")
 
+
+def routes(world: World) -> Sequence[web.RouteDef]:
+    site = _Site(world)
     return (
-        web.post("/api/v1/access_token", token),
-        web.get("/api/info", authorised(info)),
-        web.get("/r/{names}/about", authorised(about)),
-        web.get("/r/{names}/new", authorised(new)),
-        web.get("/r/{names}/comments", authorised(comments)),
-        web.get("/r/{names}/new/.rss", feed),
+        web.post("/api/v1/access_token", site.token),
+        web.get("/api/info", site.authorised(site.info)),
+        web.get("/r/{names}/about", site.authorised(site.about)),
+        web.get("/r/{names}/new", site.authorised(site.new)),
+        web.get("/r/{names}/comments", site.authorised(site.comments)),
+        web.get("/r/{names}/new/.rss", site.feed),
     )
 
 
