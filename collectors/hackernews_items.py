@@ -4,8 +4,8 @@ import html
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 
+from collectors.markup import plain
 from overheard.errors import CollectorError, InvalidInput
 from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost
@@ -81,40 +81,3 @@ def _time(item: Mapping[str, object]) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InvalidInput("time is out of range") from error
-
-
-def plain(markup: str) -> str:
-    """The text of an item, which is HTML with paragraphs, links, italics and code. Decoded once."""
-    parser = _PlainText()
-    parser.feed(markup)
-    parser.close()
-    return "".join(parser.parts).strip()
-
-
-class _PlainText(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._href: str | None = None
-        self._link_starts = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("p", "pre"):
-            self.parts.append("\n\n")
-        elif tag == "br":
-            self.parts.append("\n")
-        elif tag == "a":
-            self._href, self._link_starts = dict(attrs).get("href"), len(self.parts)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "pre":
-            self.parts.append("\n\n")
-        elif tag == "a" and self._href:
-            text = "".join(self.parts[self._link_starts :])
-            # Long addresses are shown cut; the whole one says more.
-            is_address = self._href.startswith(text.removesuffix("..."))
-            self.parts[self._link_starts :] = [self._href if is_address else f"{text} ({self._href})"]
-            self._href = None
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)

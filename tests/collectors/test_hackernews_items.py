@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collectors.hackernews_items import plain, read_item
+from collectors.hackernews_items import read_item
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Rejected
 from overheard.posts import NewPost
@@ -58,26 +58,6 @@ def test_an_option_of_a_poll_is_no_post() -> None:
 @pytest.mark.parametrize("flag", ["deleted", "dead"])
 def test_what_is_deleted_or_dead_is_erased(flag: str) -> None:
     assert read_item("7", {"id": 7, flag: True}, as_of=AS_OF) == Erased(Platform.HACKERNEWS, "7")
-
-
-@pytest.mark.parametrize(
-    ("markup", "text"),
-    [
-        ("One<p>Two", "One\n\nTwo"),
-        ("It&#x27;s &lt;b&gt; &amp;amp; &quot;x&quot;", 'It\'s <b> &amp; "x"'),
-        (
-            '<a href="https:&#x2F;&#x2F;example.org&#x2F;a-long-way" rel="nofollow">https:&#x2F;&#x2F;exa...</a>!',
-            "https://example.org/a-long-way!",
-        ),
-        ('<a href="https://example.org">our shop</a>', "our shop (https://example.org)"),
-        ("<i>rye</i> only", "rye only"),
-        ("Try<p><pre><code>if a &lt; b:\n    bake()\n</code></pre>now", "Try\n\n\n\nif a < b:\n    bake()\n\n\nnow"),
-        ("a < b & c", "a < b & c"),
-        ("<unclosed", "<unclosed"),
-    ],
-)
-def test_markup_becomes_text_and_is_decoded_once(markup: str, text: str) -> None:
-    assert plain(markup) == text
 
 
 @pytest.mark.parametrize(
