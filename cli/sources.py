@@ -13,6 +13,7 @@ from cli.context import clock, err, out, start
 from overheard import sources
 from overheard.campaigns import find as find_campaign
 from overheard.errors import NotFound, OverheardError
+from overheard.source_health import health
 
 app = typer.Typer(help="The communities that are read live.", no_args_is_help=True)
 app.command("add")(add)
@@ -25,22 +26,20 @@ Name = Annotated[str, typer.Argument(help="The source's number or community, as 
 @app.command("list")
 def list_all() -> None:
     """List all sources: state, last post, lag, gaps, last error."""
-    from overheard.source_health import health
-
     table = Table("no", "community", "mode", "state", "last post", "a day", "lag p95", "gaps", "last error", box=None)
     with start().sessions() as session:
-        for found in health(session, now=clock()):
-            last = f"{found.last_post_at:%Y-%m-%d %H:%M}" if found.last_post_at else ""
+        for each in health(session, clock()):
+            source = each.source
             table.add_row(
-                str(found.id),
-                f"{found.community} ({found.platform.display})",
-                found.mode or "by file",
-                found.state.display if found.state else "",
-                last,
-                f"{found.posts_a_day:.0f}",
-                f"{found.lag_p95:.0f} s" if found.lag_p95 is not None else "",
-                str(found.open_gaps) if found.open_gaps else "",
-                found.last_error or "",
+                str(source.id),
+                f"{source.community} ({source.platform.display})",
+                source.mode or "by file",
+                source.state.display if source.state else "not read live",
+                f"{each.last_post_at:%Y-%m-%d %H:%M}" if each.last_post_at else "",
+                f"{each.posts_a_day:.0f}",
+                f"{each.lag.p95:.0f} s" if each.lag else "",
+                str(each.gaps_open or ""),
+                source.last_error or "",
             )
     out.print(table, markup=False)
 
