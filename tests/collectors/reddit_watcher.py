@@ -56,9 +56,13 @@ class Watcher:
             )  # fmt: skip
 
     def collect(self) -> CollectSummary:
-        (summary,) = collect(self.sessions, self.settings, clock=self.clock, sleep=self.waits.append)
-        self.world.advance(60)
+        (summary,) = self.collect_all()
         return summary
+
+    def collect_all(self) -> list[CollectSummary]:
+        summaries = collect(self.sessions, self.settings, clock=self.clock, sleep=self.waits.append)
+        self.world.advance(60)
+        return summaries
 
     def sweep(self, after_hours: float) -> SweepSummary:
         self.world.advance(after_hours * 3600)
