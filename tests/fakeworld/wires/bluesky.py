@@ -152,51 +152,21 @@ def routes(world: World) -> Sequence[web.RouteDef]:
         begin = _resolve(world, state, request.query.get("cursor"))
         if isinstance(begin, web.Response):
             return begin
-        wanted, kinds = request.query.getall("dids", []), request.query.getall("kinds", [])
         async with accepted(request) as socket:
-            for text in begin.first:
-                await socket.send_str(text)
-            async for change in stream(world, request, Platform.BLUESKY, after=begin.after):
-                if change is None or (wanted and did(change.written.author) not in wanted):
-                    continue
-                for text in state.frames_before[change.seq]:
-                    await socket.send_str(text)
-                if change.seq in state.cut_at:
-                    state.cut_at.remove(change.seq)
-                    await _cut(request)
-                    break
-                if change.seq in state.slow_at:
-                    state.slow_at.remove(change.seq)
-                    await socket.send_json({"$type": "error", "error": "ConsumerTooSlow", "message": "too slow"})
-                    break
-                if not kinds or ("account" if change.is_of_author else "commit") in kinds:
-                    await socket.send_str(frame(change, state.shift))
+            await _send(world, request, socket, begin)
         return socket
 
     async def get_posts(request: web.Request) -> web.Response:
         found = (world.find(Platform.BLUESKY, uri) for uri in request.query.getall("uris"))
-        posts = [
-            {
-                "uri": written.id,
-                "cid": "bafy",
-                "author": {"did": did(written.author), "handle": handle(written.author)},
-                "record": record(written, written.body),
-                "indexedAt": iso(written.written_at),
-            }
-            for written in found
-            if written and not written.is_deleted
-        ]
-        return web.json_response({"posts": posts})
+        return web.json_response(
+            {"posts": [_shown(written) for written in found if written and not written.is_deleted]}
+        )
 
     async def get_profiles(request: web.Request) -> web.Response:
         authors = {written.author for written in world.posts(Platform.BLUESKY)}
-        asked = request.query.getall("actors")
-        profiles = [
-            {"did": did(author), "handle": handle(author)}
-            for author in sorted(authors)
-            if {did(author), handle(author)} & set(asked)
-        ]
-        return web.json_response({"profiles": profiles})
+        asked = set(request.query.getall("actors"))
+        found = [author for author in sorted(authors) if {did(author), handle(author)} & asked]
+        return web.json_response({"profiles": [{"did": did(author), "handle": handle(author)} for author in found]})
 
     return (
         web.get(STREAM, subscribe),
@@ -205,11 +175,43 @@ def routes(world: World) -> Sequence[web.RouteDef]:
     )
 
 
-async def _cut(request: web.Request) -> None:
-    """The head of a frame of 4096 bytes, eight of them, and no more."""
-    if request.transport is not None:
-        request.transport.write(b'\x81\x7e\x10\x00{"$type"')
-    reset(request)
+async def _send(world: World, request: web.Request, socket: web.WebSocketResponse, begin: _Begin) -> None:
+    state = world.state(Bluesky)
+    wanted, kinds = request.query.getall("dids", []), request.query.getall("kinds", [])
+    for text in begin.first:
+        await socket.send_str(text)
+    async for change in stream(world, request, Platform.BLUESKY, after=begin.after):
+        if change is None or (wanted and did(change.written.author) not in wanted):
+            continue
+        for text in state.frames_before[change.seq]:
+            await socket.send_str(text)
+        if await _goes_wrong(state, change.seq, request, socket):
+            return
+        if not kinds or ("account" if change.is_of_author else "commit") in kinds:
+            await socket.send_str(frame(change, state.shift))
+
+
+def _shown(written: Written) -> dict[str, object]:
+    return {
+        "uri": written.id,
+        "cid": "bafy",
+        "author": {"did": did(written.author), "handle": handle(written.author)},
+        "record": record(written, written.body),
+        "indexedAt": iso(written.written_at),
+    }
+
+
+async def _goes_wrong(state: Bluesky, seq: int, request: web.Request, socket: web.WebSocketResponse) -> bool:
+    if seq in state.slow_at:
+        state.slow_at.remove(seq)
+        await socket.send_json({"$type": "error", "error": "ConsumerTooSlow", "message": "too slow"})
+        return True
+    if seq in state.cut_at and request.transport is not None:
+        state.cut_at.remove(seq)
+        request.transport.write(b'\x81\x7e\x10\x00{"$type"')  # the head of a frame of 4096 bytes, and eight of them
+        reset(request)
+        return True
+    return False
 
 
 def covers(gap: Gap, written: Written) -> bool:
