@@ -131,7 +131,9 @@ class Reader:
     def read(self, source: Source) -> CollectSummary:
         """One pass, and how it went is written down."""
         started = time.monotonic()
-        summary = CollectSummary(source.platform, source.community)
+        summary = CollectSummary(source.platform, source.community, error=_told_to_wait(source, now=self.clock()))
+        if summary.error is not None:
+            return summary
         try:
             self._pass(source, summary)
         except CollectorError as error:
@@ -151,7 +153,6 @@ class Reader:
     def _pass(self, source: Source, summary: CollectSummary) -> None:
         with self.sessions() as session:
             row = session.get_one(Source, source.id)  # the cursor may have moved since the list was made
-            _must_not_wait(row, now=self.clock())
             reading = self._reading(session, row)
             watched = Watched(row.address or "", row.community, row.options or {})
         cursor = reading.cursor
@@ -212,7 +213,7 @@ class Reader:
     def _held(self, source: Source, since: datetime) -> dict[str, str | None]:
         here = sa.select(Post.external_id, Post.parent_external_id).where(Post.source_id == source.id)
         with self.sessions() as session:
-            return dict(session.execute(here.where(Post.posted_at >= since)).tuples().all())
+            return {id_: parent for id_, parent in session.execute(here.where(Post.posted_at >= since))}  # noqa: C416 - rows are no pairs to mypy
 
     def _deliveries(self, source: Source) -> list[Delivery]:
         table = models.Delivery
@@ -227,14 +228,14 @@ class Reader:
             return [Delivery(row.id, row.raw, row.received_at) for row in session.scalars(waiting)]
 
 
-def _must_not_wait(source: Source, *, now: datetime) -> None:
+def _told_to_wait(source: Source, *, now: datetime) -> CollectorError | None:
     """The platform's word holds after a restart too."""
-    if source.not_before is not None and source.not_before > now:
-        seconds = (source.not_before - now).total_seconds()
-        raise CollectorError(
-            f"{source.platform.display} asked us to wait until {source.not_before:%Y-%m-%d %H:%M:%S} UTC.",
-            retry_after=seconds,
-        )
+    if source.not_before is None or source.not_before <= now:
+        return None
+    return CollectorError(
+        f"{source.platform.display} asked us to wait until {source.not_before:%Y-%m-%d %H:%M:%S} UTC.",
+        retry_after=(source.not_before - now).total_seconds(),
+    )
 
 
 def _take_page(session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime) -> Intake:
