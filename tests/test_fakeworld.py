@@ -293,6 +293,18 @@ def test_an_open_gap_accounts_for_what_is_in_it_and_a_repaired_one_does_not(sess
 
 
 @on_sqlite
+def test_what_may_be_kept_no_longer_is_not_missing_and_what_was_erased_in_error_is(
+    sessions: Sessions, world: World
+) -> None:
+    expired, in_error = world.write(HN, PLACE), world.write(HN, PLACE)
+    with sessions.begin() as session:
+        gone = [Erased(HN, expired.id, "kept for 48 hours"), Erased(HN, in_error.id)]
+        take_in(session, gone, origin="test", now=NOW)
+    report = compare(world, sessions)
+    assert (report.expired, report.missing) == ([(HN, expired.id)], [(HN, in_error.id)])
+
+
+@on_sqlite
 def test_the_oracle_looks_at_what_is_watched_only(sessions: Sessions, world: World) -> None:
     world.write(HN, PLACE)
     assert compare(world, sessions, is_watched=lambda written: written.community != PLACE).is_clean

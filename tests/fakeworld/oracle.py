@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy as sa
 
 from overheard.db import Sessions
-from overheard.models import DeadLetter, Gap, Post, Source
+from overheard.models import DeadLetter, Gap, Post, Source, Tombstone
 from overheard.posts import Key
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean
 from overheard.vocabulary import Platform
@@ -30,6 +30,8 @@ class Report:
     """Edited there, the old text here."""
     in_gaps: list[Key] = field(default_factory=list)
     """Not stored, and an open gap says so. Not a fault."""
+    expired: list[Key] = field(default_factory=list)
+    """Not stored, because we may keep it no longer. Not a fault."""
     visible: int = 0
     deleted: int = 0
     stored: int = 0
@@ -82,7 +84,7 @@ def compare(
             elif is_watched(written):
                 report.visible += 1
                 if not texts:
-                    (report.in_gaps if here.has_gap_for(written) else report.missing).append(key)
+                    here.account_for(written, report).append(key)
                 elif texts[0] != _as_stored(*wire.text(written)):
                     report.stale.append(key)
         report.duplicates += [
@@ -103,6 +105,10 @@ class _Here:
             posts = sa.select(Post.external_id, Post.title, Post.body).where(Post.platform == wire.platform)
             for external_id, title, body in session.execute(posts):
                 self.texts[external_id].append((title, body))
+            expired = sa.select(Tombstone.external_id).where(
+                Tombstone.platform == wire.platform, Tombstone.reason.startswith("kept for")
+            )
+            self.expired = set(session.scalars(expired))
             letters = sa.select(DeadLetter.external_id).where(DeadLetter.platform == wire.platform)
             self.dead_letters = set(session.scalars(letters))
             gaps = (
@@ -112,8 +118,12 @@ class _Here:
             )
             self.gaps: Sequence[tuple[Gap, Source]] = [(gap, source) for gap, source in session.execute(gaps)]
 
-    def has_gap_for(self, written: Written) -> bool:
-        return any(self.wire.is_of(source, written) and self.wire.covers(gap, written) for gap, source in self.gaps)
+    def account_for(self, written: Written, report: Report) -> list[Key]:
+        """The list in which something that we have not belongs."""
+        if self.wire.external_id(written) in self.expired:
+            return report.expired
+        is_told = any(self.wire.is_of(source, written) and self.wire.covers(gap, written) for gap, source in self.gaps)
+        return report.in_gaps if is_told else report.missing
 
 
 def _as_stored(title: str, body: str) -> tuple[str, str]:

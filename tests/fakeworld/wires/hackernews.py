@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
@@ -74,12 +75,13 @@ def routes(world: World) -> Sequence[web.RouteDef]:
 
     async def updates(_: web.Request) -> web.Response:
         state = world.state(HackerNews)
-        changed = [
+        changed = (
             int(change.written.id)
-            for change in world.changes_after(0, Platform.HACKERNEWS)
-            if change.kind is not ChangeKind.CREATE
-        ]
-        shown = list(dict.fromkeys(reversed(state.extra_updates + changed)))[: state.updates_shown]
+            for change in reversed(world.changes_after(0))
+            if change.kind is not ChangeKind.CREATE and change.written.platform is Platform.HACKERNEWS
+        )
+        latest = dict.fromkeys([*state.extra_updates[::-1], *islice(changed, state.updates_shown)])
+        shown = list(latest)[: state.updates_shown]
         return web.json_response({"items": shown, "profiles": []})
 
     return (

@@ -1,0 +1,248 @@
+"""Random lives of communities, read by the real collectors through faults and crashes, and what the oracle says.
+
+`tests/collectors/test_histories.py` lives short ones under Hypothesis, `tests/soak.py` one long one for each platform.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import sqlalchemy as sa
+from pydantic import HttpUrl
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from collectors.run import CollectSummary, collect
+from collectors.sweep import sweep
+from overheard import credentials, sources
+from overheard.db import Sessions, make_engine, make_sessions
+from overheard.models import Source
+from overheard.settings import HackerNewsSettings, Settings
+from overheard.vocabulary import Platform, PostKind
+from tests.collectors.crashes import killed_at
+from tests.factories import watch_source
+from tests.fakeworld import faults
+from tests.fakeworld.faults import Fault, SocketFault
+from tests.fakeworld.model import World, Written
+from tests.fakeworld.oracle import Report, compare
+from tests.fakeworld.wires import hackernews
+
+FAULTS: tuple[Fault | SocketFault, ...] = (*faults.PASSING, faults.rate_limited("1000000000"), faults.TWICE)
+_AUTHORS = 12  # write at any one time; each leaves with what they wrote
+_LATE = 25 * 3600.0  # seconds: what is asked for again once a day is due
+
+
+@dataclass(frozen=True)
+class Place:
+    """One mode of one platform, as histories use it."""
+
+    mode: str
+    platform: Platform
+    settings: Callable[[World, Path], Settings]
+    communities: Sequence[str]
+    """As the world names them."""
+    community: Callable[[str], str] = lambda name: name
+    """The name of the source for it."""
+    address: Callable[[str], str] = lambda name: name
+    prepare: Callable[[World], None] = lambda _: None
+    """Tokens, channels: what must be there before anybody writes."""
+    secrets: Mapping[str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
+    """What can go wrong: a pattern of paths."""
+    faults: Sequence[Fault | SocketFault] = FAULTS
+    acts: Sequence[str] = ("write", "reply", "edit", "delete", "leave")
+    """What people do there that can become known to us."""
+
+
+def _hackernews(world: World, home: Path) -> Settings:
+    address = HttpUrl(world.url(Platform.HACKERNEWS) + "/v0/")
+    return Settings(home=home, hackernews=HackerNewsSettings(base_url=address), http_timeout=5)
+
+
+PLACES = (
+    Place(
+        "hackernews", Platform.HACKERNEWS, _hackernews, [hackernews.COMMUNITY], address=lambda _: "",
+        route="/hackernews/",
+    ),
+)  # fmt: skip
+
+
+class _CrashError(BaseException):
+    """Nobody catches it: the pass ends as if the process had."""
+
+
+class Life:
+    """The history of one place, and somebody who watches it."""
+
+    def __init__(self, place: Place, world: World, url: str, home: Path, rng: Random) -> None:
+        self.place = place
+        self.world = world
+        self.url = url
+        self.rng = rng
+        self.settings = place.settings(world, home)
+        self.engine = make_engine(url)
+        self.story: list[str] = []
+        """What happened, for whoever has to find out why."""
+        self.counts: Counter[str] = Counter()
+        self.alive: list[Written] = []
+        self._numbers = count(1)
+        place.prepare(world)
+        with self.sessions.begin() as session:
+            self._watch(session)
+
+    @property
+    def sessions(self) -> Sessions:
+        return make_sessions(self.engine)
+
+    def _watch(self, session: Session) -> None:
+        place, account = self.place, None
+        if place.secrets is not None:
+            account = credentials.save(
+                session, self.settings, mode=place.mode, name="ours", secrets=place.secrets, now=self.world.now
+            )
+        for name in place.communities:
+            watch_source(
+                session, now=self.world.now, mode=place.mode, platform=place.platform,
+                community=place.community(name), address=place.address(name), options=dict(place.options),
+                credential_id=account,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    # --- what people do ------------------------------------------------------------------------------------------
+
+    def people(self, most: int = 5) -> None:
+        """Somebody does something, or several do."""
+        act = self.rng.choice([*self.place.acts, "write"])
+        times = self.rng.randint(1, most if act in {"write", "reply"} else 2)
+        for _ in range(times):
+            self._act(act if self.alive else "write")
+        self._tell(f"{act} x {times}")
+        self.world.advance(self.rng.choice((1, 10, 60, 300)))
+
+    def _act(self, act: str) -> None:
+        number = next(self._numbers)
+        chosen = self.alive[self.rng.randrange(len(self.alive))] if self.alive else None
+        self.counts[act] += 1
+        if act in {"write", "reply"} or chosen is None:
+            self._write(number, chosen if act == "reply" else None)
+        elif act == "edit":
+            self.world.edit(chosen, body=f"Invented text {number}, edited & <changed>")
+        elif act == "delete":
+            self.world.delete(chosen)
+            self.alive.remove(chosen)
+        elif act == "leave":
+            self.world.delete_author(self.place.platform, chosen.author)
+            self.alive = [written for written in self.alive if not written.is_deleted]
+        self.world.advance(0.001)
+
+    def _write(self, number: int, parent: Written | None) -> None:
+        community = parent.community if parent else self.rng.choice(self.place.communities)
+        self.alive.append(
+            self.world.write(
+                self.place.platform,
+                community,
+                kind=PostKind.COMMENT if parent else PostKind.SUBMISSION,
+                author=f"writer{number // 100}x{number % _AUTHORS}",
+                title="" if parent else f"Title {number}",
+                body=f"Invented text {number} & <more>",
+                parent=parent,
+            )
+        )
+
+    # --- what goes wrong -----------------------------------------------------------------------------------------
+
+    def go_wrong(self) -> None:
+        """The next requests fail."""
+        fault, times = self.rng.choice(self.place.faults), self.rng.randint(1, 5)
+        self.world.fail(self.place.route, fault, times)
+        self.counts["fault"] += times
+        self._tell(f"{fault} x {times}")
+
+    # --- what we do ----------------------------------------------------------------------------------------------
+
+    def collect(self, engine: Engine | None = None) -> list[CollectSummary]:
+        """One pass over all sources."""
+        sessions = make_sessions(engine or self.engine)
+        found = collect(sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
+        self._tell(f"collect: {[str(summary.error or summary.intake) for summary in found]}")
+        self.counts["pass"] += 1
+        self.world.advance(self.rng.choice((1, 20, 60)))
+        return found
+
+    def sweep(self) -> None:
+        """Retention, and asking again."""
+        sweep(self.sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
+        self._tell("sweep")
+
+    def crash(self) -> None:
+        """A pass that breaks off at some statement or commit, with all that it had not committed."""
+        step = self.rng.randint(1, 60)
+        engine = make_engine(self.url)
+        try:
+            with _crashing(engine, step):
+                self.collect(engine)
+        except _CrashError:
+            self._tell(f"crashed at step {step}")
+            self.counts["crash"] += 1
+            self.world.advance(1)
+        finally:
+            engine.dispose()
+
+    def kill(self) -> None:
+        """A pass in a process of its own that is ended with `kill -9`."""
+        step = self.rng.randint(1, 60)
+        self.engine.dispose()  # a connection must not be shared with the child
+        if killed_at(step, self.url, self.collect):
+            self._tell(f"killed at step {step}")
+            self.counts["crash"] += 1
+        self.world.advance(1)
+
+    def enable(self) -> None:
+        """The operator says that all is well: no source waits any more."""
+        with self.sessions.begin() as session:
+            for source in session.scalars(sa.select(Source).where(Source.mode.is_not(None))):
+                sources.enable(source)
+
+    def settle(self) -> Report:
+        """All is well again, and there is time: what is still wrong now is a fault of ours."""
+        self.world.heal()
+        for late in (0.0, _LATE):
+            self.world.advance(late)
+            self.enable()
+            for _ in range(2):
+                for summary in self.collect():
+                    assert summary.error is None, f"{summary.error}\n{self}"
+            self.sweep()
+        return compare(self.world, self.sessions, platforms=[self.place.platform])
+
+    def _tell(self, what: str) -> None:
+        self.story.append(f"{self.world.now:%H:%M:%S} {what}")
+
+    def __str__(self) -> str:
+        """The last of the story."""
+        return "\n".join(self.story[-60:])
+
+
+@contextmanager
+def _crashing(engine: Engine, step: int) -> Iterator[None]:
+    steps = count(1)
+
+    def crash(*_: object) -> None:
+        if next(steps) == step:
+            raise _CrashError
+
+    event.listen(engine, "before_cursor_execute", crash)
+    event.listen(engine, "commit", crash)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", crash)
+        event.remove(engine, "commit", crash)
