@@ -9,6 +9,7 @@ from overheard.errors import NotFound
 # Mode → what it is called, and the class that reads it, which is imported when it is used.
 COLLECTORS = {
     "discord": ("Discord", "collectors.discord:Discord"),
+    "telegram": ("Telegram", "collectors.telegram:Telegram"),
     "slack": ("Slack", "collectors.slack:Slack"),
     "hackernews": ("Hacker News", "collectors.hackernews:HackerNews"),
     "bluesky": ("Bluesky", "collectors.bluesky:Bluesky"),

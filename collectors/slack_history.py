@@ -190,13 +190,10 @@ class History:
             params["cursor"] = answer.next_cursor
 
     def _gone(self, shown: set[str], *, above: str, below: str) -> list[Erased]:
-        """What we hold of this stretch and Slack shows no more, each with its replies."""
-        gone = {
-            ts
-            for ts, thread in self.held.items()
-            if thread is None and order(above) < order(ts) < order(below) and ts not in shown
-        }
-        return self._erased(gone.union(*(self._replies_to.get(parent, set()) for parent in gone)))
+        """What we hold of this stretch and Slack shows no more. A thread of which nothing is left takes its replies."""
+        first = {ts: thread or ts for ts, thread in self.held.items()}
+        stretch = ((ts, start) for ts, start in first.items() if order(above) < order(start) < order(below))
+        return self._erased({ts for ts, start in stretch if not {ts, start} & shown})
 
     def _erased(self, gone: set[str]) -> list[Erased]:
         reason = "no longer shown at the source"

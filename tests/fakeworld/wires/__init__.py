@@ -1,14 +1,16 @@
 """The wires that are spoken, one module for each platform."""
 
 from tests.fakeworld.model import register
-from tests.fakeworld.wires import bluesky, discord, hackernews, reddit
+from tests.fakeworld.wires import bluesky, discord, hackernews, reddit, slack, telegram
 
 WIRES = tuple(
     register(wire)
     for wire in (
         discord.WIRE,
         hackernews.WIRE,
+        slack.WIRE,
         bluesky.WIRE,
         reddit.WIRE,
+        telegram.WIRE,
     )
 )  # fmt: skip
