@@ -140,6 +140,8 @@ def collect_once(context: Context, platform: Platform | None = None) -> bool:
             )
 
         summaries = collect(context.sessions, context.settings, platform=platform, clock=clock, on_progress=report)
+    if not summaries:
+        out.print("No source is being read. See: overheard sources list")
     for summary in summaries:
         intake = summary.intake
         counts = f"{intake.new:,} new, {intake.edited:,} edited, {intake.erased:,} erased in {summary.seconds:.0f} s"
