@@ -1,9 +1,10 @@
 """How the sources are doing: what is measured, what is left out of it, and who comes first."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
@@ -134,12 +135,13 @@ def test_the_account_and_its_state_are_told_in_words(session: Session, now: date
     session.flush()
     source = watch_source(session, now=now, credential_id=credential.id)
     states = []
-    for step in (
+    steps: tuple[Callable[[], None], ...] = (
         lambda: None,
         lambda: sources.record_success(session, source.id, new=0, pause=Pause(), now=now),
         lambda: sources.record_failure(session, source.id, CollectorError("down"), now=now),
         lambda: sources.record_failure(session, source.id, CollectorError("no", permanent=True), now=now),
-    ):
+    )
+    for step in steps:
         step()
         found = source_health.health_of(session, source.id, now)
         states.append((found.credential, found.credential_state))
@@ -163,7 +165,7 @@ def test_fifty_sources_take_as_many_statements_as_two(session: Session, engine: 
     def count(*happened: object) -> None:
         statements.append(str(happened[2]))
 
-    sa.event.listen(engine, "before_cursor_execute", count)
+    event.listen(engine, "before_cursor_execute", count)
 
     def asked(number: int) -> int:
         for made in range(number):
