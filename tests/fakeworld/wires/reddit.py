@@ -151,9 +151,11 @@ class _Site:
         if after and self.state.on_next_page:
             self.state.on_next_page.pop(0)()
         shown = self.newest(names, kind)
+        ids = [written.id for written in shown]
         if after:
-            ids = [written.id for written in shown]
             shown = shown[ids.index(after) + 1 :] if after in ids else []  # a deleted anchor leads nowhere
+        elif before := request.query.get("before"):
+            shown = shown[: ids.index(before)][-limit:] if before in ids else []
         rows = [row(self.world, written, is_raw=request.query.get("raw_json") == "1") for written in shown[:limit]]
         return listing(rows, shown[limit - 1].id if len(shown) > limit else None)
 
