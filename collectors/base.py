@@ -49,6 +49,8 @@ class Watched:
     community: str
     """Posts are filed under this name, whatever the platform calls the place by now."""
     options: Mapping[str, str] = field(default_factory=dict)
+    spent: float = 0.0
+    """US dollars that its mode has cost this month, all its sources together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,6 @@ class Reading:
     """Ranges that are still missed, for a collector that can fill them."""
     deliveries: Callable[[], Sequence[Delivery]] = lambda: ()
     """The next deliveries that no page has taken yet, oldest first; empty when there are none."""
-    spent: float = 0.0
-    """US dollars that this mode has cost this month."""
     stays: Callable[[], bool] = lambda: False
     """Whether a stream goes on once it has caught up. False: the pass ends there."""
 
@@ -146,6 +146,8 @@ class Tools:
     sleep: Sleep
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The account, as the answers to `Collector.account`."""
+    addresses: Sequence[str] = ()
+    """Of all sources of the account, for `listen`: it runs anew when they change."""
     meter: Meter = field(default_factory=Meter)
 
 

@@ -61,6 +61,11 @@ class Lane:
         """What makes it this lane."""
         return self.mode, self.credential.id if self.credential else None
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What is read in it."""
+        return tuple(source.address or "" for source in self.sources)
+
 
 def lanes(session: Session) -> list[Lane]:
     """All that is to be read, by account."""
@@ -80,7 +85,7 @@ def lanes_of(some: Sequence[Source]) -> list[Lane]:
 def open_collector(settings: Settings, lane: Lane, *, clock: Clock, sleep: Sleep) -> Collector:
     """The collector of a lane. `OverheardError` when it cannot be had."""
     secrets = credentials.unseal(settings, lane.credential) if lane.credential else {}
-    return collector_class(lane.mode)(Tools(settings, clock, sleep, secrets))
+    return collector_class(lane.mode)(Tools(settings, clock, sleep, secrets, lane.addresses))
 
 
 def collect(
@@ -154,7 +159,8 @@ class Reader:
         with self.sessions() as session:
             row = session.get_one(Source, source.id)  # the cursor may have moved since the list was made
             reading = self._reading(session, row)
-            watched = Watched(row.address or "", row.community, row.options or {})
+            spent = sources.spent_this_month(session, self.mode, now=self.clock())
+            watched = Watched(row.address or "", row.community, row.options or {}, spent)
         cursor = reading.cursor
         for page in self.collector.pages(watched, reading):
             with self.sessions.begin() as session:
@@ -196,7 +202,6 @@ class Reader:
             held=lambda since: self._held(source, since),
             gaps=[Missed(gap.first, gap.last, gap.reason) for gap in gaps],
             deliveries=lambda: self._deliveries(source),
-            spent=sources.spent_this_month(session, self.mode, now=self.clock()),
             stays=self.stays,
         )
 

@@ -143,7 +143,7 @@ class Watch:
                     now=self.clock(),
                 )  # fmt: skip
 
-        guard = threading.Thread(target=self._end_with_the_lane, args=(key, ended), name=f"{lane.mode} guard")
+        guard = threading.Thread(target=self._end_with_the_lane, args=(lane, ended), name=f"{lane.mode} guard")
         guard.start()
         try:
             with open_collector(self.settings, lane, clock=self.clock, sleep=self._sleep) as collector:
@@ -156,9 +156,10 @@ class Watch:
             ended.set()
             guard.join()
 
-    def _end_with_the_lane(self, key: LaneKey, ended: threading.Event) -> None:
+    def _end_with_the_lane(self, lane: Lane, ended: threading.Event) -> None:
         while not ended.is_set():
-            if self.stop.is_set() or self.lane(key) is None:
+            now = self.lane(lane.key)
+            if self.stop.is_set() or now is None or now.addresses != lane.addresses:
                 ended.set()
             self.stop.wait(self.look_every)
 
