@@ -1,10 +1,12 @@
-"""GET requests to a platform: retried within bounds, and every way to fail said as a `CollectorError`."""
+"""Questions to a platform: retried within bounds, and every way to fail said as a `CollectorError`."""
 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import httpx
 
@@ -17,17 +19,34 @@ _FIRST_WAIT = 0.5  # seconds, doubled each time
 _LONGEST_WAIT = 60.0
 _LONGEST_RETRY_AFTER = 86_400.0  # some servers say a billion seconds
 _MAX_ANSWER = 8 * 2**20  # bytes; a hundred times the longest item
+_MAX_REDIRECTS = 5
+# What a piece of an answer may be packed in. Gzip grows it by a thousand at most; zstd or gzip in gzip by a million,
+# which would fill the memory before anybody can count.
+_PACKED = frozenset({"", "identity", "gzip", "x-gzip"})
 
 _OK = 200
+_NOT_MODIFIED = 304
 _TRY_AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 
+_T = TypeVar("_T")
 
 OnRefusal = Callable[[int, object], CollectorError | None]
 """Is shown the status and the JSON of an answer that is not good (None where it is no JSON), for a better error."""
 
 Params = Mapping[str, str | int | Sequence[str]]
 """The query of a request; several values under one name are said one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came."""
+
+    url: str
+    """Where it came from, in the end: a question may have been sent on."""
+    headers: httpx.Headers
+    body: bytes | None
+    """None: nothing has changed since the answer that the question named (304)."""
 
 
 class JsonReader:
@@ -43,20 +62,32 @@ class JsonReader:
         is_open: bool = False,
         on_answer: Callable[[httpx.Headers], None] = lambda _: None,
         on_refusal: OnRefusal = lambda _, __: None,
+        transport: httpx.BaseTransport | None = None,
+        follows: bool = False,
+        limit: int = _MAX_ANSWER,
     ) -> None:
         """`name`: the platform's, for messages. `on_answer` is shown the headers of every answer, good or bad.
 
         `is_open`: an API that needs no key. What it refuses today it may answer tomorrow, so no refusal is permanent.
+        `follows`: goes where it is sent on to. `limit`: bytes of an answer, unpacked.
         """
         self._name = name
         timeout = tools.settings.http_timeout
-        agent = {"User-Agent": "overheard (self-hosted social listening)"}
-        self._client = httpx.Client(base_url=base_url, timeout=timeout, headers=agent | dict(headers or {}))
+        agent = {"User-Agent": "overheard (self-hosted social listening)", "Accept-Encoding": "gzip"}
+        self._client = httpx.Client(
+            base_url=base_url,
+            timeout=timeout,
+            headers=agent | dict(headers or {}),
+            transport=transport,
+            follow_redirects=follows,
+            max_redirects=_MAX_REDIRECTS,
+        )
         self._longest = 3 * timeout
         self._tools = tools
         self._on_answer = on_answer
         self._on_refusal = on_refusal
         self._is_open = is_open
+        self._limit = limit
 
     def close(self) -> None:
         """Hang up."""
@@ -64,10 +95,21 @@ class JsonReader:
 
     def get(self, path: str, params: Params | None = None) -> object:
         """The answer, whatever JSON it is. Failures that may pass are tried again, `_ATTEMPTS` times in all."""
+        return self._patiently(lambda: self._parsed(self._ask(path, params=params), path))
+
+    def post(self, path: str, body: Mapping[str, object]) -> object:
+        """The same for a question that is put in a body, as GraphQL does. Only for what changes nothing there."""
+        return self._patiently(lambda: self._parsed(self._ask(path, "POST", body=body), path))
+
+    def read(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """The answer as it came: for what is no JSON, and where `headers` ask only for what has changed."""
+        return self._patiently(lambda: self._ask(path, params=params, headers=headers))
+
+    def _patiently(self, ask: Callable[[], _T]) -> _T:
         attempt = 1
         while True:
             try:
-                return self._ask(path, params)
+                return ask()
             except CollectorError as error:
                 wait = max(error.retry_after or 0.0, _FIRST_WAIT * 2 ** (attempt - 1))
                 if error.permanent or attempt == _ATTEMPTS or wait > _LONGEST_WAIT:
@@ -76,48 +118,65 @@ class JsonReader:
             self._tools.sleep(wait)
             attempt += 1
 
-    def _ask(self, path: str, params: Params | None) -> object:
+    def _ask(
+        self,
+        path: str,
+        method: str = "GET",
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Answer:
         self._tools.meter.count()
+        deadline = time.monotonic() + self._longest
+        asked = self._client.stream(
+            method, path, params=params, headers=headers, json=body, extensions={"deadline": deadline}
+        )
         try:
-            with self._client.stream("GET", path, params=params) as response:
+            with asked as response:
                 self._on_answer(response.headers)
-                self._check_status(response, path)
-                return self._parsed(response, path)
+                self._check_status(response, path, deadline)
+                unchanged = response.status_code == _NOT_MODIFIED
+                content = None if unchanged else self._body(response, path, deadline)
+                return Answer(str(response.url), response.headers, content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CollectorError(f"{self._name} cannot be reached: {type(error).__name__} at {path}.") from error
 
-    def _check_status(self, response: httpx.Response, path: str) -> None:
+    def _check_status(self, response: httpx.Response, path: str, deadline: float) -> None:
         status = response.status_code
-        if status != _OK:
-            raise self._refusal(response, path) or CollectorError(
+        was_conditional = {"if-none-match", "if-modified-since"} & set(response.request.headers)
+        if status != _OK and not (status == _NOT_MODIFIED and was_conditional):
+            raise self._refusal(response, path, deadline) or CollectorError(
                 f"{self._name} answered {status} at {path}.",
                 permanent=status < _SERVER_ERROR and status not in _TRY_AGAIN,
                 retry_after=retry_after(response.headers.get("Retry-After"), now=self._tools.clock()),
             )
 
-    def _refusal(self, response: httpx.Response, path: str) -> CollectorError | None:
+    def _refusal(self, response: httpx.Response, path: str, deadline: float) -> CollectorError | None:
         try:
-            answer: object = json.loads(self._body(response, path))
+            answer: object = json.loads(self._body(response, path, deadline))
         except (ValueError, RecursionError, CollectorError, httpx.HTTPError):
             answer = None
         return self._on_refusal(response.status_code, answer)
 
-    def _parsed(self, response: httpx.Response, path: str) -> object:
+    def _parsed(self, answer: Answer, path: str) -> object:
         try:
-            parsed: object = json.loads(self._body(response, path))
+            parsed: object = json.loads(answer.body or b"")
         except (ValueError, RecursionError) as error:
             raise CollectorError(f"{self._name} answered something other than JSON at {path}.") from error
         return parsed
 
-    def _body(self, response: httpx.Response, path: str) -> bytes:
-        body, deadline = b"", time.monotonic() + self._longest
+    def _body(self, response: httpx.Response, path: str, deadline: float) -> bytes:
+        if response.headers.get("Content-Encoding", "").strip().lower() not in _PACKED:
+            raise CollectorError(f"{self._name} sent an answer packed in a way that was not asked for at {path}.")
+        body = bytearray()
         for chunk in response.iter_bytes():  # decompressed, so that the limit holds for what was packed small
             body += chunk
-            if len(body) > _MAX_ANSWER:
-                raise CollectorError(f"{self._name} sent more than {_MAX_ANSWER} bytes at {path}.", permanent=True)
+            if len(body) > self._limit:
+                raise CollectorError(f"{self._name} sent more than {self._limit} bytes at {path}.", permanent=True)
             if time.monotonic() > deadline:  # a byte now and then would keep the client's own timeout from ending it
                 raise CollectorError(f"{self._name} took more than {self._longest:.0f} seconds to answer at {path}.")
-        return body
+        return bytes(body)
 
 
 def retry_after(header: str | None, *, now: datetime) -> float | None:
