@@ -120,24 +120,30 @@ def _next_to_recheck(session: Session, source: Source, *, now: datetime) -> Sequ
 def _recheck_source(
     sessions: Sessions, collector: Collector, source: Source, summary: SweepSummary, *, clock: Clock
 ) -> None:
-    watched = Watched(source.address or "", source.community, source.options or {})
     origin = f"{source.platform.display}: {source.community}"
     for _ in range(_MOST_QUESTIONS):
         with sessions() as session:
             ids = _next_to_recheck(session, source, now=clock())
+            spent = sources.spent_this_month(session, source.mode or "", now=clock())
         if not ids:
             return
+        watched = Watched(source.address or "", source.community, source.options or {}, spent)
         try:
             items = [item for batch in collector.recheck(watched, ids) for item in batch]
         except CollectorError as error:
             summary.errors[source.community] = str(error)
             with sessions.begin() as session:
                 sources.record_failure(session, source.id, error, now=clock())
+                _record_spending(session, collector, source, now=clock())
             return
         with sessions.begin() as session:
             summary.intake.add(take_in(session, items, origin=origin, now=clock()))
             asked = (Post.platform == source.platform) & Post.external_id.in_(ids)
             session.execute(sa.update(Post).where(asked).values(checked_at=clock()))
-            requests, cost = collector.meter.take()
-            sources.record_usage(session, source.id, requests=requests, cost=cost, now=clock())
+            _record_spending(session, collector, source, now=clock())
         summary.rechecked += len(ids)
+
+
+def _record_spending(session: Session, collector: Collector, source: Source, *, now: datetime) -> None:
+    requests, cost = collector.meter.take()
+    sources.record_usage(session, source.id, requests=requests, cost=cost, now=now)
