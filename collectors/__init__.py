@@ -10,10 +10,13 @@ from overheard.errors import NotFound
 COLLECTORS = {
     "discord": ("Discord", "collectors.discord:Discord"),
     "telegram": ("Telegram", "collectors.telegram:Telegram"),
+    "x": ("X", "collectors.x:X"),
     "slack": ("Slack", "collectors.slack:Slack"),
     "hackernews": ("Hacker News", "collectors.hackernews:HackerNews"),
     "bluesky": ("Bluesky", "collectors.bluesky:Bluesky"),
+    "mastodon": ("Mastodon", "collectors.mastodon:Mastodon"),
     "reddit": ("Reddit", "collectors.reddit:Reddit"),
+    "reddit-rss": ("Reddit (RSS)", "collectors.reddit_rss:RedditRss"),
 }
 
 # Where others' collectors announce themselves: `lobsters = "their_package:Lobsters"`.

@@ -13,7 +13,7 @@ from overheard import sources
 from overheard.db import Sessions, make_sessions
 from overheard.errors import CollectorError
 from overheard.intake import Intake
-from overheard.models import Delivery, Gap
+from overheard.models import Delivery, Gap, Source
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live
 from tests.collectors.test_crashes import Chapter, assert_the_end_is_the_same_wherever_it_is_killed
@@ -69,7 +69,7 @@ def deliverer(live: Live) -> Deliver:
 
     def deliver(delivery_id: str, address: str, raw: bytes) -> None:
         with live.sessions.begin() as session:
-            credential_id = session.scalars(sa.select(sources.Source.credential_id)).first()
+            credential_id = session.scalars(sa.select(Source.credential_id)).first()
             assert credential_id
             sources.deliver(
                 session, credential_id=credential_id, delivery_id=delivery_id, address=address, raw=raw,

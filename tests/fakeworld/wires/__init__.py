@@ -1,7 +1,7 @@
 """The wires that are spoken, one module for each platform."""
 
 from tests.fakeworld.model import register
-from tests.fakeworld.wires import bluesky, discord, hackernews, reddit, slack, telegram
+from tests.fakeworld.wires import bluesky, discord, hackernews, mastodon, reddit, slack, telegram, x
 
 WIRES = tuple(
     register(wire)
@@ -10,7 +10,9 @@ WIRES = tuple(
         hackernews.WIRE,
         slack.WIRE,
         bluesky.WIRE,
+        mastodon.WIRE,
         reddit.WIRE,
         telegram.WIRE,
+        x.WIRE,
     )
 )  # fmt: skip
