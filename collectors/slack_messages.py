@@ -104,9 +104,9 @@ def _post(message: Row, place: Place, *, as_of: datetime | None) -> Outcome:
     if not body:
         return Skipped("without text")
     author = text_of(message, "user")
-    edited = message.get("edited")
-    if isinstance(edited, dict):
-        as_of = _moment(ts_of(edited, "ts"))
+    edited, posted_at = message.get("edited"), _moment(ts)
+    # An edit's own time is in whole seconds, so it may lie before the message; the time of a change does not.
+    moments = (posted_at, as_of, _moment(ts_of(edited, "ts")) if isinstance(edited, dict) else None)
     return NewPost(
         platform=Platform.SLACK,
         external_id=place.message_id(ts),
@@ -118,8 +118,8 @@ def _post(message: Row, place: Place, *, as_of: datetime | None) -> Outcome:
         author_name=place.names.people.get(author) if author else None,
         permalink=_permalink(place, ts),
         parent_external_id=place.message_id(thread_ts) if thread_ts and thread_ts != ts else None,
-        posted_at=_moment(ts),
-        as_of=as_of,
+        posted_at=posted_at,
+        as_of=max(moment for moment in moments if moment is not None),
     )
 
 

@@ -124,7 +124,7 @@ def test_a_change_is_the_new_text_under_the_old_key(tmp_path: Path) -> None:
     assert (post.external_id, post.body, post.as_of) == (
         KEY,
         "Which oven for wheat?",
-        datetime.fromtimestamp(1_795_000_500, UTC),
+        datetime.fromtimestamp(1_795_000_600, UTC),
     )
 
 

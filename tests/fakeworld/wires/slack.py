@@ -271,7 +271,7 @@ class _Socket:
         count = 0
         while not socket.closed:
             if isinstance(self.fault, SocketFault) and count >= self.fault.after:
-                await self._break(self.fault)
+                await self._break(socket, self.fault)
                 return
             if self.state.goodbyes:
                 await socket.send_json({"type": "disconnect", "reason": self.state.goodbyes.pop(0)})
@@ -307,12 +307,12 @@ class _Socket:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.heard.wait(), 0.05)
 
-    async def _break(self, fault: SocketFault) -> None:
+    async def _break(self, socket: web.WebSocketResponse, fault: SocketFault) -> None:
         if fault.is_deaf and self.request.transport is not None:
             self.request.transport.pause_reading()
-        while fault.is_silent or fault.is_deaf:  # what it would have told of is lost
+        while (fault.is_silent or fault.is_deaf) and not socket.closed:  # what it would have told of is lost
             self.state.seen = len(self.world.changes)
-            await self.world.change_after(self.state.seen)
+            await self.world.change_after(self.state.seen, within=0.05)
         reset(self.request)
 
 
