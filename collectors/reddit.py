@@ -142,7 +142,7 @@ def _entry(child: object, community: str, *, as_of: datetime | None = None) -> E
         return rejected(_id(child), str(error), json.dumps(child).encode())
     if isinstance(outcome, Skipped):
         return Entry(_id(child) or "", None)
-    if isinstance(outcome, NewPost) and outcome.author is None:
+    if isinstance(outcome, NewPost) and outcome.author is None and "author" in child["data"]:
         outcome = Erased(Platform.REDDIT, outcome.external_id, "the author's account was deleted")
     if isinstance(outcome, Erased):
         return Entry(outcome.external_id, outcome, is_changed=True)

@@ -34,6 +34,8 @@ class Reddit:
     reset: int = 300
     on_next_page: list[Callable[[], object]] = field(default_factory=list)
     """Happens when a page other than the first is asked for, before it is given: one for each such page."""
+    on_feed: Callable[[], object] | None = None
+    """Happens when a feed is asked for."""
     on_top: list[str] = field(default_factory=list)
     """Old posts that came up again."""
 
@@ -178,6 +180,8 @@ class _Site:
         return self.refusal([name]) or web.json_response({"kind": "t5", "data": data})
 
     async def feed(self, request: web.Request) -> web.Response:
+        if self.state.on_feed is not None:
+            self.state.on_feed()
         names = request.match_info["names"].split("+")
         if (answer := self.refusal(names)) is not None:
             return answer
