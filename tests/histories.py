@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import sqlalchemy as sa
-from pydantic import HttpUrl
+from pydantic import HttpUrl, WebsocketUrl
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
@@ -22,7 +22,14 @@ from collectors.sweep import sweep
 from overheard import credentials, sources
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.models import Source
-from overheard.settings import HackerNewsSettings, Settings
+from overheard.settings import (
+    BlueskySettings,
+    HackerNewsSettings,
+    RedditSettings,
+    ServiceSettings,
+    Settings,
+    SlackSettings,
+)
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.crashes import killed_at
 from tests.factories import watch_source
@@ -30,10 +37,12 @@ from tests.fakeworld import faults
 from tests.fakeworld.faults import Fault, SocketFault
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
-from tests.fakeworld.wires import hackernews
+from tests.fakeworld.wires import bluesky, hackernews, reddit, slack
 
 FAULTS: tuple[Fault | SocketFault, ...] = (*faults.PASSING, faults.rate_limited("1000000000"), faults.TWICE)
-_AUTHORS = 12  # write at any one time; each leaves with what they wrote
+_AUTHORS = 12  # write at any one time
+_OFTEN = {"write": 40, "reply": 20, "edit": 20, "delete": 15, "leave": 5}
+_FALL_SILENT = 0.02  # so likely after each post: or whoever leaves a long history would take a tenth of it along
 _LATE = 25 * 3600.0  # seconds: what is asked for again once a day is due
 
 
@@ -58,6 +67,9 @@ class Place:
     faults: Sequence[Fault | SocketFault] = FAULTS
     acts: Sequence[str] = ("write", "reply", "edit", "delete", "leave")
     """What people do there that can become known to us."""
+    tells_of: Callable[[Written], bool] = lambda _: True
+    """Whether an edit or a deletion of this becomes known to us."""
+    has_titles: bool = False
 
 
 def _hackernews(world: World, home: Path) -> Settings:
@@ -65,10 +77,59 @@ def _hackernews(world: World, home: Path) -> Settings:
     return Settings(home=home, hackernews=HackerNewsSettings(base_url=address), http_timeout=5)
 
 
+def _reddit(world: World, home: Path) -> Settings:
+    address = HttpUrl(world.url(Platform.REDDIT))
+    return Settings(home=home, reddit=RedditSettings(base_url=address, oauth_url=address), http_timeout=5)
+
+
+def _slack(world: World, home: Path) -> Settings:
+    return Settings(
+        home=home, slack=SlackSettings(base_url=HttpUrl(world.url(Platform.SLACK) + "/api/")), http_timeout=5
+    )
+
+
+def _bluesky(world: World, home: Path) -> Settings:
+    address = world.url(Platform.BLUESKY)
+    stream = WebsocketUrl(address.replace("http:", "ws:") + bluesky.STREAM)
+    urls = BlueskySettings(stream_url=stream, base_url=HttpUrl(f"{address}/xrpc/"))
+    return Settings(home=home, bluesky=urls, http_timeout=0.5)
+
+
+def _service(name: str, platform: Platform) -> Callable[[World, Path], Settings]:
+    def settings(world: World, home: Path) -> Settings:
+        services = ServiceSettings(**{f"{name}_url": HttpUrl(world.url(platform) + "/")})
+        return Settings(home=home, services=services, http_timeout=5)
+
+    return settings
+
+
 PLACES = (
     Place(
         "hackernews", Platform.HACKERNEWS, _hackernews, [hackernews.COMMUNITY], address=lambda _: "",
-        route="/hackernews/",
+        route="/hackernews/", has_titles=True, acts=("write", "reply", "edit", "delete"),  # nobody's posts go with them
+    ),
+    Place(
+        "reddit", Platform.REDDIT, _reddit, ["r/bakers", "r/cooks"], address=lambda name: name.removeprefix("r/"),
+        secrets={
+            "client_id": reddit.CLIENT_ID, "client_secret": reddit.CLIENT_SECRET, "contact": "flour_power",
+            "refresh_token": "",
+        },
+        route="/reddit/", has_titles=True,
+    ),
+    Place(
+        "slack", Platform.SLACK, _slack, ["C1"], community=lambda _: "bakery/#ovens",
+        secrets={"bot_token": slack.BOT_TOKEN, "app_token": "", "signing_secret": ""},
+        options={"backfill_days": "7"}, route="/slack/", acts=("write", "reply", "edit", "delete"),
+        # A thread is read again when it has other replies than before: an edited one shows in Socket Mode alone.
+        tells_of=lambda written: written.parent is None,
+    ),
+    Place(
+        "discord", Platform.DISCORD, _service("discord", Platform.DISCORD), ["200"],
+        community=lambda _: "Bakers/#tools", secrets={"token": "bot-token"}, route="/discord/",
+    ),
+    Place(
+        "bluesky", Platform.BLUESKY, _bluesky, [bluesky.COMMUNITY], address=lambda _: "", options={"keep": "all"},
+        route=bluesky.STREAM, faults=(*FAULTS, faults.DROPPED, faults.SocketFault(after=3)),
     ),
 )  # fmt: skip
 
@@ -91,8 +152,11 @@ class Life:
         """What happened, for whoever has to find out why."""
         self.counts: Counter[str] = Counter()
         self.alive: list[Written] = []
-        self._numbers = count(1)
+        self.authors = [f"writer{number}" for number in range(_AUTHORS)]
+        self._numbers = count(_AUTHORS)
         place.prepare(world)
+        for number, community in enumerate(place.communities):  # some platforms deny a place in which nobody wrote
+            self._write(number, None, community)
         with self.sessions.begin() as session:
             self._watch(session)
 
@@ -120,7 +184,7 @@ class Life:
 
     def people(self, most: int = 5) -> None:
         """Somebody does something, or several do."""
-        act = self.rng.choice([*self.place.acts, "write"])
+        (act,) = self.rng.choices(self.place.acts, [_OFTEN[act] for act in self.place.acts])
         times = self.rng.randint(1, most if act in {"write", "reply"} else 2)
         for _ in range(times):
             self._act(act if self.alive else "write")
@@ -129,10 +193,13 @@ class Life:
 
     def _act(self, act: str) -> None:
         number = next(self._numbers)
-        chosen = self.alive[self.rng.randrange(len(self.alive))] if self.alive else None
+        chosen = self.rng.choice(self.alive) if self.alive else None
+        if chosen and act in {"edit", "delete"} and not self.place.tells_of(chosen):
+            return
         self.counts[act] += 1
         if act in {"write", "reply"} or chosen is None:
-            self._write(number, chosen if act == "reply" else None)
+            parent = chosen if act == "reply" else None
+            self._write(number, parent, parent.community if parent else self.rng.choice(self.place.communities))
         elif act == "edit":
             self.world.edit(chosen, body=f"Invented text {number}, edited & <changed>")
         elif act == "delete":
@@ -141,21 +208,29 @@ class Life:
         elif act == "leave":
             self.world.delete_author(self.place.platform, chosen.author)
             self.alive = [written for written in self.alive if not written.is_deleted]
+            self._succeed(chosen.author, number)  # nobody comes back
         self.world.advance(0.001)
 
-    def _write(self, number: int, parent: Written | None) -> None:
-        community = parent.community if parent else self.rng.choice(self.place.communities)
+    def _write(self, number: int, parent: Written | None, community: str) -> None:
+        seat = number % _AUTHORS
         self.alive.append(
             self.world.write(
                 self.place.platform,
                 community,
                 kind=PostKind.COMMENT if parent else PostKind.SUBMISSION,
-                author=f"writer{number // 100}x{number % _AUTHORS}",
-                title="" if parent else f"Title {number}",
+                author=self.authors[seat],
+                title=f"Title {number}" if self.place.has_titles and not parent else "",
                 body=f"Invented text {number} & <more>",
                 parent=parent,
             )
         )
+
+        if self.rng.random() < _FALL_SILENT:
+            self._succeed(self.authors[seat], number)
+
+    def _succeed(self, author: str, number: int) -> None:
+        """Somebody else writes from now on."""
+        self.authors = [f"writer{number}" if name == author else name for name in self.authors]
 
     # --- what goes wrong -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 # ruff: noqa: T201 - it is a command
 
 import argparse
+import logging
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed is another history (%(default)s)")
     parser.add_argument("--mode", action="append", choices=[place.mode for place in PLACES], help="only this one")
     options = parser.parse_args()
+    logging.disable()  # every fault would be told
     places = [place for place in PLACES if options.mode is None or place.mode in options.mode]
     posts, crashes = -(-options.posts // len(places)), -(-options.crashes // len(places))
     print(f"seed {options.seed}: {posts:,} posts and {crashes:,} crashes for each of {len(places)}", flush=True)

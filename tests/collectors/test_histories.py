@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from overheard.db import Sessions
@@ -21,8 +21,9 @@ from tests.fakeworld.model import NOW, World
 from tests.fakeworld.server import serve
 from tests.histories import PLACES, Life, Place
 
-# The same histories in every run: new ones are for `make soak`.
-few = settings(max_examples=5, deadline=None, derandomize=True, database=None)
+# The same histories in every run, as new ones are for `make soak`; and the story is told in full, which is quicker
+# than making it shorter.
+few = settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate))
 
 _ACTS = ("people", "people", "people", "go_wrong", "collect", "collect", "crash")
 
@@ -45,7 +46,7 @@ def live(place: Place, template: Path, rng: Random, acts: Sequence[str]) -> None
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.mode)
 @few
-@given(rng=st.randoms(use_true_random=False), acts=st.lists(st.sampled_from(_ACTS), min_size=5, max_size=16))
+@given(rng=st.randoms(use_true_random=False), acts=st.lists(st.sampled_from(_ACTS), min_size=5, max_size=14))
 def test_whatever_goes_wrong_the_end_is_the_true_state(
     place: Place, sqlite_template: Path, rng: Random, acts: list[str]
 ) -> None:
@@ -53,9 +54,8 @@ def test_whatever_goes_wrong_the_end_is_the_true_state(
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.mode)
-@pytest.mark.parametrize("seed", range(2))
-def test_killed_now_and_then_the_end_is_the_true_state(place: Place, sqlite_template: Path, seed: int) -> None:
-    rng = Random(seed)  # noqa: S311 - nothing is secret
+def test_killed_now_and_then_the_end_is_the_true_state(place: Place, sqlite_template: Path) -> None:
+    rng = Random(1)  # noqa: S311 - nothing is secret
     live(place, sqlite_template, rng, ("people", "people", "kill", "people", "kill", "go_wrong", "kill"))
 
 

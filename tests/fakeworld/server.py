@@ -81,8 +81,10 @@ class _Server:
         fault = self.world.answer_fault_for(request.path_qs)
         try:
             return await (fault.answer(request, handler) if fault else handler(request))
-        except (web.HTTPException, ConnectionError):
+        except web.HTTPException:
             raise
+        except ConnectionError:  # the client is gone, or a fault saw to that
+            return web.Response()
         except Exception as error:
             self.errors.append(error)
             raise
