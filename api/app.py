@@ -1,6 +1,6 @@
 """The web application: pages for people, `/v1` for programs. `create_app` wires it; nothing happens at import."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -14,10 +14,11 @@ from api.assets import load_assets
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
 from api.pages import make_templates
-from api.routes import campaigns, health, leads, login, queue, v1
+from api.routes import campaigns, health, hooks, leads, login, queue, v1
 from api.state import State
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
+from overheard.hooks import Hook
 from overheard.settings import Settings
 
 
@@ -26,8 +27,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, engine: Engine | None = None, clock: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose."""
+def create_app(
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    platform_hooks: Mapping[str, Hook] | None = None,
+) -> FastAPI:
+    """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
+
+    `platform_hooks`: what may be posted to `/hooks/…` without a login, by name.
+    """
     used = engine or make_engine(settings.effective_database_url)
 
     @asynccontextmanager
@@ -54,11 +64,12 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Calla
         key=secret_key(settings),
         assets=load_assets(),
         templates=make_templates(),
+        hooks=platform_hooks or {},
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
-    for room in (health, login, queue, leads, campaigns):
+    for room in (health, hooks, login, queue, leads, campaigns):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(v1.router)
     complete_openapi(app)

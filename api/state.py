@@ -1,6 +1,6 @@
 """What the application holds while it runs: one typed object, made in `create_app`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from api.assets import Assets
 from overheard.db import Sessions
+from overheard.hooks import Hook
 from overheard.settings import Settings
 
 
@@ -29,6 +30,8 @@ class State:
     """Signs form tokens and flash lines."""
     assets: Assets
     templates: jinja2.Environment
+    hooks: Mapping[str, Hook]
+    """What may be posted to `/hooks/…` without a login, by name."""
 
 
 def state_of(connection: HTTPConnection) -> State:

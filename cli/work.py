@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from cli.context import Context, clock, err, out, progress_bar, start
+from cli.hooks import platform_hooks
 from cli.people import ask_password
 from cli.sources import watch_something
 from overheard import accounts
@@ -216,7 +217,7 @@ def run_server(context: Context, host: str, port: int) -> None:
     from api.app import create_app
 
     configure_log(as_json=context.settings.log_json)
-    app = create_app(context.settings, engine=context.engine)
+    app = create_app(context.settings, engine=context.engine, platform_hooks=platform_hooks(context))
     uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
 
 

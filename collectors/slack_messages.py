@@ -82,6 +82,17 @@ def subject(message: object) -> str | None:
     return ts if isinstance(ts, str) and _TS.fullmatch(ts) else None
 
 
+def told_of(payload: Row) -> tuple[str, str] | None:
+    """The delivery's id and the channel, if an event tells of a message."""
+    event = payload.get("event")
+    if not isinstance(event, dict) or event.get("type") != "message":
+        return None
+    channel, event_id = event.get("channel"), payload.get("event_id")
+    if not isinstance(channel, str) or not isinstance(event_id, str):
+        return None
+    return f"{payload.get('team_id', '')}:{event_id}", channel
+
+
 def _outcome(message: Row, place: Place, *, as_of: datetime | None) -> Outcome:
     subtype, user = text_of(message, "subtype"), text_of(message, "user")
     changed = message.get("message")

@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from collectors.base import Deliver
 from collectors.formats.records import Row
 from collectors.slack_api import QUIET, SlackApi
+from collectors.slack_messages import told_of
 from overheard.errors import CollectorError
 
 logger = logging.getLogger(__name__)
@@ -166,17 +167,6 @@ class Listener:
             connection.close()
             raise CollectorError("Slack gave an address for Socket Mode at which no connection can be opened.")
         return connection
-
-
-def told_of(payload: Row) -> tuple[str, str] | None:
-    """The delivery's id and the channel, if an event tells of a message."""
-    event = payload.get("event")
-    if not isinstance(event, dict) or event.get("type") != "message":
-        return None
-    channel, event_id = event.get("channel"), payload.get("event_id")
-    if not isinstance(channel, str) or not isinstance(event_id, str):
-        return None
-    return f"{payload.get('team_id', '')}:{event_id}", channel
 
 
 def _parsed(text: str) -> Row:
