@@ -101,6 +101,18 @@ class JsonReader:
         """The same for a question that is put in a body, as GraphQL does. Only for what changes nothing there."""
         return self._patiently(lambda: self._parsed(self._ask(path, "POST", body=body), path))
 
+    def get_if_changed(
+        self, path: str, params: Params | None = None, *, etag: str | None
+    ) -> tuple[object, str | None] | None:
+        """The answer and the mark it is known by; None if it is the one that the mark `etag` stands for."""
+        headers = {"If-None-Match": etag} if etag else None
+
+        def ask() -> tuple[object, str | None] | None:
+            answer = self._ask(path, params=params, headers=headers)
+            return None if answer.body is None else (self._parsed(answer, path), answer.headers.get("ETag"))
+
+        return self._patiently(ask)
+
     def read(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """The answer as it came: for what is no JSON, and where `headers` ask only for what has changed."""
         return self._patiently(lambda: self._ask(path, params=params, headers=headers))

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 # Longer markup is cut: five times the longest text that is stored.
 _MAX_MARKUP = 200_000
@@ -33,6 +33,12 @@ def plain(markup: str) -> str:
     text = _PlainText()
     _read(markup[:_MAX_MARKUP], text)
     return "".join(text.parts).strip()
+
+
+def attributes_of(name: str, markup: str) -> Iterator[dict[str, str]]:
+    """The attributes of each such element, in order."""
+    found = _TAG.finditer(markup[:_MAX_MARKUP])
+    return (_attributes(tag[3]) for tag in found if not tag[1] and tag[2].lower() == name)
 
 
 def _read(markup: str, text: "_PlainText") -> None:

@@ -1,0 +1,86 @@
+"""The questions to GitHub that only GraphQL answers: discussions, and many nodes by their ids at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from collectors.http import JsonReader
+from overheard.errors import CollectorError
+
+Json = Mapping[str, object]
+
+_AUTHOR = "author { __typename login ... on User { databaseId } }"
+_COMMENT = f"id body url createdAt updatedAt isMinimized {_AUTHOR}"
+_TITLED = f"id title body url createdAt updatedAt {_AUTHOR}"
+
+_DISCUSSIONS = f"""
+query($owner: String!, $name: String!, $after: String) {{
+  repository(owner: $owner, name: $name) {{
+    discussions(first: 20, after: $after, orderBy: {{field: UPDATED_AT, direction: DESC}}) {{
+      pageInfo {{ hasNextPage endCursor }}
+      nodes {{
+        {_TITLED}
+        comments(last: 50) {{ nodes {{ {_COMMENT} replies(last: 20) {{ nodes {{ {_COMMENT} }} }} }} }}
+      }}
+    }}
+  }}
+}}"""
+
+_NODES = f"""
+query($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    __typename
+    ... on Issue {{ {_TITLED} }}
+    ... on IssueComment {{ {_COMMENT} }}
+    ... on Discussion {{ {_TITLED} }}
+    ... on DiscussionComment {{ {_COMMENT} }}
+  }}
+}}"""
+
+_RATE_LIMITED_FOR = 900.0  # seconds, where nothing says how long
+
+
+def discussions(reader: JsonReader, owner: str, name: str) -> Iterator[tuple[Sequence[Json], bool]]:
+    """Discussions by their last change, the newest first: each page, and whether there is another."""
+    after: str | None = None
+    while True:
+        data = _ask(reader, _DISCUSSIONS, {"owner": owner, "name": name, "after": after})
+        repository = data.get("repository")
+        found = repository.get("discussions") if isinstance(repository, dict) else None
+        page = found.get("pageInfo") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or not isinstance(page, dict):
+            raise CollectorError(f"GitHub answered the discussions of {owner}/{name} in an unknown form.")
+        has_more = page.get("hasNextPage") is True
+        yield nodes_in(found), has_more
+        if not has_more:
+            return
+        after = str(page.get("endCursor"))
+
+
+def nodes(reader: JsonReader, ids: Sequence[str]) -> Mapping[str, Json | None]:
+    """Each node by its id; None for those that are gone."""
+    data = _ask(reader, _NODES, {"ids": list(ids)}, may_miss=True)
+    found = data.get("nodes")
+    if not isinstance(found, list) or len(found) != len(ids):
+        raise CollectorError("GitHub answered a question for nodes with another number of them.")
+    return {id_: node if isinstance(node, dict) else None for id_, node in zip(ids, found, strict=True)}
+
+
+def nodes_in(connection: object) -> list[Json]:
+    """The nodes of a GraphQL connection."""
+    found = connection.get("nodes") if isinstance(connection, dict) else None
+    return [node for node in found if isinstance(node, dict)] if isinstance(found, list) else []
+
+
+def _ask(reader: JsonReader, query: str, variables: Json, *, may_miss: bool = False) -> Json:
+    answer = reader.post("graphql", {"query": query, "variables": variables})
+    if not isinstance(answer, dict):
+        raise CollectorError("GitHub answered GraphQL in an unknown form.")
+    errors = [error for error in answer.get("errors") or () if isinstance(error, dict)]
+    kinds = {error.get("type") for error in errors}
+    if "RATE_LIMITED" in kinds:
+        raise CollectorError("GitHub's limit for GraphQL is used up.", retry_after=_RATE_LIMITED_FOR)
+    data = answer.get("data")
+    missing_only = may_miss and kinds <= {"NOT_FOUND"}
+    if not isinstance(data, dict) or (errors and not missing_only):
+        said = "; ".join(str(error.get("type") or "error") for error in errors)
+        raise CollectorError(f"GitHub could not answer GraphQL: {said or 'no data'}.")
+    return data
