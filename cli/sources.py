@@ -14,6 +14,7 @@ from overheard import sources
 from overheard.campaigns import find as find_campaign
 from overheard.errors import NotFound, OverheardError
 from overheard.source_health import health
+from overheard.vocabulary import Platform
 
 app = typer.Typer(help="The communities that are read live.", no_args_is_help=True)
 app.command("add")(add)
@@ -99,6 +100,27 @@ def remove(
     if purge:
         scrub(context.sessions)
     out.print(f"{community} is read no more.{f' {gone:,} posts were erased.' if purge else ''}", markup=False)
+
+
+@app.command("purge")
+def purge(
+    platform: Annotated[Platform, typer.Argument(help="The platform of which nothing may be left.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase everything that came from a platform, however it came in, and read it no more."""
+    from overheard.db import scrub
+
+    if not yes:
+        typer.confirm(
+            f"Erase every post of {platform.display}, with all that was derived from it?", abort=True, err=True
+        )
+    context = start()
+    with context.sessions.begin() as session:
+        found = sources.of_platform(session, platform)
+        gone = sum(sources.remove(session, source, purge=True) for source in found)
+    scrub(context.sessions)
+    out.print(f"{platform.display}: {len(found):,} sources with {gone:,} posts were erased.", markup=False)
 
 
 @app.command("suggest")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from overheard import funnel
 from overheard.db import upsert
 from overheard.errors import CollectorError, InvalidInput, NotFound
-from overheard.models import DeadLetter, Delivery, Gap, Post, Revisit, Signal, Source, Usage
+from overheard.models import DeadLetter, Delivery, Gap, Post, Revisit, Signal, Source, Usage, campaign_sources
 from overheard.posts import source_id
 from overheard.terms import Terms
 from overheard.vocabulary import Platform, SourceState
@@ -91,6 +91,11 @@ def find(session: Session, name: str) -> Source:
     return rows[0]
 
 
+def of_platform(session: Session, platform: Platform) -> Sequence[Source]:
+    """All sources of a platform, however their posts came in."""
+    return session.scalars(sa.select(Source).filter_by(platform=platform).order_by(Source.id)).all()
+
+
 def pause(source: Source) -> None:
     """Stop reading it until it is enabled. What it brought stays."""
     _must_be_live(source)
@@ -118,7 +123,9 @@ def remove(session: Session, source: Source, *, purge: bool = False) -> int:
     session.execute(sa.delete(DeadLetter).where(DeadLetter.origin == origin))
     for table in (Revisit, Gap, Usage):
         session.execute(sa.delete(table).where(table.source_id == source.id))
-    session.delete(source)
+    source.mode, source.cursor, source.terms = None, None, None
+    if session.scalar(sa.select(campaign_sources.c.campaign_id).filter_by(source_id=source.id).limit(1)) is None:
+        session.delete(source)  # else it stays, empty: a campaign that names no source at all listens to every one
     session.flush()
     return gone
 

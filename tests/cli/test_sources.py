@@ -66,6 +66,17 @@ def test_the_life_of_a_source(overheard: Run, world: World) -> None:
     assert "Hacker News" not in overheard("sources", "list").stdout
 
 
+def test_of_a_platform_that_is_purged_nothing_is_left(overheard: Run, world: World, tmp_path: Path) -> None:
+    world.write(Platform.HACKERNEWS, "Hacker News", body="A canary called quetzalcoatl.")
+    overheard("collect")
+    held = [path for path in (tmp_path / "home").rglob("*") if b"quetzalcoatl" in path.read_bytes()]
+    assert held, "the canary is there before"
+    assert overheard("sources", "purge", "hackernews").returncode != 0, "it asks first"
+    done = overheard("sources", "purge", "hackernews", "--yes")
+    assert "Hacker News: 1 sources with 1 posts were erased." in done.stdout, done.stderr
+    assert not [path for path in (tmp_path / "home").rglob("*") if b"quetzalcoatl" in path.read_bytes()]
+
+
 def test_where_nothing_was_chosen_hacker_news_is_read_and_that_is_said(overheard: Run, world: World) -> None:
     world.write(Platform.HACKERNEWS, "Hacker News")
     collected = overheard("collect")

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 import collectors
 from collectors.base import Collector, Found, Page, Reading, Watched
 from collectors.sweep import SweepSummary, sweep
-from overheard import credentials, funnel, sources
+from overheard import campaigns, credentials, funnel, sources
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item, Rejected, take_in
-from overheard.models import DeadLetter, Delivery, Lead, Post, Source, Tombstone
+from overheard.models import DeadLetter, Delivery, Lead, Match, Post, Source, Tombstone
 from overheard.settings import Settings
 from overheard.terms import BY_HAND_REDDIT, Recheck, Terms
 from overheard.vocabulary import DisqualifyReason, Platform, SourceState
@@ -71,9 +71,11 @@ def watch(sessions: Sessions, *, mode: str = "Board", retention_hours: int | Non
         )  # fmt: skip
 
 
-def bring(sessions: Sessions, external_id: str, *, body: str = "Which CRM?", is_lead: bool = False) -> None:
+def bring(
+    sessions: Sessions, external_id: str, *, body: str = "Which CRM?", is_lead: bool = False, community: str = "board"
+) -> None:
     post = new_post(
-        platform=Platform.OTHER, community="board", external_id=external_id, author=external_id, body=body,
+        platform=Platform.OTHER, community=community, external_id=external_id, author=external_id, body=body,
         posted_at=NOW,
     )  # fmt: skip
     with sessions.begin() as session:
@@ -203,6 +205,19 @@ def test_a_purge_takes_the_source_with_all_its_posts_and_leads(sessions: Session
     with sessions() as session:
         for table in (Post, Lead, Source):
             assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0
+
+
+def test_a_purge_does_not_make_a_campaign_listen_to_everything(sessions: Sessions) -> None:
+    watch(sessions)
+    with sessions.begin() as session:
+        board = session.scalars(sa.select(Source)).one()
+        campaigns.create(
+            session, name="Rye", offer="A CRM.", queries={"all": "*"}, sources=[(board.platform, "board")], now=NOW
+        )
+        sources.remove(session, board, purge=True)
+    bring(sessions, "elsewhere", community="another board")
+    with sessions() as session:
+        assert session.scalars(sa.select(Match)).all() == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
