@@ -64,6 +64,7 @@ class RedditClient:
         self.contact = _user_name(tools.secrets.get("contact", ""))
         self._session = requests.Session()
         self._session.auth = _as_it_is
+        self._session.headers["Accept-Encoding"] = "gzip"
         self._reddit = self._connect()
 
     def close(self) -> None:
@@ -214,6 +215,8 @@ def _read(response: requests.Response, path: str, *, deadline: float) -> None:
     """Read the body within bounds: it may have been packed small, or come a byte now and then."""
     body = b""
     with response:
+        if response.headers.get("content-encoding", "").lower() not in {"", "identity", "gzip"}:
+            raise CollectorError(f"Reddit packed its answer in a way that was not asked for at {path}.")
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > _MAX_ANSWER:

@@ -1,5 +1,6 @@
 """What Reddit answers when it does not give what was asked for, and what becomes of it."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -96,6 +97,19 @@ def test_a_patience_shorter_than_the_answer_ends_the_request(watcher: Watcher, w
     watcher.settings = watcher.settings.model_copy(update={"http_timeout": 0.2})
     world.fail("/new", faults.Delayed(1), times=4)
     assert str(watcher.collect().error).startswith("Reddit cannot be reached: ")
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [("gzip", "Reddit sent more than 16777216 bytes"), ("zstd", "in a way that was not asked for")],
+)
+def test_an_answer_that_was_packed_small_cannot_fill_the_memory(
+    watcher: Watcher, world: World, packed: str, message: str
+) -> None:
+    submit(world, 1)
+    bomb = faults.Answer(200, gzip.compress(b" " * 17 * 2**20), {**JSON, "Content-Encoding": packed})
+    world.fail("/new", bomb, times=4)
+    assert message in str(watcher.collect().error)
 
 
 # --- waiting --------------------------------------------------------------------------------------------------------
@@ -269,6 +283,18 @@ def test_what_is_no_subreddit_is_told(watcher: Watcher, world: World, typed: str
     with Reddit(watcher.tools()) as collector, pytest.raises(CollectorError, match="is no subreddit"):
         collector.communities(typed)
     assert world.requests == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [("missing", "There is no such place"), ("private", "it is private"), ("banned", "is banned")],
+)
+def test_a_subreddit_that_cannot_be_read_is_not_found(
+    watcher: Watcher, world: World, reason: str, message: str
+) -> None:
+    world.state(wire.Reddit).closed[BAKERS] = reason
+    with Reddit(watcher.tools()) as collector, pytest.raises(CollectorError, match=message):
+        collector.communities("bakers")
 
 
 def test_reddit_is_told_who_asks(watcher: Watcher, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class Reddit:
     is_withdrawn: bool = False
     """Tokens are still given, and none is accepted."""
     closed: dict[str, str] = field(default_factory=dict)
-    """Subreddits that cannot be read (`r/bakers`), and why."""
+    """Subreddits that cannot be read (`r/bakers`), and why; `missing`: there is none of this name."""
     window: int = 1000
     """Entries that a listing shows, those included that were removed from it."""
     remaining: float = 990.0
@@ -125,11 +125,12 @@ class _Site:
     def refusal(self, names: Sequence[str]) -> web.Response | None:
         """What is answered for a place that cannot be read."""
         for name in names:
-            if (reason := self.state.closed.get(f"r/{name}")) is not None:
+            reason = self.state.closed.get(f"r/{name}")
+            if reason == "missing":
+                return web.Response(status=302, headers={"Location": f"/subreddits/search?q={name}"})
+            if reason is not None:
                 answer = {"reason": reason, "message": "no", "error": _CLOSED[reason]}
                 return web.json_response(answer, status=_CLOSED[reason])
-            if not self.world.posts(Platform.REDDIT, f"r/{name}", include_deleted=True):
-                return web.Response(status=302, headers={"Location": f"/subreddits/search?q={name}"})
         return None
 
     def newest(self, names: Sequence[str], kind: PostKind) -> list[Written]:
