@@ -20,11 +20,18 @@ class Action(StrEnum):
     SAVE_QUERY = "save_query"
     RETIRE_QUERY = "retire_query"
     SET_THRESHOLD = "set_threshold"
+    READ_SOURCES = "read_sources"
+    PAUSE_SOURCE = "pause_source"
+    ENABLE_SOURCE = "enable_source"
+    REMOVE_SOURCE = "remove_source"
+    READ_SUGGESTIONS = "read_suggestions"
+    ADD_POST = "add_post"
 
 
 _EVERYBODY = frozenset(Role)
 _SELLS = frozenset({Role.ADMIN, Role.SDR})
 _TUNES = frozenset({Role.ADMIN, Role.MARKETER})
+_READS_THE_WORLD = _SELLS | _TUNES
 
 # A decision about a lead is a label that trains the model, so it is left to those whose work the queue is.
 MAY: dict[Action, frozenset[Role]] = {
@@ -39,6 +46,12 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.SAVE_QUERY: _TUNES,
     Action.RETIRE_QUERY: _TUNES,
     Action.SET_THRESHOLD: _TUNES,
+    Action.READ_SOURCES: _EVERYBODY,
+    Action.PAUSE_SOURCE: _TUNES,
+    Action.ENABLE_SOURCE: _TUNES,
+    Action.REMOVE_SOURCE: _TUNES,
+    Action.READ_SUGGESTIONS: _EVERYBODY,
+    Action.ADD_POST: _READS_THE_WORLD,
 }
 
 

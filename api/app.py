@@ -14,7 +14,7 @@ from api.assets import load_assets
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
 from api.pages import make_templates
-from api.routes import campaigns, health, hooks, leads, login, queue, v1
+from api.routes import campaigns, health, hooks, leads, login, posts, queue, sources, v1, v1_sources
 from api.state import State
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
@@ -69,9 +69,10 @@ def create_app(
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
-    for room in (health, hooks, login, queue, leads, campaigns):
+    for room in (health, hooks, login, queue, leads, campaigns, sources, posts):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(v1.router)
+    app.include_router(v1_sources.router)
     complete_openapi(app)
     return app
 

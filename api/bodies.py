@@ -12,7 +12,7 @@ from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, Que
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
 
 
-class _Taken(BaseModel):
+class Body(BaseModel):
     """A body that is sent to us: an unknown field is refused, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
@@ -21,7 +21,7 @@ class _Taken(BaseModel):
 # --- what is taken -------------------------------------------------------------------------------------------------
 
 
-class Decision(_Taken):
+class Decision(Body):
     """How the lead was shown to the person who decided."""
 
     position: int | None = Field(None, ge=1, le=MAX_PAGE_SIZE, description="Place on the page of the queue, from 1.")
@@ -34,14 +34,14 @@ class Disqualification(Decision):
     note: Text | None = Field(None, description="Needed with the reason `other`.")
 
 
-class NewQuery(_Taken):
+class NewQuery(Body):
     """A query, or a new version of the campaign's query of that name."""
 
     name: Text = Field(min_length=1, max_length=MAX_NAME)
     expression: Text = Field(description='Words, "quoted phrases", -exclusions; `*` meets every post.')
 
 
-class NewCampaign(_Taken):
+class NewCampaign(Body):
     """What is sold, and the first queries that listen for it."""
 
     name: Text
@@ -52,7 +52,7 @@ class NewCampaign(_Taken):
     )
 
 
-class CampaignChange(_Taken):
+class CampaignChange(Body):
     """What can be changed about a campaign."""
 
     threshold: float | None = Field(

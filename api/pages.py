@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api import words
+from api import source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -55,6 +55,8 @@ def make_templates() -> jinja2.Environment:
         in_field=in_field,
         met_words=words.met_words,
         lead_name=words.lead_name,
+        source_words=source_words,
+        terms_of_post=source_words.terms_of_post,
     )
     environment.filters.update(
         age=words.age,

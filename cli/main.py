@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import campaigns, demo, listen, model, people, sources, work
+from cli import campaigns, demo, listen, model, people, posts, sources, work
 from cli.context import err
 from overheard.errors import OverheardError
 
@@ -31,6 +31,7 @@ app.command("check")(work.check)
 app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(sources.app, name="sources")
+app.add_typer(posts.app, name="posts")
 app.add_typer(people.app, name="users")
 app.command("login-link")(people.login_link)
 app.command("token")(people.token)

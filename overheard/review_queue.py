@@ -76,12 +76,17 @@ class Card:
     """A post as it is shown to a person: what was said, and why the machine flagged it."""
 
     post: Post
-    community: str
+    source: Source
     score: float
     intent: Intent
     model_version: str
     evidence: list[Span]
     matches: list[MatchedQuery]
+
+    @property
+    def community(self) -> str:
+        """Where it was said."""
+        return self.source.community
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
         signals.join(Post, Post.id == Signal.post_id)
         .join(Source, Source.id == Post.source_id)
         .outerjoin(Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == Signal.model_version))
-        .add_columns(Post, Source.community, Prediction.evidence)
+        .add_columns(Post, Source, Prediction.evidence)
     ).all()
     matches = _matches(session, [post.id for _, post, _, _ in rows])
     return [
@@ -196,7 +201,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
             signal.lead_id,
             Card(
                 post=post,
-                community=community,
+                source=source,
                 score=signal.score,
                 intent=signal.intent,
                 model_version=signal.model_version,
@@ -204,7 +209,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
                 matches=matches.get((post.id, campaign_of[signal.lead_id]), []),
             ),
         )
-        for signal, post, community, evidence in rows
+        for signal, post, source, evidence in rows
     ]
 
 

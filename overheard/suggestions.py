@@ -56,7 +56,7 @@ _Place = tuple[Platform, str]
 """Platform and community, as two spellings of one name are one place."""
 
 
-def suggest(session: Session, campaign_id: int, now: datetime) -> list[Suggestion]:
+def suggest_communities(session: Session, campaign_id: int, *, now: datetime) -> list[Suggestion]:
     """Up to 20 communities that posts of the last 30 days speak of which the campaign's queries in force met; those
     of which most people speak come first.
     """

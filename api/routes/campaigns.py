@@ -12,7 +12,7 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.errors import status_of
 from api.pages import Flash, done, page
-from overheard import campaigns, queries
+from overheard import campaigns, queries, suggestions
 from overheard.errors import InvalidInput, InvalidQuery
 from overheard.models import User
 
@@ -46,6 +46,16 @@ class Refused:
 def all_campaigns(request: Request, viewer: Annotated[User, on_page(Action.READ_CAMPAIGNS)], db: ReadDb) -> Response:
     """All campaigns with their queries."""
     return _page(request, viewer, db)
+
+
+@router.get("/{campaign_id}/suggestions")
+def suggest(
+    request: Request, campaign_id: Id, viewer: Annotated[User, on_page(Action.READ_SUGGESTIONS)], db: ReadDb, now: Now
+) -> Response:
+    """Communities worth watching, from the links in what its queries met."""
+    campaign = campaigns.get(db, campaign_id)
+    found = suggestions.suggest_communities(db, campaign_id, now=now)
+    return page(request, "suggestions.html", viewer=viewer, campaign=campaign, found=found)
 
 
 @router.post("")

@@ -10,6 +10,10 @@ from overheard.errors import NotFound
 
 router = APIRouter()
 
+# Lets a phone that has put us on its home screen share a post with us.
+_SHARED = {"action": "/posts/new", "method": "GET", "params": {"title": "title", "text": "text", "url": "url"}}
+_MANIFEST = {"name": "Overheard", "start_url": "/queue", "display": "minimal-ui", "share_target": _SHARED}
+
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -22,6 +26,13 @@ def healthz(state: StateDep) -> JSONResponse:
     except SQLAlchemyError:
         return JSONResponse({"database": "unreachable"}, 503)
     return JSONResponse({"database": "reachable"})
+
+
+@router.get("/manifest.webmanifest")
+def manifest(state: StateDep) -> JSONResponse:
+    """What a browser needs to know to install us. It is fetched without a login."""
+    icon = {"src": state.assets.url("icon.svg"), "sizes": "any", "type": "image/svg+xml"}
+    return JSONResponse({**_MANIFEST, "icons": [icon]}, media_type="application/manifest+json")
 
 
 @router.get("/static/{digest}/{name}")

@@ -1,5 +1,7 @@
 """Who may do what, cell by cell, and a stranger on every route."""
 
+import re
+
 import pytest
 from fastapi.routing import iter_route_contexts
 from httpx2 import Response
@@ -21,6 +23,12 @@ TABLE = {
     Action.SAVE_QUERY: "yes yes no no",
     Action.RETIRE_QUERY: "yes yes no no",
     Action.SET_THRESHOLD: "yes yes no no",
+    Action.READ_SOURCES: "yes yes yes yes",
+    Action.PAUSE_SOURCE: "yes yes no no",
+    Action.ENABLE_SOURCE: "yes yes no no",
+    Action.REMOVE_SOURCE: "yes yes no no",
+    Action.READ_SUGGESTIONS: "yes yes yes yes",
+    Action.ADD_POST: "yes yes yes no",
 }
 CELLS = [
     (action, role, word == "yes")
@@ -41,6 +49,12 @@ ON_PAGES = {
     Action.SAVE_QUERY: ("POST", "/campaigns/1/queries"),
     Action.RETIRE_QUERY: ("POST", "/campaigns/queries/1/retire"),
     Action.SET_THRESHOLD: ("POST", "/campaigns/1/threshold"),
+    Action.READ_SOURCES: ("GET", "/sources"),
+    Action.PAUSE_SOURCE: ("POST", "/sources/1/pause"),
+    Action.ENABLE_SOURCE: ("POST", "/sources/1/enable"),
+    Action.REMOVE_SOURCE: ("POST", "/sources/1/remove"),
+    Action.READ_SUGGESTIONS: ("GET", "/campaigns/1/suggestions"),
+    Action.ADD_POST: ("POST", "/posts/new"),
 }
 BY_TOKEN = {
     Action.READ_QUEUE: ("GET", "/v1/queue"),
@@ -54,6 +68,12 @@ BY_TOKEN = {
     Action.SAVE_QUERY: ("POST", "/v1/campaigns/1/queries"),
     Action.RETIRE_QUERY: ("POST", "/v1/queries/1/retire"),
     Action.SET_THRESHOLD: ("PATCH", "/v1/campaigns/1"),
+    Action.READ_SOURCES: ("GET", "/v1/sources"),
+    Action.PAUSE_SOURCE: ("POST", "/v1/sources/1/pause"),
+    Action.ENABLE_SOURCE: ("POST", "/v1/sources/1/enable"),
+    Action.REMOVE_SOURCE: ("POST", "/v1/sources/1/remove"),
+    Action.READ_SUGGESTIONS: ("GET", "/v1/campaigns/1/suggestions"),
+    Action.ADD_POST: ("POST", "/v1/posts"),
 }
 
 # What is answered without a login; everything else is not.
@@ -61,6 +81,7 @@ PUBLIC = {
     ("GET", "/"),
     ("GET", "/healthz"),
     ("POST", "/hooks/{name}"),  # who posts is told by a signature
+    ("GET", "/manifest.webmanifest"),
     ("GET", "/static/{digest}/{name}"),
     ("GET", "/login"),
     ("POST", "/login"),
@@ -68,6 +89,9 @@ PUBLIC = {
     ("POST", "/logout"),
     ("GET", "/v1/openapi.json"),
 }
+
+
+_ID = re.compile(r"\{\w+_id\}")
 
 
 @pytest.mark.parametrize(("action", "role", "expected"), CELLS)
@@ -101,8 +125,7 @@ def _is_forbidden(response: Response) -> bool:
 def test_a_stranger_is_turned_away_on_every_route(world: World) -> None:
     stranger = world.stranger()
     for method, path in _routes(world) - PUBLIC:
-        filled = path.replace("{lead_id}", "1").replace("{campaign_id}", "1").replace("{query_id}", "1")
-        assert "{" not in filled
+        filled = _ID.sub("1", path)
         response = stranger.request(method, filled)
         if path.startswith("/v1"):
             assert (response.status_code, response.json()["error"]) == (401, "NotLoggedIn"), path
@@ -130,7 +153,7 @@ def test_every_form_without_its_token_is_refused(world: World) -> None:
     for method, path in _routes(world):
         if method == "GET" or path.startswith(("/v1", "/hooks")):
             continue
-        filled = path.replace("{lead_id}", "1").replace("{campaign_id}", "1").replace("{query_id}", "1")
+        filled = _ID.sub("1", path)
         for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "\u2603"}):
             assert browser.post(filled, data=data).status_code == 403, path
         assert browser.post(filled, json={"csrf": "x"}).status_code == 403, path

@@ -47,7 +47,7 @@ def test_communities_are_ordered_by_how_many_people_speak_of_them(session: Sessi
     _say(session, now - timedelta(days=31), "A CRM, long ago, in r/old")
     _say(session, now, "CRM: r/bakers is where we are, and r/watched is known", author="baker9")
     watch_source(session, now=now, platform=Platform.REDDIT, community="r/Watched")
-    found = suggestions.suggest(session, campaign.id, now)
+    found = suggestions.suggest_communities(session, campaign.id, now=now)
     assert [(one.community, one.posts, one.authors) for one in found] == [("r/pastry", 3, 3), ("r/loud", 5, 1)]
     assert found[0].examples == ["https://example.org/2", "https://example.org/1", "https://example.org/0"]
 
@@ -55,12 +55,12 @@ def test_communities_are_ordered_by_how_many_people_speak_of_them(session: Sessi
 def test_at_most_twenty_are_suggested_and_none_of_a_retired_query(session: Session, now: datetime) -> None:
     campaign = make_campaign(session, now=now, queries={"asks": "crm"})
     _say(session, now, "CRM " + " ".join(f"r/place{number}" for number in range(30)))
-    assert len(suggestions.suggest(session, campaign.id, now)) == 20
+    assert len(suggestions.suggest_communities(session, campaign.id, now=now)) == 20
     queries.retire_query(session, 1, now=now)
     session.flush()
-    assert suggestions.suggest(session, campaign.id, now) == []
+    assert suggestions.suggest_communities(session, campaign.id, now=now) == []
 
 
 def test_a_campaign_that_is_not_there_is_named(session: Session, now: datetime) -> None:
     with pytest.raises(NotFound, match="no campaign 7"):
-        suggestions.suggest(session, 7, now)
+        suggestions.suggest_communities(session, 7, now=now)

@@ -1,0 +1,77 @@
+"""The sources, the worst first, and what can be done about them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from api.access import Action
+from api.deps import Db, Id, Now, ReadDb, Text, on_page
+from api.pages import Flash, done, page
+from api.words import plain
+from overheard import source_health, sources
+from overheard.errors import InvalidInput
+from overheard.models import Source, User
+
+router = APIRouter(prefix="/sources")
+
+_HERE = "/sources"
+
+
+@router.get("")
+def all_sources(
+    request: Request, viewer: Annotated[User, on_page(Action.READ_SOURCES)], db: ReadDb, now: Now
+) -> Response:
+    """All sources with their health."""
+    return page(request, "sources.html", viewer=viewer, found=source_health.health(db, now))
+
+
+@router.post("/{source_id}/pause")
+def pause(
+    request: Request, source_id: Id, _viewer: Annotated[User, on_page(Action.PAUSE_SOURCE)], db: Db, now: Now
+) -> Response:
+    """Stop reading it for a while."""
+    source = source_health.health_of(db, source_id, now).source
+    sources.pause(source)
+    return done(request, _HERE, Flash(f"{plain(source.community)} is paused. Its posts stay."))
+
+
+@router.post("/{source_id}/enable")
+def enable(
+    request: Request, source_id: Id, _viewer: Annotated[User, on_page(Action.ENABLE_SOURCE)], db: Db, now: Now
+) -> Response:
+    """Read it again."""
+    source = source_health.health_of(db, source_id, now).source
+    sources.enable(source)
+    return done(request, _HERE, Flash(f"{plain(source.community)} is read again with the next pass."))
+
+
+@router.post("/{source_id}/remove")
+def remove(
+    *,
+    request: Request,
+    source_id: Id,
+    _viewer: Annotated[User, on_page(Action.REMOVE_SOURCE)],
+    db: Db,
+    now: Now,
+    what: Annotated[str, Form(pattern="^(keep|purge)$")] = "keep",
+    community: Annotated[Text, Form()] = "",
+) -> Response:
+    """Read it no more; with its posts only when its name was typed."""
+    source = source_health.health_of(db, source_id, now).source
+    name = plain(source.community)
+    if what == "keep":
+        sources.remove(db, source)
+        return done(request, _HERE, Flash(f"{name} is no longer read. Its posts stay."))
+    gone = purge(db, source, typed=community)
+    return done(request, _HERE, Flash(f"{name} is removed with its {gone:,} posts and all that was made of them."))
+
+
+def purge(db: Session, source: Source, *, typed: str) -> int:
+    """Remove a source with its posts, which cannot be taken back: so its name must have been typed."""
+    if plain(typed) != plain(source.community):
+        raise InvalidInput(
+            f"Nothing was removed: to remove {plain(source.community)} with its posts, type its name as it stands here."
+        )
+    return sources.remove(db, source, purge=True)

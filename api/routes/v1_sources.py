@@ -1,0 +1,101 @@
+"""The API for programs, of sources and of posts that are handed over."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from api import source_bodies
+from api.access import Action
+from api.deps import Db, Id, Now, ReadDb, by_token
+from api.errors import TooLarge
+from api.openapi import problems
+from api.routes.sources import purge
+from api.source_bodies import HandedPost, Removal, RemovedBody, SourceBody, SuggestionBody, TakenBody
+from overheard import by_hand, source_health, sources, suggestions
+from overheard.errors import InvalidInput, NotFound
+from overheard.models import User
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/sources", operation_id="readSources", summary="All sources", tags=["sources"], responses=problems())
+def read_sources(_user: Annotated[User, by_token(Action.READ_SOURCES)], db: ReadDb, now: Now) -> list[SourceBody]:
+    """All sources and how they are doing, those that need somebody first."""
+    return [source_bodies.source_body(found) for found in source_health.health(db, now)]
+
+
+@router.post(
+    "/sources/{source_id}/pause",
+    operation_id="pauseSource",
+    summary="Pause a source",
+    tags=["sources"],
+    responses=problems(NotFound, InvalidInput, TooLarge),
+)
+def pause_source(_user: Annotated[User, by_token(Action.PAUSE_SOURCE)], source_id: Id, db: Db, now: Now) -> SourceBody:
+    """Stop reading it until it is enabled. What it brought stays."""
+    found = source_health.health_of(db, source_id, now)
+    sources.pause(found.source)
+    return source_bodies.source_body(found)
+
+
+@router.post(
+    "/sources/{source_id}/enable",
+    operation_id="enableSource",
+    summary="Enable a source",
+    tags=["sources"],
+    responses=problems(NotFound, InvalidInput, TooLarge),
+)
+def enable_source(
+    _user: Annotated[User, by_token(Action.ENABLE_SOURCE)], source_id: Id, db: Db, now: Now
+) -> SourceBody:
+    """Read it again, with the next pass. Its last error is forgotten."""
+    found = source_health.health_of(db, source_id, now)
+    sources.enable(found.source)
+    return source_bodies.source_body(found)
+
+
+@router.post(
+    "/sources/{source_id}/remove",
+    operation_id="removeSource",
+    summary="Remove a source",
+    tags=["sources"],
+    responses=problems(NotFound, InvalidInput, TooLarge),
+)
+def remove_source(
+    _user: Annotated[User, by_token(Action.REMOVE_SOURCE)],
+    source_id: Id,
+    db: Db,
+    now: Now,
+    removal: Removal | None = None,
+) -> RemovedBody:
+    """Read it no more. With `purge` its posts go too, and all that was made of them; that cannot be taken back."""
+    source = source_health.health_of(db, source_id, now).source
+    if removal is None or not removal.purge:
+        return RemovedBody(source_id=source_id, posts_removed=sources.remove(db, source))
+    return RemovedBody(source_id=source_id, posts_removed=purge(db, source, typed=removal.community or ""))
+
+
+@router.get(
+    "/campaigns/{campaign_id}/suggestions",
+    operation_id="readSuggestions",
+    summary="Communities worth watching",
+    tags=["campaigns"],
+    responses=problems(NotFound),
+)
+def read_suggestions(
+    _user: Annotated[User, by_token(Action.READ_SUGGESTIONS)], campaign_id: Id, db: ReadDb, now: Now
+) -> list[SuggestionBody]:
+    """Up to 20 communities that are not watched, and to which posts of the last 30 days link that a query met."""
+    return [source_bodies.suggestion_body(found) for found in suggestions.suggest_communities(db, campaign_id, now=now)]
+
+
+@router.post(
+    "/posts",
+    operation_id="addPost",
+    summary="Hand over a post",
+    tags=["posts"],
+    responses=problems(InvalidInput, TooLarge),
+)
+def add_post(_user: Annotated[User, by_token(Action.ADD_POST)], db: Db, now: Now, post: HandedPost) -> TakenBody:
+    """Take in what somebody read at an address. Sending it again changes nothing."""
+    return source_bodies.taken_body(by_hand.take_by_hand(db, now=now, **post.model_dump()))
