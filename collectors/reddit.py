@@ -92,7 +92,7 @@ class Reddit(Collector):
             if not children:  # all gone at once: or the whole place is closed to us
                 for name in names_in(source.address):
                     self._about(name)
-            entries = [_entry(child, source.community, as_of=asked_at) for child in children]
+            entries = [entry_of(child, source.community, as_of=asked_at) for child in children]
             found = {entry.id: entry.item for entry in entries if entry.id in ids}
             gone = [Erased(Platform.REDDIT, id_) for id_ in ids if id_ not in found]
             yield [*(item for item in found.values() if isinstance(item, NewPost | Erased)), *gone]
@@ -107,7 +107,7 @@ class Reddit(Collector):
                     break
             else:
                 return
-            yield [_entry(child, community) for child in children]
+            yield [entry_of(child, community) for child in children]
             if after is None:
                 return
             ids = [_id(child) for child in reversed(children[-_ANCHORS:])]
@@ -132,7 +132,7 @@ class Reddit(Collector):
         return data
 
 
-def _entry(child: object, community: str, *, as_of: datetime | None = None) -> Entry:
+def entry_of(child: object, community: str, *, as_of: datetime | None = None) -> Entry:
     """A row of Reddit. What somebody left behind who deleted their account is erased: Reddit wants no trace of them."""
     if not isinstance(child, dict):
         return rejected(None, f"a {type(child).__name__} stands where a row should", json.dumps(child).encode())
