@@ -70,7 +70,7 @@ def take(
             taken = by_hand.take_by_hand(db, now=now, **typed)
     except InvalidInput as error:
         return _page(request, viewer, typed, status=status_of(error), refused=error)
-    return _page(request, viewer, {}, taken=taken)
+    return _page(request, viewer, dict.fromkeys(typed, ""), taken=taken)
 
 
 def _page(

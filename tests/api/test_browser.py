@@ -19,8 +19,8 @@ from overheard import accounts, funnel
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.models import Label, Lead, Post, User
 from overheard.settings import Settings
-from overheard.vocabulary import Stage
-from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post
+from overheard.vocabulary import Platform, Stage
+from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post, watch_source
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 if TYPE_CHECKING:
@@ -204,6 +204,17 @@ def test_everything_works_without_script(site: Site, browser: "Browser") -> None
     context.close()
 
 
+def _pages(lead: int) -> list[tuple[str, str]]:
+    return [
+        ("queue", "/queue"),
+        ("lead", f"/leads/{lead}"),
+        ("campaigns", "/campaigns"),
+        ("sources", "/sources"),
+        ("new-post", "/posts/new"),
+        ("suggestions", "/campaigns/1/suggestions"),
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_every_width(site: Site, browser: "Browser", tmp_path: Path, scheme: str) -> None:
     dark = scheme == "dark"
@@ -214,9 +225,9 @@ def test_every_page_fits_every_width(site: Site, browser: "Browser", tmp_path: P
     lead = site.lead("First bakery").id
     for width in (1440, 1024, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        for name, path in (("queue", "/queue"), ("lead", f"/leads/{lead}"), ("campaigns", "/campaigns")):
+        for name, path in _pages(lead):
             page.goto(site.url + path)
-            if name != "campaigns":
+            if name in ("queue", "lead"):
                 page.locator("summary", has_text="Disqualify").first.click()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
             page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png")
@@ -231,3 +242,58 @@ def test_the_chosen_theme_is_kept(site: Site, context: "BrowserContext") -> None
     page.get_by_role("button", name="Switch between light and dark").click()
     page.reload()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+OTHER_SITE = """<!doctype html><title>Which CRM? A group</title>
+<p>Small talk.</p><p id="post">We are a bakery & need a CRM. "Cheap", 50 % off?</p>"""
+
+
+def test_the_bookmarklet_brings_the_selected_text_of_another_site_into_the_form(
+    site: Site, context: "BrowserContext"
+) -> None:
+    page = context.new_page()
+    complaints = _watched(page)
+    page.goto(site.login_link(site.cast.sam))
+    page.goto(f"{site.url}/posts/new")
+    bookmarklet = page.locator("#bookmarklet").get_attribute("href") or ""
+    assert complaints == []  # nothing of it runs on our own page, nor does our policy mind it there
+    other = "https://www.facebook.com/groups/471/posts/1234567/?__cft__=tracked"
+    context.route("https://www.facebook.com/**", lambda route: route.fulfill(body=OTHER_SITE, content_type="text/html"))
+    page.goto(other)
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#post'))")
+    with context.expect_page() as opened:
+        page.evaluate(bookmarklet.removeprefix("javascript:"))
+    form = opened.value
+    form.wait_for_load_state()
+    assert form.evaluate("window.opener") is None
+    assert form.get_by_label("Address of the post").input_value() == other
+    assert form.get_by_label("Title").input_value() == "Which CRM? A group"
+    assert form.get_by_label("Text").input_value() == 'We are a bakery & need a CRM. "Cheap", 50 % off?'
+    form.get_by_label("Author").fill("Anna Roggen")
+    form.get_by_role("button", name="Take it in").click()
+    form.get_by_text("Taken in (Facebook, groups/471).").wait_for()
+    with site.sessions() as session:
+        post = session.scalars(sa.select(Post).where(Post.author_name == "Anna Roggen")).one()
+        assert post.permalink == "https://www.facebook.com/groups/471/posts/1234567/"
+
+
+def test_a_source_is_paused_enabled_and_removed_with_its_posts_by_typing_its_name(
+    site: Site, context: "BrowserContext"
+) -> None:
+    with site.sessions.begin() as session:
+        watch_source(session, now=site.now, platform=Platform.REDDIT, community="r/bakers")
+    page = context.new_page()
+    complaints = _watched(page)
+    page.goto(site.login_link(site.cast.mara))
+    page.get_by_role("link", name="Sources").click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("r/bakers is paused").wait_for()
+    page.get_by_role("button", name="Enable").click()
+    page.get_by_text("is read again with the next pass").wait_for()
+    page.locator("summary", has_text="Remove").click()
+    page.get_by_label("To confirm, type r/bakers").fill("r/bakers")
+    page.get_by_role("button", name="Remove with its posts").click()
+    page.get_by_text("r/bakers is removed with its 4 posts").wait_for()
+    assert complaints == []
+    with site.sessions() as session:
+        assert session.query(Lead).count() == 0
