@@ -116,6 +116,8 @@ class Discourse(Collector):
         forum = _Forum.at(source.address)
         for external_id in external_ids:
             number = external_id.rpartition(":")[2]
+            if not number.isdigit():  # given by hand: an address tells the topic, and not which post it is
+                continue
             try:
                 answer = self._get(forum.base_url, f"posts/{number}.json")
             except _GoneError:

@@ -1,8 +1,8 @@
 """What an address on the web leads to, as far as the address itself tells: which post of which platform.
 
 Pure functions, nothing is asked for. The ids are those that the platform's collector gives, so that a post has one
-key whichever way it comes in. Where an address does not tell that id (an issue's node id at GitHub), the platform is
-`OTHER` and the key the address.
+key whichever way it comes in. Where an address does not tell that id, the key is made of the address: at Discourse, at
+Slack (which numbers its workspaces) and at GitHub, where the platform is `OTHER` besides.
 """
 
 import hashlib
@@ -165,10 +165,11 @@ _RULES = (
         Platform.REDDIT, rf"(?:{_REDDIT}/comments|redd\.it)/(?P<id>[0-9a-z]+)",
         "t3_{id}", "Reddit", "https://www.reddit.com/comments/{id}/",
     ),
-    # What the app's share button gives. Only Reddit knows which post it is; its rules hold for it all the same.
+    # What the app's share button gives. Only Reddit knows which post it is, so it is filed apart from
+    # what can be asked for again; Reddit's rules hold for it all the same.
     _rule(
         Platform.REDDIT, rf"{_REDDIT}/r/(?P<name>\w+)/s/(?P<id>\w+)",
-        "https://www.reddit.com/r/{name}/s/{id}", "r/{name}", "https://www.reddit.com/r/{name}/s/{id}",
+        "https://www.reddit.com/r/{name}/s/{id}", "Reddit", "https://www.reddit.com/r/{name}/s/{id}",
     ),
     _rule(
         Platform.HACKERNEWS, r"news\.ycombinator\.com/item\?id=\d+#(?P<id>\d+)",
@@ -183,8 +184,13 @@ _RULES = (
         "{name}:{channel}:{at}.{part}", "{name}/{channel}", "https://{name}.slack.com/archives/{channel}/p{at}{part}",
     ),
     _rule(
-        Platform.BLUESKY, r"bsky\.app/profile/(?P<name>[\w.:%-]+)/post/(?P<id>\w+)",
+        Platform.BLUESKY, r"bsky\.app/profile/(?P<name>did:[\w.:%-]+)/post/(?P<id>\w+)",
         "at://{name}/app.bsky.feed.post/{id}", "Bluesky", "https://bsky.app/profile/{name}/post/{id}",
+    ),
+    # A handle is not what posts are kept under, so this is filed apart as well.
+    _rule(
+        Platform.BLUESKY, r"bsky\.app/profile/(?P<name>[\w.-]+)/post/(?P<id>\w+)",
+        "at://{name}/app.bsky.feed.post/{id}", "bsky.app", "https://bsky.app/profile/{name}/post/{id}",
     ),
     _rule(
         Platform.X, r"(?:mobile\.)?(?:x|twitter)\.com/(?:i/web|\w+)/status(?:es)?/(?P<id>\d+)",
@@ -212,11 +218,11 @@ _RULES = (
     ),
     _rule(
         Platform.STACKEXCHANGE, rf"{_STACK}/(?:questions/\d+/[^/?#]+(?:/\d+)?#|a/|questions/\d+/[^/?#]+/)(?P<id>\d+)",
-        "{site}:{id}", "{site}", "https://{host}/a/{id}",
+        "{site}:answer:{id}", "{site}", "https://{host}/a/{id}",
     ),
     _rule(
         Platform.STACKEXCHANGE, rf"{_STACK}/(?:questions|q)/(?P<id>\d+)",
-        "{site}:{id}", "{site}", "https://{host}/q/{id}",
+        "{site}:question:{id}", "{site}", "https://{host}/q/{id}",
     ),
     # On any host, so these two come last: they are known by their form alone.
     _rule(

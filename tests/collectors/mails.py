@@ -37,7 +37,8 @@ GOOGLE_HTML = """\
 <div><a href="https://www.google.com/alerts/share?hl=en&amp;gl=US&amp;ru=https://baking.example/posts/crm">Share</a>
 <a href="https://www.google.com/alerts/feedback?ffu=1">Flag as irrelevant</a></div></div>
 </td></tr>
-<tr><td><a href="https://www.google.com/url?rct=j&amp;url=https://forum.example/t/crm-wanted/123&amp;ct=ga">CRM wanted</a>
+<tr><td>
+<a href="https://www.google.com/url?rct=j&amp;url=https://forum.example/t/crm-wanted/123&amp;ct=ga">CRM wanted</a>
 <div>For a shop of two.</div></td></tr>
 </table><p>You have received this email because you have subscribed to <b>Google Alerts</b>.
 <a href="https://www.google.com/alerts/remove?s=1">Unsubscribe</a></p></body></html>
