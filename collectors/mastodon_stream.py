@@ -102,12 +102,14 @@ class Streams:
                 api_base_url=self._instance, access_token=self._token, request_timeout=timeout,
                 ratelimit_method="throw", user_agent=AGENT,
             )  # fmt: skip
+            client.session.hooks["response"].append(listener.note)
             try:
                 _open(client, timeline, listener, timeout=3 * timeout)  # it says something every 15 seconds
             except (MastodonError, RequestException, OSError):
                 # Why, the next pass learns: the stream's errors do not say it.
                 logger.info("a stream broke off", extra={"action": "stream_failed", "mode": "mastodon"})
             finally:
+                listener.close()  # the library leaves a refused one open
                 client.session.close()
             wait = _FIRST_WAIT if listener.has_heard else min(2 * wait, _LONGEST_WAIT)
             self._over.wait(wait)
@@ -131,17 +133,25 @@ class _Listener(StreamListener):
         self._deliver, self._over = deliver, over
         self._response: Response | None = None
 
-    def handle_stream(self, response: Response) -> None:
+    def note(self, response: Response, *_: object, **__: object) -> None:
+        """Called with every answer; the last one is the stream's."""
         self._response = response
+
+    def close(self) -> None:
+        """Nothing more is read from it."""
+        if self._response is not None:
+            self._response.close()
+        self._response = None
+
+    def handle_stream(self, response: Response) -> None:
         if not self._over.is_set():
             self._keep(CONNECTED, uuid4().hex, None)
             super().handle_stream(response)  # type: ignore[no-untyped-call]
 
     def hang_up(self) -> None:
         """From another thread: what waits for the next event finds the end."""
-        if self._response is not None:
-            with suppress(ValueError, RuntimeError, OSError):
-                self._response.raw.shutdown()
+        with suppress(AttributeError, ValueError, RuntimeError, OSError):  # it may be over already, or not begun
+            self._response.raw.shutdown()  # type: ignore[union-attr]
 
     def on_update(self, status: Any) -> None:  # noqa: ANN401 - whatever came, in the library's clothes
         self._keep(UPDATE, _id_of(status), status)

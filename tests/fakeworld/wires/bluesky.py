@@ -82,12 +82,14 @@ def message(kind: str, seq: int, at: datetime, author: str, **more: object) -> s
 
 def renamed(seq: int, at: datetime, author: str, handle: str) -> str:
     """A frame: somebody is called otherwise."""
-    return message("identity", seq, at, author, identity={"did": did(author), "handle": handle, "seq": 1})
+    upstream = {"did": did(author), "handle": handle, "seq": 1, "time": iso(at)}
+    return message("identity", seq, at, author, identity=upstream)
 
 
 def left(seq: int, at: datetime, author: str, status: str) -> str:
     """A frame: an account is `deleted`, `takendown`, `deactivated`, …"""
-    return message("account", seq, at, author, account={"did": did(author), "active": False, "status": status})
+    upstream = {"did": did(author), "active": False, "status": status, "seq": 1, "time": iso(at)}
+    return message("account", seq, at, author, account=upstream)
 
 
 def info(name: str) -> str:
