@@ -91,8 +91,10 @@ class Slack(Collector):
         """What was pushed, then what history has beyond it, if it is time to ask."""
         place, progress = self._place(source), Progress.of(reading.cursor)
         yield from _delivered(place, progress, reading)
-        while (walk := progress.walk or self._next_walk(source, progress)) is not None:
-            progress.walk = walk
+        for _ in range(2):  # the second one looks back, where the first one found that events are missing
+            progress.walk = walk = progress.walk or self._next_walk(source, progress)
+            if walk is None:
+                break
             history = History(
                 self._api, place, progress, reading, _held(place, reading, walk), self._now(), self._is_told()
             )
