@@ -26,6 +26,7 @@ from overheard.vocabulary import Platform
 
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
+_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 _MAX_RAW = 20_000
 
 Entry = Mapping[str, Any]
@@ -38,6 +39,8 @@ class Feed:
 
     title: str
     entries: Sequence[Entry]
+    is_cut: bool
+    """It stops in the middle. Its last entry, which may be half of one, is left out."""
 
 
 def read_feed(raw: bytes, *, address: str, content_type: str = "") -> Feed:
@@ -57,7 +60,9 @@ def read_feed(raw: bytes, *, address: str, content_type: str = "") -> Feed:
         offered = feeds_named_in(raw, address)
         hint = f"It names these feeds: {', '.join(offered)}" if offered else "It names no feed either."
         raise CollectorError(f"{address} is no feed but a page. {hint}")
-    return Feed(plain(parsed.feed.get("title", "")), parsed.entries)
+    is_cut = not _END.search(text)
+    entries = [dict(entry) for entry in parsed.entries]  # feedparser's own kind finds values under other names too
+    return Feed(plain(parsed.feed.get("title", "")), entries[:-1] if is_cut else entries, is_cut)
 
 
 def _refuse_entities(text: bytes, address: str) -> None:

@@ -37,9 +37,10 @@ class Live:
 
     @property
     def settings(self) -> Settings:
-        urls = self.services or {f"{self.platform.value}_url": self.world.url(self.platform)}
+        own = f"{self.platform.value}_url"
+        urls = self.services or ({own: self.world.url(self.platform)} if own in ServiceSettings.model_fields else {})
         services = ServiceSettings(**{name: HttpUrl(f"{url}/") for name, url in urls.items()})
-        return Settings(home=self.home, services=services, http_timeout=5)
+        return Settings(home=self.home, services=services, http_timeout=5, allow_private_addresses=True)
 
     def clock(self) -> datetime:
         return self.world.now

@@ -1,7 +1,20 @@
 """The wires that are spoken, one module for each platform."""
 
 from tests.fakeworld.model import register
-from tests.fakeworld.wires import bluesky, discord, hackernews, mastodon, reddit, slack, telegram, x
+from tests.fakeworld.wires import (
+    bluesky,
+    discord,
+    discourse,
+    github,
+    hackernews,
+    mastodon,
+    reddit,
+    rss,
+    slack,
+    stackexchange,
+    telegram,
+    x,
+)
 
 WIRES = tuple(
     register(wire)
@@ -14,5 +27,9 @@ WIRES = tuple(
         reddit.WIRE,
         telegram.WIRE,
         x.WIRE,
+        rss.WIRE,
+        discourse.WIRE,
+        stackexchange.WIRE,
+        github.WIRE,
     )
 )  # fmt: skip
