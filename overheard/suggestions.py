@@ -18,8 +18,8 @@ _SINCE = timedelta(days=30)
 _MOST = 20
 _EXAMPLES = 3
 
-# The newest matched posts that are looked through: half a second's work, and enough to see what is linked often.
-_POSTS = 20_000
+# The newest matched posts that are looked through: a second's work, and enough to see what is linked often.
+_POSTS = 5_000
 _LINKS = 50  # of one post: more is a list of links, which recommends nothing
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`|\\^{}\[\]]{4,2000}", re.IGNORECASE)
