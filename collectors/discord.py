@@ -25,6 +25,7 @@ _CHANNELS = frozenset({0, 5})  # text, announcements
 _FORUMS = frozenset({15, 16})  # of posts, of media: threads and nothing else
 _MAY_READ_CONTENT = 1 << 18 | 1 << 19  # flags of an application: intent granted, or switched on below 10,000 users
 _LOOKBACK = "200"
+_MOST_THREAD_PAGES = 20  # of a hundred threads, when a message is looked for
 
 _LINK = re.compile(r"(?:https://(?:\w+\.)?discord\.com/channels/\d+/)?(?P<channel>\d+)(?:/\d*)?")
 
@@ -114,27 +115,45 @@ class Discord(Collector):
         yield Page(cursor=window.as_cursor())
 
     def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Iterable[Item]]:
-        """Messages, asked for one by one: there is no other way. What stands in a thread is looked for in those of
-        its time.
+        """Messages, asked for one by one: there is no other way. What is not in the channel is looked for in those
+        threads that were written in at its time, and it is gone if all of them say so.
         """
         channel = self._row(f"channels/{source.address}")
         home = Place(source.address, str(channel.get("guild_id")), source.community)
         is_forum = channel.get("type") in _FORUMS
-        threads = list(self._all_threads(home, is_forum=is_forum))
+        threads: list[tuple[Place, int]] | None = None
         for external_id in external_ids:
-            id_ = _snowflake(external_id)
-            places = [thread for thread, newest in threads if _snowflake(thread.id) <= id_ <= newest]
-            yield [self._look_for(external_id, [*places, *([] if is_forum else [home])])]
+            try:
+                yield [self._look_for(external_id, [] if is_forum else [home])]
+            except _Gone:
+                threads = self._threads_for_recheck(home, is_forum=is_forum) if threads is None else threads
+                yield self._look_into(external_id, threads)
+
+    def _threads_for_recheck(self, home: Place, *, is_forum: bool) -> list[tuple[Place, int]]:
+        return list(self._all_threads(home, is_forum=is_forum, pages=_MOST_THREAD_PAGES))
+
+    def _look_into(self, external_id: str, threads: Sequence[tuple[Place, int]]) -> list[Item]:
+        id_ = _snowflake(external_id)
+        try:
+            return [
+                self._look_for(external_id, [place for place, until in threads if _snowflake(place.id) <= id_ <= until])
+            ]
+        except _Closed:
+            return []  # it may be there still
+        except _Gone:
+            # Of a server with more threads than we look through nobody can say that a message is in none of them.
+            is_whole = len(threads) < _MOST_THREAD_PAGES * _PAGE
+            return [Erased(Platform.DISCORD, external_id)] if is_whole else []
 
     def _look_for(self, external_id: str, places: Iterable[Place]) -> Item:
+        """The message, wherever it stands; `_Gone` if in none of the places."""
         for place in places:
             try:
-                item = read_message(self._row(f"channels/{place.id}/messages/{external_id}"), place)
+                row = self._row(f"channels/{place.id}/messages/{external_id}")
             except _Gone:
                 continue
-            if item is not None:
-                return item
-        return Erased(Platform.DISCORD, external_id)
+            return read_message(row, place) or Erased(Platform.DISCORD, external_id)
+        raise _Gone("Discord knows no such message (any more).", permanent=True)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -196,7 +215,7 @@ class Discord(Collector):
         # Put away long ago, or gone.
         yield from (replace(home, id=id_, is_thread=True) for id_ in list(window.held) if id_ not in {home.id, *listed})
 
-    def _all_threads(self, home: Place, *, is_forum: bool, pages: int = 10) -> Iterator[tuple[Place, int]]:
+    def _all_threads(self, home: Place, *, is_forum: bool, pages: int) -> Iterator[tuple[Place, int]]:
         """Each thread with the id of its newest message: the open ones, then as many pages of those put away."""
         rows = _part(self._row(f"guilds/{home.server}/threads/active"), "threads")
         yield from (_thread(row, home, is_forum=is_forum) for row in rows if row.get("parent_id") == home.id)

@@ -281,14 +281,24 @@ def test_the_channels_that_the_bot_sees_are_listed_and_a_link_is_verified(live: 
             collector.communities("999")
 
 
-def test_a_message_is_looked_at_again_wherever_it_stands(watcher: Live, world: World) -> None:
+def look_again(live: Live, *ids: str) -> list[str]:
+    with live.open() as collector:
+        items = [item for batch in collector.recheck(Watched(CHANNEL, "Bakers/#tools"), ids) for item in batch]
+    return [type(item).__name__ for item in items]
+
+
+def test_a_message_is_looked_at_again_wherever_it_stands(watcher: Live, world: World, state: discord.Discord) -> None:
     at_home, gone = write(world), write(world)
     thread = discord.open_thread(world, CHANNEL, "Which CRM?")
     inside = write(world, thread=thread)
-    watcher.collect()
-    world.edit(inside, body="Edited")
+    state.threads[thread]["is_put_away"] = True
     world.delete(gone)
-    ids = [at_home.id, gone.id, inside.id]
-    with watcher.open() as collector:
-        items = [item for batch in collector.recheck(Watched(CHANNEL, "Bakers/#tools"), ids) for item in batch]
-    assert [type(item).__name__ for item in items] == ["NewPost", "Erased", "NewPost"]
+    assert look_again(watcher, at_home.id, gone.id, inside.id) == ["NewPost", "Erased", "NewPost"]
+
+
+def test_a_message_in_a_thread_that_was_closed_to_the_bot_is_not_taken_for_deleted(watcher: Live, world: World) -> None:
+    thread = discord.open_thread(world, CHANNEL, "Which CRM?")
+    inside = write(world, thread=thread)
+    closed = faults.Answer(403, b'{"code": 50001}', {"Content-Type": "application/json"})
+    world.fail(f"channels/{thread}/messages", closed)
+    assert look_again(watcher, inside.id) == []
