@@ -5,6 +5,7 @@ come while we read cannot shift anything: each request asks for what is older th
 """
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ from collectors.slack_messages import Place, order, read_message, subject
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.vocabulary import Platform
+
+logger = logging.getLogger(__name__)
 
 _LIMIT = 200  # the most that Slack recommends for one answer
 _END_OF_TIME = "9999999999.999999"
@@ -144,6 +147,7 @@ class History:
         is_late = order(newest)[0] < self.now - _LATE
         if self.is_told and self.progress.read_at and is_late and order(newest) > order(self.progress.heard):
             self.progress.is_doubtful = True
+            logger.warning("Slack did not tell of every message", extra={"action": "slack_events_missing"})
         if is_late or not self.progress.read_at:
             self.progress.hear(newest)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from collectors.base import Tools
 from collectors.slack_api import SlackApi
 from collectors.slack_socket import Listener
+from collectors.watch import Watch
 from overheard import sources
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.errors import CollectorError
@@ -308,3 +309,23 @@ def test_the_collector_listens_with_its_own_token(live: SlackLive, world: World)
         assert heard.wait(PATIENCE)
         stop.set()
         thread.join(PATIENCE)
+
+
+def test_whoever_watches_has_a_message_as_soon_as_it_is_said(live: SlackLive, world: World) -> None:
+    watch = Watch(live.sessions, live.settings, live.clock, look_every=0.05)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        until(lambda: world.state(wire.Slack).sockets == 2 and live.source().cursor)
+        asked = live.asked("conversations.history")
+        written = say(world, "Which oven?")
+        until(lambda: live.texts() == ["Which oven?"])
+        world.edit(written, body="Which oven, please?")
+        until(lambda: live.texts() == ["Which oven, please?"])
+        world.delete(written)
+        until(lambda: live.texts() == [])
+        assert live.asked("conversations.history") == asked
+    finally:
+        watch.stop.set()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
