@@ -25,6 +25,7 @@ from collectors.importing import import_file
 from overheard import campaigns, review_queue
 from overheard.db import make_engine, make_reading_sessions, make_sessions, upgrade
 from overheard.models import Post
+from tests import bench_stream
 
 N_POSTS = 5_000
 CLASSIFIED = 1_000
@@ -92,3 +93,4 @@ def _read_pages(engine: Engine) -> float:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    bench_stream.main()
