@@ -17,6 +17,7 @@ from overheard.models import Delivery, Gap, Source
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live
 from tests.collectors.test_crashes import Chapter, assert_the_end_is_the_same_wherever_it_is_killed
+from tests.collectors.test_watch import until, watching
 from tests.fakeworld import faults
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import compare
@@ -290,6 +291,16 @@ def test_the_account_is_tried_at_once(live: Live, world: World) -> None:
     live.secrets = {"token": "nonsense"}
     with pytest.raises(CollectorError, match="looks like"):
         live.open()
+
+
+def test_while_it_is_watched_what_is_written_comes_in_by_itself(watcher: Live, world: World) -> None:
+    with watching(watcher.sessions, watcher.settings):
+        write(world, "Before anybody listened")
+        until(lambda: len(watcher.posts()) == 1)
+        write(world, "While somebody listens")
+        until(lambda: len(watcher.posts()) == 2)
+    assert watcher.source().last_error is None
+    assert_clean(watcher)
 
 
 def test_a_listener_and_a_pass_that_are_killed_anywhere_end_as_if_they_had_not_been(
