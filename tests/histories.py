@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
-from overheard import credentials, sources
+from overheard import credentials, funnel, sources
 from overheard.db import Sessions, make_engine, make_sessions
-from overheard.models import Source
+from overheard.models import Post, Prediction, Source
 from overheard.settings import (
     BlueskySettings,
     HackerNewsSettings,
@@ -32,12 +32,12 @@ from overheard.settings import (
 )
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.crashes import killed_at
-from tests.factories import watch_source
+from tests.factories import MODEL, make_campaign, predict, watch_source
 from tests.fakeworld import faults
 from tests.fakeworld.faults import Fault, SocketFault
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
-from tests.fakeworld.wires import bluesky, hackernews, reddit, slack
+from tests.fakeworld.wires import bluesky, hackernews, mastodon, reddit, slack
 
 FAULTS: tuple[Fault | SocketFault, ...] = (*faults.PASSING, faults.rate_limited("1000000000"), faults.TWICE)
 _AUTHORS = 12  # write at any one time
@@ -60,21 +60,32 @@ class Place:
     address: Callable[[str], str] = lambda name: name
     prepare: Callable[[World], None] = lambda _: None
     """Tokens, channels: what must be there before anybody writes."""
-    secrets: Mapping[str, str] | None = None
+    secrets: Callable[[World], Mapping[str, str]] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    stir: Callable[[World, Random], None] = lambda _, __: None
+    """What happens there now and then and nowhere else."""
+    calm: Callable[[World], None] = lambda _: None
+    """The end of that."""
     route: str = ""
     """What can go wrong: a pattern of paths."""
     faults: Sequence[Fault | SocketFault] = FAULTS
     acts: Sequence[str] = ("write", "reply", "edit", "delete", "leave")
     """What people do there that can become known to us."""
-    tells_of: Callable[[Written], bool] = lambda _: True
-    """Whether an edit or a deletion of this becomes known to us."""
     has_titles: bool = False
 
 
 def _hackernews(world: World, home: Path) -> Settings:
     address = HttpUrl(world.url(Platform.HACKERNEWS) + "/v0/")
     return Settings(home=home, hackernews=HackerNewsSettings(base_url=address), http_timeout=5)
+
+
+def _hide_or_show(world: World, rng: Random) -> None:
+    """The newest item cannot be read yet, or all can."""
+    state = world.state(hackernews.HackerNews)
+    if state.raw:
+        state.raw.clear()
+    elif rng.random() < 0.5:
+        state.raw[state.newest] = None
 
 
 def _reddit(world: World, home: Path) -> Settings:
@@ -107,10 +118,11 @@ PLACES = (
     Place(
         "hackernews", Platform.HACKERNEWS, _hackernews, [hackernews.COMMUNITY], address=lambda _: "",
         route="/hackernews/", has_titles=True, acts=("write", "reply", "edit", "delete"),  # nobody's posts go with them
+        stir=_hide_or_show, calm=lambda world: world.state(hackernews.HackerNews).raw.clear(),
     ),
     Place(
         "reddit", Platform.REDDIT, _reddit, ["r/bakers", "r/cooks"], address=lambda name: name.removeprefix("r/"),
-        secrets={
+        secrets=lambda _: {
             "client_id": reddit.CLIENT_ID, "client_secret": reddit.CLIENT_SECRET, "contact": "flour_power",
             "refresh_token": "",
         },
@@ -118,18 +130,26 @@ PLACES = (
     ),
     Place(
         "slack", Platform.SLACK, _slack, ["C1"], community=lambda _: "bakery/#ovens",
-        secrets={"bot_token": slack.BOT_TOKEN, "app_token": "", "signing_secret": ""},
-        options={"backfill_days": "7"}, route="/slack/", acts=("write", "reply", "edit", "delete"),
-        # A thread is read again when it has other replies than before: an edited one shows in Socket Mode alone.
-        tells_of=lambda written: written.parent is None,
+        secrets=lambda _: {"bot_token": slack.BOT_TOKEN, "app_token": "", "signing_secret": ""},
+        options={"backfill_days": "7"}, route="/slack/",
     ),
     Place(
         "discord", Platform.DISCORD, _service("discord", Platform.DISCORD), ["200"],
-        community=lambda _: "Bakers/#tools", secrets={"token": "bot-token"}, route="/discord/",
+        community=lambda _: "Bakers/#tools", secrets=lambda _: {"token": "bot-token"}, route="/discord/",
     ),
     Place(
         "bluesky", Platform.BLUESKY, _bluesky, [bluesky.COMMUNITY], address=lambda _: "", options={"keep": "all"},
         route=bluesky.STREAM, faults=(*FAULTS, faults.DROPPED, faults.SocketFault(after=3)),
+    ),
+    Place(
+        "mastodon", Platform.MASTODON, lambda _, home: Settings(home=home, http_timeout=5), ["#crm"],
+        community=lambda name: mastodon.DOMAIN + name,
+        secrets=lambda world: {"instance": world.url(Platform.MASTODON), "token": mastodon.TOKEN},
+        route="/mastodon/",
+    ),
+    Place(
+        "x", Platform.X, _service("x", Platform.X), ["crm (recommend OR alternative)"],
+        secrets=lambda _: {"token": "bearer-token"}, options={"budget": "1000"}, route="/x/",
     ),
 )  # fmt: skip
 
@@ -158,6 +178,7 @@ class Life:
         for number, community in enumerate(place.communities):  # some platforms deny a place in which nobody wrote
             self._write(number, None, community)
         with self.sessions.begin() as session:
+            make_campaign(session, now=world.now, queries={"everything": "*"})
             self._watch(session)
 
     @property
@@ -168,7 +189,12 @@ class Life:
         place, account = self.place, None
         if place.secrets is not None:
             account = credentials.save(
-                session, self.settings, mode=place.mode, name="ours", secrets=place.secrets, now=self.world.now
+                session,
+                self.settings,
+                mode=place.mode,
+                name="ours",
+                secrets=place.secrets(self.world),
+                now=self.world.now,
             )
         for name in place.communities:
             watch_source(
@@ -188,14 +214,13 @@ class Life:
         times = self.rng.randint(1, most if act in {"write", "reply"} else 2)
         for _ in range(times):
             self._act(act if self.alive else "write")
+        self.place.stir(self.world, self.rng)
         self._tell(f"{act} x {times}")
         self.world.advance(self.rng.choice((1, 10, 60, 300)))
 
     def _act(self, act: str) -> None:
         number = next(self._numbers)
         chosen = self.rng.choice(self.alive) if self.alive else None
-        if chosen and act in {"edit", "delete"} and not self.place.tells_of(chosen):
-            return
         self.counts[act] += 1
         if act in {"write", "reply"} or chosen is None:
             parent = chosen if act == "reply" else None
@@ -254,8 +279,20 @@ class Life:
 
     def sweep(self) -> None:
         """Retention, and asking again."""
-        sweep(self.sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
-        self._tell("sweep")
+        self._qualify()
+        while True:
+            done = sweep(self.sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
+            self._tell(f"sweep: {done}")
+            if not done.rechecked or done.errors:
+                return
+
+    def _qualify(self) -> None:
+        """Every post is a lead's: those are asked for again wherever that can be done."""
+        with self.sessions.begin() as session:
+            has_none = ~sa.exists().where(Prediction.post_id == Post.id)
+            for post in session.scalars(sa.select(Post).where(has_none)):
+                predict(session, post, now=self.world.now)
+            funnel.qualify(session, model_version=MODEL, threshold=0.5, now=self.world.now)
 
     def crash(self) -> None:
         """A pass that breaks off at some statement or commit, with all that it had not committed."""
@@ -289,6 +326,7 @@ class Life:
     def settle(self) -> Report:
         """All is well again, and there is time: what is still wrong now is a fault of ours."""
         self.world.heal()
+        self.place.calm(self.world)
         for late in (0.0, _LATE):
             self.world.advance(late)
             self.enable()
