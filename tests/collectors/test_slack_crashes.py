@@ -14,8 +14,8 @@ from overheard.db import make_sessions
 from overheard.models import Delivery
 from overheard.vocabulary import Platform
 from tests.collectors.crashes import Work
+from tests.collectors.slack_live import TOLD, SlackLive, events, say
 from tests.collectors.test_crashes import LATER, NOW, Chapter, assert_the_end_is_the_same_wherever_it_is_killed
-from tests.collectors.test_slack import TOLD, SlackLive, events, say
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires import slack as wire

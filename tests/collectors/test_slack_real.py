@@ -12,8 +12,8 @@ from collectors.formats.records import ImportOptions
 from collectors.importing import import_file
 from overheard.db import Sessions
 from overheard.models import DeadLetter, Post
+from tests.collectors.slack_live import TOLD, make_live
 from tests.collectors.test_real_files import DATA
-from tests.collectors.test_slack import TOLD, make_live
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires import slack as wire

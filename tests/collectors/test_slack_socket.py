@@ -20,7 +20,7 @@ from overheard.db import Sessions, make_engine, make_sessions
 from overheard.errors import CollectorError
 from overheard.models import Delivery, Post, Source
 from overheard.vocabulary import Platform
-from tests.collectors.test_slack import TOLD, SlackLive, assert_all_is_well, make_live, refusing, say
+from tests.collectors.slack_live import TOLD, SlackLive, assert_all_is_well, make_live, refusing, say
 from tests.fakeworld import faults
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
