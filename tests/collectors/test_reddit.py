@@ -37,7 +37,7 @@ def watcher(sessions: Sessions, world: World, tmp_path: Path) -> Iterator[Watche
 def test_posts_and_comments_are_stored_whole_and_once(watcher: Watcher, world: World) -> None:
     watcher.watch()
     (asked,) = submit(world, title="Which CRM & why?", body="For a <small> bakery &amp; two people.")
-    answered = comment(world, asked, body="A notebook.")
+    answered = comment(world, asked, body="I write &amp; mean it.")
     assert watcher.collect().intake == Intake(new=2)
     assert watcher.collect().intake == Intake()
     assert watcher.report().is_clean
@@ -68,7 +68,8 @@ def test_a_burst_longer_than_the_listing_is_a_gap_that_covers_what_is_missing_an
     submit(world, 20)
     watcher.collect()
     burst = submit(world, 1500)
-    assert watcher.collect().intake == Intake(new=1000)
+    summary = watcher.collect()
+    assert (summary.intake, summary.missed) == (Intake(new=1000), 1)
     report = watcher.report()
     assert report.is_clean
     assert len(report.in_gaps) == 500
@@ -101,6 +102,7 @@ def test_a_pass_goes_on_where_authors_have_deleted_what_it_knew(watcher: Watcher
     watcher.collect()
     for written in known:
         world.delete(written)
+    world.write(Platform.REDDIT, "r/cooks")  # Reddit counts its posts over all subreddits: ids leave holes
     submit(world, 130)
     summary = watcher.collect()
     assert (summary.intake, summary.missed) == (Intake(new=130), 0)
