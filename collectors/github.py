@@ -15,7 +15,7 @@ import httpx
 from collectors import github_graphql
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.github_posts import Json, changed_at, read_node, read_rest
-from collectors.http import JsonReader
+from collectors.http import JsonReader, retry_after
 from collectors.paging import oldest_change_first
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
@@ -214,7 +214,8 @@ class GitHub(Collector):
         if status in _LIMITED and self._resets_in is not None:
             return CollectorError("GitHub's limit is used up.", retry_after=self._resets_in + 1)
         if status in _LIMITED and ("secondary rate limit" in message.lower() or "abuse" in message.lower()):
-            return None if self._retry_after else CollectorError("GitHub asks us to be slower.", retry_after=_SLOW_DOWN)
+            told = retry_after(self._retry_after, now=self._tools.clock())
+            return CollectorError("GitHub asks us to be slower.", retry_after=told or _SLOW_DOWN)
         if status == 404:  # noqa: PLR2004
             hint = "There is no such repository, or the token may not see it."
             return CollectorError(hint, permanent=True)

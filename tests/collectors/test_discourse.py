@@ -1,16 +1,20 @@
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from collectors.base import Found, Reading, Watched
-from overheard.db import Sessions
+from overheard.db import Sessions, make_engine, make_sessions
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Intake
 from overheard.models import Gap, Post
 from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind, SourceState
+from tests.collectors.crashes import killed_at
 from tests.collectors.live import Live
 from tests.fakeworld import faults
 from tests.fakeworld.model import World, Written
@@ -246,3 +250,32 @@ def test_the_forum_says_how_long_to_wait(live: Live, world: World) -> None:
     error = live.collect().error
     assert error is not None
     assert (error.retry_after, error.permanent) == (120.0, False)
+
+
+def test_a_walk_that_is_killed_anywhere_ends_as_if_it_had_not_been(
+    live: Live, world: World, sqlite_template: Path, tmp_path: Path
+) -> None:
+    for _ in range(120):
+        write(world)
+    path = tmp_path / "killed.db"
+    url = f"sqlite:///{path}"
+
+    def work(engine: Engine) -> object:
+        return replace(live, sessions=make_sessions(engine)).collect()
+
+    for step in count(1, 4):
+        path.write_bytes(sqlite_template.read_bytes())
+        engine = make_engine(url)
+        watcher = replace(live, sessions=make_sessions(engine))
+        watcher.watch("the forum", world.url(Platform.DISCOURSE))
+        engine.dispose()  # a connection must not be shared with the child
+        was_killed = killed_at(step, url, work)
+        watcher.collect()
+        assert watcher.count(Post) == 120, f"killed before step {step}"
+        assert (watcher.source().cursor, watcher.count(Gap)) == ("120", 0)
+        engine.dispose()
+        for file in tmp_path.glob("killed.db*"):
+            file.unlink()
+        if not was_killed:
+            assert step > 20
+            return
