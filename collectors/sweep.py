@@ -109,12 +109,25 @@ def _next_to_recheck(session: Session, source: Source, *, now: datetime) -> Sequ
     if terms is None or terms.recheck is Recheck.NONE:
         return ()
     oldest = now - timedelta(hours=terms.recheck_hours)
-    due = sa.select(Post.external_id).where(
-        Post.source_id == source.id, sa.or_(Post.checked_at.is_(None), Post.checked_at < oldest)
+    here = sa.select(Post.external_id).where(
+        Post.source_id == source.id, sa.or_(Post.checked_at.is_(None), Post.checked_at <= oldest)
     )
-    if terms.recheck is Recheck.LEADS:
-        due = due.where(_is_a_leads())
-    return session.scalars(due.order_by(Post.checked_at).limit(_BATCH)).all()
+    ids = session.scalars(here.where(_is_a_leads()).order_by(Post.checked_at).limit(_BATCH)).all()
+    if ids or terms.recheck is Recheck.LEADS:
+        return ids
+    others = here.where(sa.or_(Post.recheck_at.is_(None), Post.recheck_at <= now))
+    return session.scalars(others.order_by(Post.checked_at).limit(_BATCH)).all()
+
+
+def _plan_the_next(session: Session, source: Source, ids: Sequence[str], *, now: datetime) -> None:
+    """Each time a post is asked for, it is left in peace for as long as it has been here: after 1, 2, 4, 8 days…
+
+    So what is written today is seen to be gone within two days, and a year of posts costs nine questions each.
+    """
+    statement = sa.select(Post.id, Post.collected_at).where(Post.platform == source.platform)
+    for post_id, collected_at in session.execute(statement.where(Post.external_id.in_(ids))).all():
+        values = {"checked_at": now, "recheck_at": now + (now - collected_at)}
+        session.execute(sa.update(Post).where(Post.id == post_id).values(**values))
 
 
 def _recheck_source(
@@ -138,8 +151,7 @@ def _recheck_source(
             return
         with sessions.begin() as session:
             summary.intake.add(take_in(session, items, origin=origin, now=clock()))
-            asked = (Post.platform == source.platform) & Post.external_id.in_(ids)
-            session.execute(sa.update(Post).where(asked).values(checked_at=clock()))
+            _plan_the_next(session, source, ids, now=clock())
             _record_spending(session, collector, source, now=clock())
         summary.rechecked += len(ids)
 

@@ -85,6 +85,11 @@ def take_in(session: Session, items: Sequence[Item], *, origin: str, now: dateti
     `origin` names the file or collector in dead letters. Without `keeps_all` a new post that no query meets is let
     go at once. Taking the same batch in again changes nothing.
     """
+    last = max((n for n, item in enumerate(items) if isinstance(item, ErasedAuthor)), default=len(items))
+    if last < len(items) - 1:  # an author who comes back writes after they were erased
+        intake = take_in(session, items[: last + 1], origin=origin, now=now, keeps_all=keeps_all)
+        intake.add(take_in(session, items[last + 1 :], origin=origin, now=now, keeps_all=keeps_all))
+        return intake
     batch = _sort(items)
     stored = store_posts(session, batch.posts, now=now)
     match_posts(session, [*stored.inserted, *stored.updated])

@@ -39,7 +39,7 @@ class Terms:
     re-checked, leads go too."""
     recheck: Recheck = Recheck.NONE
     recheck_hours: int = 24
-    """How old our last look at a post may get."""
+    """How old our last look at a lead's post may get. Other posts are asked for the more seldom, the older they are."""
     can_reply: ReplyWay = ReplyWay.ASSISTED
     may_train: bool = False
     """Whether its texts may train a model without further permission."""

@@ -40,6 +40,8 @@ class Post(Base):
     """When this text was current at the platform; an edit applies only if it is newer."""
     checked_at: Mapped[datetime | None]
     """When the platform last showed it to us."""
+    recheck_at: Mapped[datetime | None]
+    """When it is to be asked for again, as no lead's; none: it never has been."""
     is_truncated: Mapped[bool] = mapped_column(default=False)
 
     source: Mapped[Source] = relationship(lazy="raise")

@@ -165,6 +165,22 @@ def test_asking_again_learns_of_edits_and_deletions(sessions: Sessions) -> None:
     assert swept(sessions, hours=26).rechecked == 0, "each is asked for once a day"
 
 
+def test_the_older_a_post_the_seldomer_it_is_asked_for_but_a_lead_every_day(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        terms = Terms(permission="None.", recheck=Recheck.ALL)
+        sources.add(session, mode="Board", platform=Platform.OTHER, community="board", address="", terms=terms, now=NOW)
+    bring(sessions, "chat")
+    bring(sessions, "need", is_lead=True)
+    days: dict[str, list[int]] = {"chat": [], "need": []}
+    for day in range(1, 20):
+        Board.asked = []
+        swept(sessions, hours=24 * day + 1)
+        for external_id in Board.asked:
+            days[external_id].append(day)
+    assert days["chat"] == [1, 3, 7, 15]
+    assert days["need"] == list(range(1, 20))
+
+
 def test_a_platform_that_refuses_is_asked_again_when_it_said(sessions: Sessions) -> None:
     watch(sessions)
     bring(sessions, "chat")

@@ -53,6 +53,7 @@ def upgrade() -> None:
     op.add_column('gaps', sa.Column('repaired_at', utc, nullable=True))
 
     op.add_column('posts', sa.Column('checked_at', utc, nullable=True))
+    op.add_column('posts', sa.Column('recheck_at', utc, nullable=True))
     op.drop_index(op.f('ix_posts_source_id'), table_name='posts')
     op.create_index(op.f('ix_posts_platform_author'), 'posts', ['platform', 'author'], unique=False)
     op.create_index(op.f('ix_posts_source_id_checked_at'), 'posts', ['source_id', 'checked_at'], unique=False)
@@ -107,6 +108,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_posts_platform_author'), table_name='posts')
     op.create_index(op.f('ix_posts_source_id'), 'posts', ['source_id'], unique=False)
     op.drop_column('posts', 'checked_at')
+    op.drop_column('posts', 'recheck_at')
     op.drop_column('gaps', 'repaired_at')
     op.drop_table('usage')
     op.drop_table('deliveries')
