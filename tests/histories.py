@@ -37,7 +37,7 @@ from tests.fakeworld import faults
 from tests.fakeworld.faults import Fault, SocketFault
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
-from tests.fakeworld.wires import bluesky, hackernews, mastodon, reddit, slack
+from tests.fakeworld.wires import bluesky, github, hackernews, mastodon, reddit, slack
 
 FAULTS: tuple[Fault | SocketFault, ...] = (*faults.PASSING, faults.rate_limited("1000000000"), faults.TWICE)
 _AUTHORS = 12  # write at any one time
@@ -150,6 +150,15 @@ PLACES = (
     Place(
         "x", Platform.X, _service("x", Platform.X), ["crm (recommend OR alternative)"],
         secrets=lambda _: {"token": "bearer-token"}, options={"budget": "1000"}, route="/x/",
+    ),
+    # Deletions are learned of when leads are asked for again, and nothing is a lead here.
+    Place(
+        "stackexchange", Platform.STACKEXCHANGE, _service("stackexchange", Platform.STACKEXCHANGE), ["softwarerecs"],
+        secrets=lambda _: {"key": ""}, route="/stackexchange/", has_titles=True, acts=("write", "reply", "edit"),
+    ),
+    Place(
+        "github", Platform.GITHUB, _service("github", Platform.GITHUB), [github.REPOSITORY],
+        secrets=lambda _: {"token": "github_pat_1"}, route="/github/", has_titles=True, acts=("write", "reply", "edit"),
     ),
 )  # fmt: skip
 
