@@ -134,7 +134,8 @@ def suggest(campaign: Annotated[str, typer.Argument(help="The campaign's name.")
         if found is None:
             raise NotFound(f"There is no campaign {campaign!r}. See: overheard campaigns list")
         for each in suggestions.suggest_communities(session, found.id, now=clock()):
-            table.add_row(each.community, each.platform.display, str(each.posts), str(each.authors), each.examples[0])
+            counts, example = (str(each.posts), str(each.authors)), next(iter(each.examples), "")
+            table.add_row(each.community, each.platform.display, *counts, example)
     out.print(table, markup=False)
 
 

@@ -56,7 +56,7 @@ class Discourse(Collector):
     terms = Terms(
         permission="None for a forum that everybody can read; its own terms hold. For a closed one: its "
         "administrator's, who makes the key.",
-        recheck=Recheck.LEADS,
+        recheck=Recheck.ALL,
         can_reply=ReplyWay.ASSISTED,
     )
     account = (

@@ -72,7 +72,7 @@ class GitHub(Collector):
     terms = Terms(
         permission="A token of your own account. GitHub's rules forbid promotion that nobody asked for: answer where "
         "it is on topic.",
-        recheck=Recheck.LEADS,
+        recheck=Recheck.ALL,
         can_reply=ReplyWay.ASSISTED,
     )
     account = (

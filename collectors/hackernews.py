@@ -27,7 +27,7 @@ class HackerNews(Collector):
     platform = Platform.HACKERNEWS
     terms = Terms(
         permission="None: the API is public. The site's guidelines ask for answers in your own words.",
-        recheck=Recheck.LEADS,
+        recheck=Recheck.ALL,
         may_train=True,
     )
     pause = Pause(shortest=20, longest=60)  # its list of changed items reaches back only some minutes
@@ -41,18 +41,18 @@ class HackerNews(Collector):
         """Hang up."""
         self._reader.close()
 
-    def communities(self, address: str | None = None) -> Sequence[Found]:  # noqa: ARG002 - it is one place
+    def communities(self, address: str | None = None) -> Sequence[Found]:
         """It is one place."""
         newest = self._newest()
         return [Found("", COMMUNITY, f"public, {newest:,} items so far")]
 
-    def pages(self, source: Watched, reading: Reading) -> Iterator[Page]:  # noqa: ARG002 - there is only one
+    def pages(self, source: Watched, reading: Reading) -> Iterator[Page]:
         """What could not be read before, what has changed, what is new."""
         yield from self._revisited(reading)
         yield from self._changed(reading)
         yield from self._new(reading)
 
-    def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Sequence[Item]]:  # noqa: ARG002
+    def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Sequence[Item]]:
         """The items again, as they stand now."""
         for batch in _batches(external_ids):
             items, _ = self._read(batch)

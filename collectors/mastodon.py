@@ -63,7 +63,7 @@ class Mastodon(Collector):
         must_confirm=True,
         # As on Bluesky: a deletion that happens while the stream is down is learned of for leads only.
         retention_hours=720,
-        recheck=Recheck.LEADS,
+        recheck=Recheck.ALL,
         can_reply=ReplyWay.ASSISTED,
         may_train=False,
     )

@@ -111,6 +111,7 @@ class History:
     def __post_init__(self) -> None:
         """Leave out what is too fresh to be missed."""
         settled = order(ts_at(self.now - _SETTLED))
+        self._fresh = {ts: thread for ts, thread in self.held.items() if thread is not None and order(ts) >= settled}
         self.held = {ts: thread for ts, thread in self.held.items() if order(ts) < settled}
         self._replies_to: defaultdict[str, set[str]] = defaultdict(set)
         for ts, thread in self.held.items():
@@ -176,7 +177,8 @@ class History:
             for messages in self._replies(ts):
                 shown.update(reply for message in messages if (reply := subject(message)))
                 yield Page(read_all(messages, self.place, self.reading))
-        self.progress.threads[ts] = mark
+        if not any(thread == ts and reply not in shown for reply, thread in self._fresh.items()):
+            self.progress.threads[ts] = mark  # else it is read again, when what is missing now is no longer too fresh
         yield Page(self._erased(held - shown), cursor=self.progress.cursor())
 
     def _replies(self, parent: str) -> Iterator[Sequence[object]]:

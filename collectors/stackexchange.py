@@ -36,7 +36,7 @@ class StackExchange(Collector):
     terms = Terms(
         permission="None: texts are under CC BY-SA, so author and link are kept and shown. A free key raises the limit "
         "from 300 questions a day to 10,000. Who recommends their own product there must say that it is theirs.",
-        recheck=Recheck.LEADS,
+        recheck=Recheck.ALL,
         can_reply=ReplyWay.ASSISTED,
         may_train=True,
     )

@@ -22,6 +22,8 @@ from overheard.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_ALIVE_EVERY = 60.0  # seconds in which a stream that stays says that it does
+
 # Seconds between two looks at what is due. The look is one small statement.
 _LOOK_EVERY = 1.0
 _SWEEP_EVERY = timedelta(minutes=15)
@@ -176,11 +178,15 @@ class _Stays:
 
     def __init__(self, watch: Watch, key: LaneKey, source_id: int) -> None:
         self._watch, self._key, self._source_id = watch, key, source_id
-        self._asked_at, self._answer = time.monotonic(), True
+        self._asked_at, self._told_at, self._answer = time.monotonic(), time.monotonic(), True
 
     def __call__(self) -> bool:
         if self._watch.stop.is_set():
             return False
+        if time.monotonic() - self._told_at >= _ALIVE_EVERY:
+            self._told_at = time.monotonic()
+            with self._watch.sessions.begin() as session:
+                sources.record_alive(session, self._source_id, now=self._watch.clock())
         if time.monotonic() - self._asked_at >= self._watch.look_every:
             self._asked_at, self._answer = time.monotonic(), self._ask()
         return self._answer

@@ -96,6 +96,7 @@ def store_posts(session: Session, posts: Sequence[NewPost], *, now: datetime) ->
             edits.append((known[key].id, post))
         else:
             done.unchanged += 1
+            _learn_name(session, post, known[key])
     sources = _sources_of(session, inserts, now=now)
     _insert(session, inserts, sources, now=now)
     done.inserted = [post.key for post in inserts]
@@ -140,17 +141,24 @@ class _Known:
     id: int
     text_hash: str
     as_of: datetime | None
+    author_name: str | None
 
 
 def _known_among(session: Session, keys: Iterable[Key]) -> dict[Key, _Known]:
     known: dict[Key, _Known] = {}
     for platform, ids in ids_among(keys).items():
-        statement = sa.select(Post.external_id, Post.id, Post.text_hash, Post.as_of).where(
+        statement = sa.select(Post.external_id, Post.id, Post.text_hash, Post.as_of, Post.author_name).where(
             Post.platform == platform, Post.external_id.in_(ids)
         )
-        for external_id, post_id, known_hash, as_of in session.execute(statement):
-            known[platform, external_id] = _Known(post_id, known_hash, as_of)
+        for external_id, post_id, known_hash, as_of, name in session.execute(statement):
+            known[platform, external_id] = _Known(post_id, known_hash, as_of, name)
     return known
+
+
+def _learn_name(session: Session, post: NewPost, known: _Known) -> None:
+    """Bluesky's stream tells who wrote a post only by number; asked again, it tells the name."""
+    if post.author_name and not known.author_name:
+        session.execute(sa.update(Post).where(Post.id == known.id).values(author_name=post.author_name))
 
 
 def _is_newer(post: NewPost, known: _Known) -> bool:

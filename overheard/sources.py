@@ -77,7 +77,8 @@ def hand_down_terms(session: Session, terms: Terms, *, created_at: datetime) -> 
 
 def was_ever_watched(session: Session) -> bool:
     """Whether somebody has ever chosen what to read."""
-    return session.scalar(sa.select(Source.id).where(Source.mode.is_not(None)).limit(1)) is not None
+    chosen = Source.mode.is_not(None) & Source.terms.is_not(None) & Source.address.is_not(None)
+    return session.scalar(sa.select(Source.id).where(chosen).limit(1)) is not None
 
 
 def find(session: Session, name: str) -> Source:
@@ -148,6 +149,12 @@ def record_success(session: Session, source_id: int, *, new: int, pause: Pause, 
     source.interval = min(max(wanted, pause.shortest), pause.longest)
     source.read_at, source.next_run_at, source.not_before = now, now + timedelta(seconds=source.interval), None
     source.failures, source.last_error, source.last_error_at = 0, None, None
+
+
+def record_alive(session: Session, source_id: int, *, now: datetime) -> None:
+    """A stream that stays is not overdue, however long its pass lasts."""
+    values = {"read_at": now, "next_run_at": now, "failures": 0, "last_error": None, "last_error_at": None}
+    session.execute(sa.update(Source).where(Source.id == source_id).values(**values))
 
 
 def record_failure(session: Session, source_id: int, error: CollectorError, *, now: datetime) -> None:

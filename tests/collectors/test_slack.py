@@ -182,6 +182,18 @@ def test_edits_and_deletions_of_which_nobody_told_are_found_by_looking_back(live
     assert "Kept" in live.bodies(), "older than we look back: the re-check of leads is for these"
 
 
+def test_a_reply_that_was_deleted_minutes_after_it_was_written_goes(live: SlackLive, world: World) -> None:
+    live.lookback_days = 3
+    parent, _ = say(world, "Thread"), say(world, "Aside")
+    say(world, "Reply kept", parent=parent)
+    regretted = say(world, "Reply regretted", parent=parent)
+    live.collect_after(60)
+    world.delete(regretted)
+    live.collect_after(60)  # too fresh to be taken for gone
+    live.collect_after(HOUR)
+    assert "Reply regretted" not in live.bodies()
+
+
 def test_a_deleted_message_with_replies_goes_and_its_replies_stay(live: SlackLive, world: World) -> None:
     parent = say(world, "Which oven?")
     reply = say(world, "The big one", parent=parent)
