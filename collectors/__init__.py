@@ -8,20 +8,20 @@ from overheard.errors import NotFound
 
 # Mode → what it is called, and the class that reads it, which is imported when it is used.
 COLLECTORS = {
-    "discord": ("Discord", "collectors.discord:Discord"),
-    "telegram": ("Telegram", "collectors.telegram:Telegram"),
-    "x": ("X", "collectors.x:X"),
-    "mailbox": ("Alert mailbox", "collectors.mailbox:Mailbox"),
-    "slack": ("Slack", "collectors.slack:Slack"),
-    "rss": ("RSS and Atom", "collectors.rss:Rss"),
-    "discourse": ("Discourse", "collectors.discourse:Discourse"),
-    "stackexchange": ("Stack Exchange", "collectors.stackexchange:StackExchange"),
-    "github": ("GitHub", "collectors.github:GitHub"),
-    "hackernews": ("Hacker News", "collectors.hackernews:HackerNews"),
-    "bluesky": ("Bluesky", "collectors.bluesky:Bluesky"),
-    "mastodon": ("Mastodon", "collectors.mastodon:Mastodon"),
-    "reddit": ("Reddit", "collectors.reddit:Reddit"),
-    "reddit-rss": ("Reddit (RSS)", "collectors.reddit_rss:RedditRss"),
+    "reddit": ("Reddit", "collectors.reddit.collector:Reddit"),
+    "reddit-rss": ("Reddit (RSS)", "collectors.reddit.feed:RedditRss"),
+    "slack": ("Slack", "collectors.slack.collector:Slack"),
+    "hackernews": ("Hacker News", "collectors.hackernews.collector:HackerNews"),
+    "bluesky": ("Bluesky", "collectors.bluesky.collector:Bluesky"),
+    "mastodon": ("Mastodon", "collectors.mastodon.collector:Mastodon"),
+    "discourse": ("Discourse", "collectors.discourse.collector:Discourse"),
+    "rss": ("RSS and Atom", "collectors.rss.collector:Rss"),
+    "stackexchange": ("Stack Exchange", "collectors.stackexchange.collector:StackExchange"),
+    "github": ("GitHub", "collectors.github.collector:GitHub"),
+    "discord": ("Discord", "collectors.discord.collector:Discord"),
+    "telegram": ("Telegram", "collectors.telegram.collector:Telegram"),
+    "x": ("X", "collectors.x.collector:X"),
+    "mailbox": ("Alert mailbox", "collectors.mailbox.collector:Mailbox"),
 }
 
 # Where others' collectors announce themselves: `lobsters = "their_package:Lobsters"`.

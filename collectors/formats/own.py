@@ -3,7 +3,7 @@
 import re
 
 from collectors.formats.records import ImportOptions, Outcome, Row, is_gone, moment_of, required, text_of
-from collectors.slack_messages import message_id
+from collectors.slack.messages import message_id
 from overheard.errors import InvalidInput
 from overheard.intake import Erased
 from overheard.posts import Key, NewPost

@@ -15,7 +15,7 @@ from functools import partial
 from collectors.formats.records import ImportOptions, Record, Row, Skipped, required, text_of
 from collectors.formats.slack_text import Names, name_of
 from collectors.formats.streams import InputFile, Wrapping
-from collectors.slack_messages import Place, read_message
+from collectors.slack.messages import Place, read_message
 from overheard.errors import InvalidInput
 from overheard.intake import Rejected
 from overheard.vocabulary import Platform

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from pydantic import HttpUrl, WebsocketUrl
 
 from collectors.base import Tools
-from collectors.bluesky import Bluesky
+from collectors.bluesky.collector import Bluesky
 from collectors.run import CollectSummary, Reader, collect
 from overheard.db import Sessions
 from overheard.models import Gap, Post, Source

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collectors.base import Tools
-from collectors.mastodon import Mastodon
+from collectors.mastodon.collector import Mastodon
 from collectors.run import CollectSummary, Reader, collect
 from overheard import credentials, sources
 from overheard.db import Sessions

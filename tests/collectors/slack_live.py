@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import HttpUrl
 
 from collectors.base import Tools
-from collectors.slack import Slack
+from collectors.slack.collector import Slack
 from overheard import credentials, sources
 from overheard.db import Sessions
 from overheard.intake import Intake

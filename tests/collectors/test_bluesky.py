@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from collectors.base import Tools, Watched
-from collectors.bluesky import Bluesky
+from collectors.bluesky.collector import Bluesky
 from overheard.db import Sessions
 from overheard.errors import CollectorError, InvalidInput
 from overheard.intake import Intake, take_in

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from collectors.base import Found, Watched
-from collectors.github_posts import own_words
+from collectors.github.posts import own_words
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Intake

@@ -318,5 +318,5 @@ def test_a_second_process_at_the_same_source_is_told(watcher: Watcher, world: Wo
 
 
 def test_a_mode_that_does_not_exist_is_told() -> None:
-    with pytest.raises(NotFound, match="'quora' cannot be read live; what can: .*hackernews"):
+    with pytest.raises(NotFound, match=r"'quora' cannot be read live; what can: .*hackernews"):
         collector_class("quora")

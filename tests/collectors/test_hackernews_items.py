@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collectors.hackernews_items import read_item
+from collectors.hackernews.items import read_item
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Rejected
 from overheard.posts import NewPost

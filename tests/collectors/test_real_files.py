@@ -12,7 +12,7 @@ from collectors.formats import reddit as reddit_file
 from collectors.formats.records import ImportOptions
 from collectors.formats.streams import open_input
 from collectors.importing import import_file
-from collectors.reddit import entry_of
+from collectors.reddit.collector import entry_of
 from overheard.db import Sessions
 from overheard.intake import Intake
 from overheard.models import DeadLetter, Post, Tombstone

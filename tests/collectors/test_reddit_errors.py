@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from collectors.base import Found
-from collectors.reddit import Reddit
+from collectors.reddit.collector import Reddit
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Intake

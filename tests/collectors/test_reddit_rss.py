@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from collectors.base import Found, Tools
-from collectors.reddit_rss import RedditRss
+from collectors.reddit.feed import RedditRss
 from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
 from overheard.db import Sessions

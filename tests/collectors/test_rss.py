@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from collectors import collector_class
 from collectors.base import Found, Tools
-from collectors.rss_entries import read_entry, read_feed
+from collectors.rss.entries import read_entry, read_feed
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Intake

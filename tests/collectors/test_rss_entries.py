@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.markup import plain
-from collectors.rss_entries import read_entry, read_feed
+from collectors.rss.entries import read_entry, read_feed
 from overheard.errors import CollectorError
 from overheard.intake import Rejected
 from overheard.posts import NewPost

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from collectors.base import Tools
-from collectors.slack_api import SlackApi
-from collectors.slack_socket import Listener
+from collectors.slack.api import SlackApi
+from collectors.slack.socket import Listener
 from collectors.watch import Watch
 from overheard import sources
 from overheard.db import Sessions, make_engine, make_sessions

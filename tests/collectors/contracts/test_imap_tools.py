@@ -1,4 +1,4 @@
-"""What imap-tools does that we had to find out. When a new version does otherwise, look at `collectors/mailbox.py`."""
+"""What imap-tools does that we had to find out. If a new version does otherwise: `collectors/mailbox/collector.py`."""
 
 import imaplib
 from collections.abc import Iterator

@@ -21,8 +21,8 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from collectors.base import Deliver
 from collectors.formats.records import Row
-from collectors.slack_api import QUIET, SlackApi
-from collectors.slack_messages import told_of
+from collectors.slack.api import QUIET, SlackApi
+from collectors.slack.messages import told_of
 from overheard.errors import CollectorError
 
 logger = logging.getLogger(__name__)

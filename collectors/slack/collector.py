@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from collectors.base import Ask, Collector, Deliver, Found, Page, Reading, Tools, Watched
 from collectors.formats.records import Row
-from collectors.slack_api import SlackApi, SlackError
-from collectors.slack_history import History, Progress, Walk, read_all, ts_at
-from collectors.slack_messages import Place, order, subject
-from collectors.slack_names import Directory
-from collectors.slack_socket import Listener
+from collectors.slack.api import SlackApi, SlackError
+from collectors.slack.history import History, Progress, Walk, read_all, ts_at
+from collectors.slack.messages import Place, order, subject
+from collectors.slack.names import Directory
+from collectors.slack.socket import Listener
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.sources import Pause

@@ -21,7 +21,7 @@ from collectors.formats.records import is_gone
 from collectors.formats.reddit import is_bot
 from collectors.http import JsonReader, retry_after
 from collectors.markup import plain
-from collectors.reddit_listing import Entry, names_in, read_back, rejected, remembered_in
+from collectors.reddit.listing import Entry, names_in, read_back, rejected, remembered_in
 from overheard.errors import CollectorError, InvalidInput
 from overheard.intake import Erased
 from overheard.posts import NewPost

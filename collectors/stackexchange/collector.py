@@ -9,7 +9,7 @@ import httpx
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
 from collectors.http import JsonReader
 from collectors.paging import oldest_change_first
-from collectors.stackexchange_items import changed_at, external_id, read_item
+from collectors.stackexchange.items import changed_at, external_id, read_item
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.sources import Pause

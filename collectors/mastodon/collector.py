@@ -17,8 +17,8 @@ import httpx
 
 from collectors.base import Ask, Collector, Deliver, Delivery, Found, Page, Reading, Tools, Watched
 from collectors.http import JsonReader
-from collectors.mastodon_statuses import LeftOut, id_of, key, read_status
-from collectors.mastodon_stream import AGENT, CONNECTED, DELETE, Streams, Timeline
+from collectors.mastodon.statuses import LeftOut, id_of, key, read_status
+from collectors.mastodon.stream import AGENT, CONNECTED, DELETE, Streams, Timeline
 from collectors.run import OPTION_KEEP
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item

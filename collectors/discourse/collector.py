@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
-from collectors.discourse_posts import number_of, read_post
+from collectors.discourse.posts import number_of, read_post
 from collectors.http import JsonReader
 from collectors.web import web_address, web_reader
 from overheard.errors import CollectorError

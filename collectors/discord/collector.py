@@ -10,8 +10,8 @@ from dataclasses import replace
 import httpx
 
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
-from collectors.discord_messages import Place, Row, read_message
-from collectors.discord_window import Window
+from collectors.discord.messages import Place, Row, read_message
+from collectors.discord.window import Window
 from collectors.http import JsonReader, retry_after
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item

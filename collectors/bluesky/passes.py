@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from collectors.base import Missed, Page, Reading, Tools
-from collectors.bluesky_events import Event, Notice, Reader
-from collectors.bluesky_stream import CursorTooOldError, Stream
+from collectors.bluesky.events import Event, Notice, Reader
+from collectors.bluesky.stream import CursorTooOldError, Stream
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from collectors.formats.records import Row
 from collectors.formats.slack_text import Names, name_of
-from collectors.slack_api import SlackApi, SlackError
+from collectors.slack.api import SlackApi, SlackError
 
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,30}")

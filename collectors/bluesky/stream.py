@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from collectors.base import Tools
-from collectors.bluesky_events import POSTS
+from collectors.bluesky.events import POSTS
 from collectors.http import retry_after
 from overheard.errors import CollectorError
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from collectors.formats.records import Row
-from collectors.slack_messages import told_of
+from collectors.slack.messages import told_of
 from overheard.hooks import HookAnswer
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from imap_tools import AND, BaseMailBox, ImapToolsError, MailBox, MailBoxUnencry
 from imap_tools.errors import MailboxFolderSelectError, MailboxLoginError
 
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
-from collectors.mailbox_mails import read_mail
+from collectors.mailbox.mails import read_mail
 from overheard.errors import CollectorError
 from overheard.intake import Item
 from overheard.sources import Pause

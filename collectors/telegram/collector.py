@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from collectors.base import Ask, Collector, Deliver, Found, Missed, Page, Reading, Tools, Watched
 from collectors.http import JsonReader, retry_after
-from collectors.telegram_updates import MESSAGES, Row, chat_of, read_update
+from collectors.telegram.updates import MESSAGES, Row, chat_of, read_update
 from overheard.errors import CollectorError
 from overheard.sources import Pause
 from overheard.terms import Recheck, Terms

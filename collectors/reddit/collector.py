@@ -11,8 +11,8 @@ from datetime import datetime
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
 from collectors.formats.records import Skipped
 from collectors.formats.reddit import read_row
-from collectors.reddit_client import RedditClient
-from collectors.reddit_listing import Entry, names_in, read_back, rejected, remembered_in
+from collectors.reddit.client import RedditClient
+from collectors.reddit.listing import Entry, names_in, read_back, rejected, remembered_in
 from overheard.errors import CollectorError, InvalidInput
 from overheard.intake import Erased, Item
 from overheard.posts import NewPost

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from collectors.base import Collector, Found, Missed, Page, Reading, Tools, Watched
-from collectors.hackernews_items import COMMUNITY, read_item
+from collectors.hackernews.items import COMMUNITY, read_item
 from collectors.http import JsonReader
 from overheard.errors import CollectorError
 from overheard.intake import Item

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from collectors.base import Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.http import Answer
-from collectors.rss_entries import Feed, feeds_named_in, read_entry, read_feed
+from collectors.rss.entries import Feed, feeds_named_in, read_entry, read_feed
 from collectors.web import web_address, web_reader
 from overheard.errors import CollectorError
 from overheard.intake import ErasedAuthor, Item

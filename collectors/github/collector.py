@@ -12,9 +12,9 @@ from typing import Literal
 
 import httpx
 
-from collectors import github_graphql
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
-from collectors.github_posts import Json, changed_at, read_node, read_rest
+from collectors.github import graphql
+from collectors.github.posts import Json, changed_at, read_node, read_rest
 from collectors.http import JsonReader, retry_after
 from collectors.paging import oldest_change_first
 from overheard.errors import CollectorError
@@ -133,7 +133,7 @@ class GitHub(Collector):
     def recheck(self, source: Watched, external_ids: Sequence[str]) -> Iterator[Sequence[Item]]:
         """A hundred nodes at once; those that are not there any more are gone."""
         for start in range(0, len(external_ids), _PAGE):
-            found = github_graphql.nodes(self._reader, external_ids[start : start + _PAGE])
+            found = graphql.nodes(self._reader, external_ids[start : start + _PAGE])
             items: list[Item] = []
             for id_, node in found.items():
                 item = read_node(node, community=source.community) if node else Erased(Platform.GITHUB, id_)
@@ -178,7 +178,7 @@ class GitHub(Collector):
         owner, name = _typed(source.address)
         since = datetime.fromisoformat(state.discussions) - _OVERLAP
         newest, oldest = datetime.fromisoformat(state.discussions), None
-        for number, (found, has_more) in enumerate(github_graphql.discussions(self._reader, owner, name), start=1):
+        for number, (found, has_more) in enumerate(graphql.discussions(self._reader, owner, name), start=1):
             changed = [node for node in found if changed_at(node) >= since]
             newest = max([newest, *map(changed_at, changed)])
             oldest = min(map(changed_at, changed), default=oldest)
@@ -248,9 +248,9 @@ def _items(answer: object, path: str) -> list[Json]:
 def _discussion(node: Json, community: str) -> Iterator[Item]:
     """A discussion, the comments below it, and the replies below those."""
     found: list[tuple[Json, object]] = [(node, None)]
-    for comment in github_graphql.nodes_in(node.get("comments")):
+    for comment in graphql.nodes_in(node.get("comments")):
         found.append((comment, node.get("id")))
-        found += [(reply, comment.get("id")) for reply in github_graphql.nodes_in(comment.get("replies"))]
+        found += [(reply, comment.get("id")) for reply in graphql.nodes_in(comment.get("replies"))]
     for each, parent in found:
         own = {name: value for name, value in each.items() if name not in {"comments", "replies"}}
         item = read_node(own, community=community, parent=parent if isinstance(parent, str) else None)

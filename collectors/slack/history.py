@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 
 from collectors.base import Page, Reading
 from collectors.formats.records import Row, Skipped
-from collectors.slack_api import SlackApi, SlackError
-from collectors.slack_messages import Place, order, read_message, subject
+from collectors.slack.api import SlackApi, SlackError
+from collectors.slack.messages import Place, order, read_message, subject
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.vocabulary import Platform

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
-from collectors.bluesky_events import Names, Reader, primary_languages, read_post
-from collectors.bluesky_pass import Pass
+from collectors.bluesky.events import Names, Reader, primary_languages, read_post
+from collectors.bluesky.passes import Pass
 from collectors.http import JsonReader
 from collectors.run import OPTION_KEEP
 from overheard.errors import CollectorError, InvalidInput
