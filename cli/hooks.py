@@ -18,7 +18,7 @@ def platform_hooks(context: Context) -> Mapping[str, Hook]:
 
 
 def _slack(context: Context, headers: Mapping[str, str], body: bytes) -> HookAnswer:
-    from collectors.slack_events import receive
+    from collectors.slack.events import receive
 
     with make_reading_sessions(context.engine)() as session:  # strangers may ask too: they never wait for a writer
         accounts = session.scalars(sa.select(Credential).filter_by(mode="slack")).all()

@@ -142,7 +142,7 @@ def suggest(campaign: Annotated[str, typer.Argument(help="The campaign's name.")
 def watch_something(session: Session, *, now: datetime) -> bool:
     """Where nobody has ever chosen what to read: read what needs no key. Whether that was so."""
     from collectors import collector_class
-    from collectors.hackernews_items import COMMUNITY
+    from collectors.hackernews.items import COMMUNITY
 
     if sources.was_ever_watched(session):
         return False
