@@ -16,6 +16,7 @@ from overheard import credentials, sources
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Credential
 from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.vocabulary import Platform
 
 if TYPE_CHECKING:
     from collectors.base import Ask, Collector, Found
@@ -102,7 +103,7 @@ def _explain(mode: str | None) -> None:
         except NotFound as error:
             table.add_row(name, label, str(error))
     for name, reason in _CLOSED.items():
-        table.add_row(name, name.capitalize(), f"Not possible. {reason}")
+        table.add_row(name, Platform(name).display, f"Not possible. {reason}")
     out.print(table)
 
 
