@@ -83,7 +83,8 @@ def classify_pending(
         posts += len(batch)
         before = batch[-1].id
         on_progress(len(batch))
-    logger.info(
+    logger.log(
+        logging.INFO if posts or leads else logging.DEBUG,  # a listener comes here every few seconds
         "Classified %d posts, %d new leads",
         posts,
         leads,
