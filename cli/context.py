@@ -1,14 +1,17 @@
 """What every command needs: settings, database, clock, a place to print to."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 from sqlalchemy.engine import Engine
 
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
@@ -16,8 +19,20 @@ from overheard.home import prepare_home
 from overheard.log import configure_log
 from overheard.settings import Settings, read_settings
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Control characters but for tab and newline, and the marks that turn the direction of writing: a post, a name or an
+# error text could move the cursor, clear the screen, or make a line say something else than it does.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class _Terminal(Console):
+    """A console on which strangers' texts are only texts: all that is printed comes by here, cells of tables too."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - handed on as they are
+        return super().render_str(_CONTROL.sub("\ufffd", text), **options)
+
+
+out = _Terminal(highlight=False)
+err = _Terminal(stderr=True, highlight=False)
 
 
 def clock() -> datetime:

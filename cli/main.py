@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from cli import campaigns, demo, listen, model, people, posts, sources, work
 from cli.context import err
+from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
 
 app = typer.Typer(
@@ -46,6 +47,9 @@ def main() -> None:
         app()
     except OverheardError as error:
         err.print(f"[red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except TROUBLE as error:
+        err.print(f"[red]Error:[/] {escape(told(error))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

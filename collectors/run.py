@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from collectors import collector_class
 from collectors.base import Clock, Collector, Delivery, Missed, Page, Reading, Sleep, Tools, Watched
 from overheard import credentials, models, sources
-from overheard.db import Sessions, upsert
+from overheard.db import TROUBLE, Sessions, told, upsert
 from overheard.errors import CollectorError, OverheardError
 from overheard.intake import Intake, take_in
 from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
@@ -41,6 +41,8 @@ class CollectSummary:
     left: int = 0
     """Items that are still to be read: more than 0 only while it runs, or after an error."""
     error: CollectorError | None = None
+    is_noted: bool = True
+    """Whether how it went could be written down. If not, the source looks as if it had not been read."""
     seconds: float = 0.0
 
 
@@ -140,20 +142,27 @@ class Reader:
         if summary.error is not None:
             return summary
         try:
-            self._pass(source, summary)
-        except CollectorError as error:
-            summary.error = error
-            with self.sessions.begin() as session:
-                sources.record_failure(session, source.id, error, now=self.clock())
-                self._record_spending(session, source.id)
-            logger.warning("could not read a source", extra={"action": "collect_failed", "source_id": source.id})
-        else:
-            logger.info("read a source", extra={"action": "collect_finished", "source_id": source.id})
-        with self.sessions() as session:
-            count = sa.select(sa.func.count()).select_from(Revisit).where(Revisit.source_id == source.id)
-            summary.waiting = session.scalar(count) or 0
+            try:
+                self._pass(source, summary)
+            except (CollectorError, *TROUBLE) as error:
+                summary.error = error if isinstance(error, CollectorError) else CollectorError(told(error))
+                self._note_failure(source, summary.error)
+            else:
+                logger.info("read a source", extra={"action": "collect_finished", "source_id": source.id})
+            with self.sessions() as session:
+                count = sa.select(sa.func.count()).select_from(Revisit).where(Revisit.source_id == source.id)
+                summary.waiting = session.scalar(count) or 0
+        except TROUBLE as error:
+            summary.error, summary.is_noted = CollectorError(told(error)), False
+            logger.error(told(error), extra={"action": "collect_failed", "source_id": source.id})  # noqa: TRY400 - no bug
         summary.seconds = time.monotonic() - started
         return summary
+
+    def _note_failure(self, source: Source, error: CollectorError) -> None:
+        with self.sessions.begin() as session:
+            sources.record_failure(session, source.id, error, now=self.clock())
+            self._record_spending(session, source.id)
+        logger.warning("could not read a source", extra={"action": "collect_failed", "source_id": source.id})
 
     def _pass(self, source: Source, summary: CollectSummary) -> None:
         with self.sessions() as session:

@@ -113,13 +113,16 @@ class Watch:
 
     def _failed(self, reader: Reader, source: Source) -> bool:
         try:
-            return reader.read(source).error is not None
+            summary = reader.read(source)
         except Exception as error:
             logger.exception("a pass broke off", extra={"action": "collect_failed", "source_id": source.id})
             self._fail(
                 [source], CollectorError(f"Something unforeseen happened ({type(error).__name__}): see the log.")
             )
             return True
+        if not summary.is_noted:  # by what is written it is due at once, and its platform would be asked without end
+            self.stop.wait(_LISTEN_AGAIN)
+        return summary.error is not None
 
     def _fail(self, failed: Sequence[Source], error: CollectorError) -> None:
         with self.sessions.begin() as session:

@@ -14,7 +14,7 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from overheard.errors import OverheardError
@@ -25,6 +25,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Seconds that a writer waits for another one on SQLite; the longest write we do is one batch of an import (< 1 s).
 _BUSY_TIMEOUT = 30
+
+TROUBLE = (OperationalError, InternalError)
+"""What is nobody's bug: a full disk, a lock that is held too long, a database that may only be read."""
 
 _MIGRATION_LOCK = 0x0EA4D  # any constant will do, as long as nothing else in the database uses it
 
@@ -148,6 +151,11 @@ def _migration_lock(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         yield connection
+
+
+def told(error: SQLAlchemyError) -> str:
+    """`TROUBLE` in plain words."""
+    return f"The database cannot be written: {_first_line(error)} See to its disk: nothing is lost meanwhile."
 
 
 def _first_line(error: Exception) -> str:

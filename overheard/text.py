@@ -14,6 +14,12 @@ _TAIL = 8_000
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+# What holds the code points of one visible character together, besides combining marks.
+_ZWJ = "\u200d"
+_JOINERS = frozenset(_ZWJ + "".join(map(chr, range(0x1F3FB, 0x1F400))))  # and skin tones
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_LONGEST_CHARACTER = 32  # code points; an emoji has at most 14, and whoever stacks more accents loses some
+
 
 def clean(text: str) -> str:
     """`text` as it can be stored anywhere: without NUL (PostgreSQL refuses it, SQLite's `length` stops at it) and
@@ -30,7 +36,23 @@ def cap(text: str, limit: int) -> tuple[str, bool]:
         return text, False
     tail = min(_TAIL, limit // 5)
     mark = "\n[…]\n"
-    return text[: limit - tail - len(mark)] + mark + text[-tail:], True
+    head_end = _between_characters(text, limit - tail - len(mark), -1)
+    tail_start = _between_characters(text, len(text) - tail, 1)
+    return text[:head_end] + mark + text[tail_start:], True
+
+
+def _between_characters(text: str, at: int, step: int) -> int:
+    """The next place from `at` at which no character, as people see it, is taken apart: a family, a flag, an accent."""
+    places = (place for place in range(at, at + _LONGEST_CHARACTER * step, step) if 0 < place < len(text))
+    return next((place for place in places if not _is_joined(text, place)), at)
+
+
+def _is_joined(text: str, at: int) -> bool:
+    """Whether what begins there belongs to the character before it."""
+    if text[at] in _FLAG_LETTERS:  # two of them make a flag
+        return (at - len(text[:at].rstrip(_FLAG_LETTERS))) % 2 == 1
+    joins = text[at] in _JOINERS or text[at - 1] == _ZWJ
+    return joins or unicodedata.category(text[at]).startswith("M")
 
 
 def text_hash(title: str, body: str) -> str:
@@ -38,11 +60,16 @@ def text_hash(title: str, body: str) -> str:
     return hashlib.sha256(f"{title}\x00{body}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
+# Letters of other scripts that no eye tells from Latin ones, in both cases: one of them would hide a word from a query.
+# Queries are folded alike, so words that are honestly Cyrillic are still met.
+_ALIKE = str.maketrans("асеһіјорѕухο", "acehijopsyxo")  # noqa: RUF001 - that is the point
+
+
 class _Folding(dict[int, str]):
     """Character → how it is matched. Filled as characters are met: the few thousand in use, of a million."""
 
     def __missing__(self, code: int) -> str:
-        folded = unicodedata.normalize("NFKD", chr(code)).casefold()
+        folded = unicodedata.normalize("NFKD", chr(code)).casefold().translate(_ALIKE)
         # Cf: zero-width and direction marks; Mn: combining accents. Both are used to slip past keyword filters.
         self[code] = "".join(c for c in folded if unicodedata.category(c) not in {"Cf", "Mn"})
         return self[code]
@@ -71,5 +98,8 @@ class Normalised:
 
 
 def normalise(text: str) -> Normalised:
-    """Case, width, accents and invisible characters set aside: full-width `CRM`, `Crm` and `c\u200brm` become `crm`."""
+    """Case, width, accents, invisible and look-alike characters set aside.
+
+    Full-width `CRM`, `Crm` and `c\u200brm` become `crm`.
+    """
     return Normalised(text.lower() if text.isascii() else text.translate(_FOLDING), text)
