@@ -42,7 +42,7 @@ migrations-check: $(VENV)/.installed-dev ## Do the migrations lead to the tables
 	@$(BIN)/python -m overheard.migrations.check
 
 tests: $(VENV)/.installed-dev ## Run all tests, on SQLite and PostgreSQL
-	@$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term
+	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=25 --cov --cov-report=term
 
 bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page
 	@$(BIN)/python -m tests.bench

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from overheard.models import DeadLetter, FileImport, Gap, Match, Post, Query, Re
 Work = Callable[[Engine], object]
 
 _ENDED, _FAILED = 0, 1
+_STEPS = ("before_cursor_execute", "commit")
 
 
 def killed_at(step: int, url: str, work: Work) -> bool:
@@ -39,6 +41,21 @@ def killed_at(step: int, url: str, work: Work) -> bool:
     return False
 
 
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[None]]:
+    """A list that grows with each step that is taken within the block."""
+    steps: list[None] = []
+
+    def note(*_: object) -> None:
+        steps.append(None)
+
+    for name in _STEPS:
+        event.listen(engine, name, note)
+    yield steps
+    for name in _STEPS:
+        event.remove(engine, name, note)
+
+
 def _kill_before(step: int, engine: Engine) -> None:
     steps = count(1)
 
@@ -46,8 +63,8 @@ def _kill_before(step: int, engine: Engine) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(engine, "before_cursor_execute", die_in_time)
-    event.listen(engine, "commit", die_in_time)
+    for name in _STEPS:
+        event.listen(engine, name, die_in_time)
 
 
 def end_state(engine: Engine) -> dict[str, list[str]]:

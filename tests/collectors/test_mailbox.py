@@ -270,4 +270,4 @@ def test_a_pass_that_is_killed_anywhere_ends_as_if_it_had_not_been(
         world.now = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
     story = Chapter(lambda: None, work)
-    assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, story, stride=2)
+    assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, story, wanted=10)

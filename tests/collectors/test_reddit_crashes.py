@@ -54,7 +54,7 @@ def test_a_pass_that_is_killed_anywhere_ends_as_if_it_had_not_been(
             return work
 
         story = Chapter(it_is(at_first), collect_at(NOW)), Chapter(it_is(an_hour_later), collect_at(LATER))
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=3)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story)
 
 
 @pytest.mark.parametrize("pages", [1, 2, 4])

@@ -63,4 +63,4 @@ def test_a_pass_that_is_killed_anywhere_ends_as_if_it_had_not_been(
             Chapter(it_is(at_first), collect_at(NOW, [])),
             Chapter(it_is(an_hour_later), collect_at(LATER, pushed[:2])),
         )
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=5)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story)

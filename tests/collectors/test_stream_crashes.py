@@ -58,7 +58,7 @@ def test_a_stream_that_is_killed_anywhere_ends_as_if_it_had_not_been(engine: Eng
             return collect(make_sessions(engine), settings, clock=lambda: now, sleep=lambda _: None)
 
         story = Chapter(lambda: world.restore(first), work), Chapter(later, work)
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=2)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story)
 
 
 def test_a_walk_that_is_killed_anywhere_ends_as_if_it_had_not_been(
@@ -94,4 +94,4 @@ def test_a_walk_that_is_killed_anywhere_ends_as_if_it_had_not_been(
             return collect(make_sessions(engine), settings, clock=lambda: world.now, sleep=lambda _: None)
 
         story = Chapter(lambda: world.restore(first), work), Chapter(later, work)
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story, stride=4)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, *story)

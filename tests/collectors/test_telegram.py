@@ -328,4 +328,4 @@ def test_a_listener_and_a_pass_that_are_killed_anywhere_end_as_if_they_had_not_b
         live.collect()
 
     with serve(world):
-        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, Chapter(anew, work), stride=2)
+        assert_the_end_is_the_same_wherever_it_is_killed(engine, database_url, Chapter(anew, work))
