@@ -25,7 +25,7 @@ _PAGES = 10  # of a listing; further back Reddit shows nothing
 # A listing of 1000 is shorter by what was removed from it. One as long as this had more behind it.
 _WINDOW = 900
 _ANCHORS = 4  # entries from which the next page is asked for, as one that was just deleted leads nowhere
-_DEFAULT_BACKFILL = "100"
+_DEFAULT_BACKFILL = "1000"  # all that a listing shows: ten questions each
 
 
 class Reddit(Collector):
