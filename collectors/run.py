@@ -101,8 +101,11 @@ def collect(
 ) -> list[CollectSummary]:
     """Read every watched source (of one platform, if one is named) up to now. One that fails keeps no other out."""
     summaries: list[CollectSummary] = []
-    with sessions() as session:
-        found = lanes(session)
+    try:
+        with sessions() as session:
+            found = lanes(session)
+    except TROUBLE as error:
+        raise OverheardError(told(error)) from error
     for lane in found:
         wanted = [source for source in lane.sources if platform in (None, source.platform)]
         if not wanted:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -87,7 +87,9 @@ class Watch:
         """Its sources that are to be read now, the longest waiting first."""
         now = self.clock()
         times = ((source, source.next_run_at, source.not_before) for source in lane.sources)
-        due = [source for source, *when in times if all(at is None or at <= now for at in when)]
+        due = [
+            source for source, *when in times if _is_ahead(source, now) or all(at is None or at <= now for at in when)
+        ]
         return sorted(due, key=lambda source: source.next_run_at or source.created_at)
 
     # --- passes --------------------------------------------------------------------------------------------------
@@ -174,6 +176,11 @@ class Watch:
         while not self.stop.is_set():
             sweep(self.sessions, self.settings, clock=self.clock, sleep=self._sleep)
             self.stop.wait(_SWEEP_EVERY.total_seconds())
+
+
+def _is_ahead(source: Source, now: datetime) -> bool:
+    """Whether it was read at a time that is yet to come: the clock was wrong, and so is what was planned by it."""
+    return source.read_at is not None and source.read_at > now
 
 
 class _Stays:

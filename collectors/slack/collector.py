@@ -172,7 +172,8 @@ class Slack(Collector):
         now = self._now()
         if not progress.read_at:
             return Walk(ts_at(now - _days(source) * 86_400), begun=now, looks_back=True)
-        since_read, since_look = now - progress.read_at, now - progress.looked_back_at
+        # A clock that went back lies before either: that is no reason to wait until it has caught up.
+        since_read, since_look = abs(now - progress.read_at), abs(now - progress.looked_back_at)
         if since_read >= _OUTAGE:
             progress.is_doubtful = True
         is_sure = self._is_told() and not progress.is_doubtful
