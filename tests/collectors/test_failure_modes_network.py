@@ -90,7 +90,7 @@ def test_02_broken_answers_are_asked_for_again_within_bounds(life: Life) -> None
     assert_the_truth(life)
 
 
-@at("hackernews", "reddit", "github")
+@at("hackernews", "reddit", "mastodon")
 def test_02_a_byte_now_and_then_holds_nobody_for_ever(life: Life) -> None:
     write(life)
     life.settings = life.settings.model_copy(update={"http_timeout": 0.1})
