@@ -26,8 +26,10 @@ def read_item(external_id: str, answer: object, *, as_of: datetime) -> Item | No
 
     An item that is not the one asked for means that somebody else answered: `CollectorError`.
     """
-    if not isinstance(answer, dict) or str(answer.get("id")) != external_id:
+    if not isinstance(answer, dict) or "id" not in answer or _is_of_another(answer["id"], external_id):
         raise CollectorError(f"Hacker News answered item {external_id} with something else.")
+    if str(answer["id"]) != external_id:
+        return _rejected(external_id, "its id is no number", answer)
     if answer.get("deleted") or answer.get("dead"):
         return Erased(Platform.HACKERNEWS, external_id)
     if answer.get("type") == "pollopt":
@@ -35,8 +37,15 @@ def read_item(external_id: str, answer: object, *, as_of: datetime) -> Item | No
     try:
         return _post(external_id, answer, as_of)
     except InvalidInput as error:
-        raw = json.dumps(answer).encode()
-        return Rejected(f"item {external_id}", str(error), raw, Platform.HACKERNEWS, external_id)
+        return _rejected(external_id, str(error), answer)
+
+
+def _is_of_another(told: object, external_id: str) -> bool:
+    return isinstance(told, int) and str(told) != external_id
+
+
+def _rejected(external_id: str, reason: str, answer: Mapping[str, object]) -> Rejected:
+    return Rejected(f"item {external_id}", reason, json.dumps(answer).encode(), Platform.HACKERNEWS, external_id)
 
 
 def _post(external_id: str, item: Mapping[str, object], as_of: datetime) -> NewPost:

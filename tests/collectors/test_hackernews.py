@@ -126,6 +126,13 @@ def test_an_item_that_cannot_be_read_yet_is_asked_for_again(watcher: Watcher, wo
     assert "Here I am" in watcher.texts()
 
 
+def test_an_item_without_its_number_is_set_aside_and_blocks_no_other(watcher: Watcher, world: World) -> None:
+    posts = [write(world) for _ in range(3)]
+    world.state(HackerNews).raw[int(posts[1].id)] = {"id": None, "type": "comment", "text": "Who am I?"}
+    summary = watcher.collect()
+    assert (summary.error, summary.intake) == (None, Intake(new=2, rejected=1))
+
+
 def test_an_item_that_stays_empty_for_ten_minutes_becomes_a_gap(watcher: Watcher, world: World) -> None:
     never = reserve(world)
     for _ in range(10):
