@@ -157,11 +157,20 @@ class Watch:
                 collector.listen(deliver, ended)
         except OverheardError as error:
             failure = error if isinstance(error, CollectorError) else CollectorError(str(error), permanent=True)
-            self._fail(lane.sources, failure)
+            self._tell(lane.sources, failure)
             self.stop.wait(max(failure.retry_after or 0.0, _LISTEN_AGAIN))
         finally:
             ended.set()
             guard.join()
+
+    def _tell(self, deaf: Sequence[Source], error: CollectorError) -> None:
+        """What a listener could not do. Passes go on as planned, as they read what was not pushed."""
+        if error.permanent:
+            self._fail(deaf, error)
+            return
+        with self.sessions.begin() as session:
+            for source in deaf:
+                sources.record_trouble(session, source.id, error, now=self.clock())
 
     def _end_with_the_lane(self, lane: Lane, ended: threading.Event) -> None:
         while not ended.is_set():

@@ -157,6 +157,12 @@ def record_alive(session: Session, source_id: int, *, now: datetime) -> None:
     session.execute(sa.update(Source).where(Source.id == source_id).values(**values))
 
 
+def record_trouble(session: Session, source_id: int, error: CollectorError, *, now: datetime) -> None:
+    """Something beside the passes failed: it is shown, and delays none of them."""
+    values = {"last_error": str(error), "last_error_at": now}
+    session.execute(sa.update(Source).where(Source.id == source_id).values(**values))
+
+
 def record_failure(session: Session, source_id: int, error: CollectorError, *, now: datetime) -> None:
     """A pass failed: what the platform asked for is kept, and what only a person can mend waits for one."""
     source = session.get_one(Source, source_id)

@@ -74,9 +74,19 @@ class Pushing(Wall):
             yield Page(items=posts, taken=[each.id for each in waiting])
 
 
+class Deaf(Wall):
+    """A platform that would push, if the line were not dead."""
+
+    account = (Ask("token", "Token", is_secret=True),)
+    listens = True
+
+    def listen(self, deliver: Deliver, stop: threading.Event) -> None:
+        raise CollectorError("The line is dead.")
+
+
 @pytest.fixture(autouse=True)
 def walls(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (Wall, Pushing):
+    for kind in (Wall, Pushing, Deaf):
         monkeypatch.setitem(collectors.COLLECTORS, kind.__name__, ("Wall", f"{__name__}:{kind.__name__}"))
     Wall.acts, Wall.passes, Wall.opened = {}, {}, []
 
@@ -199,6 +209,25 @@ def test_what_is_pushed_is_on_disk_at_once_and_taken_in_once(sessions: Sessions,
         until(lambda: ids(sessions) == {"1", "2", "3"})
         until(lambda: all(row.taken_at and row.raw == b"" for row in _deliveries(sessions)))
     assert len(_deliveries(sessions)) == 3
+
+
+def test_a_listener_that_fails_is_told_and_delays_no_pass(sessions: Sessions, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with sessions.begin() as session:
+        account = credentials.save(
+            session, settings, mode="Deaf", name="us", secrets={"token": "s3cret"}, now=datetime.now(UTC)
+        )
+    add(sessions, "channel", mode="Deaf", credential_id=account)
+    told: list[str | None] = []
+
+    def note(_: Reading) -> None:
+        told.append(state_of(sessions, "channel").last_error)
+
+    Wall.acts = {"channel": note}
+    with watching(sessions, settings):
+        until(lambda: "The line is dead." in told)
+        until(lambda: "channel:9" in ids(sessions))
+    assert state_of(sessions, "channel").failures == 0
 
 
 def _deliveries(sessions: Sessions) -> Sequence[Delivery]:
