@@ -10,9 +10,10 @@ from dataclasses import replace
 import httpx
 
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
-from collectors.discord.messages import Place, Row, read_message
+from collectors.discord.messages import Place, read_message
 from collectors.discord.window import Window
 from collectors.http import JsonReader, retry_after
+from collectors.rows import Row
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.posts import NewPost

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from collectors.rows import Row, iso_time, needed_text
 from overheard.errors import InvalidInput
 from overheard.intake import Item, Rejected
 from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
-
-Row = Mapping[str, object]
 
 _MESSAGE, _REPLY = 0, 19  # all other types are the channel's own news: joined, pinned, a thread was opened…
 
@@ -54,12 +53,12 @@ def read_message(row: Row, place: Place) -> Item | None:
 
 def _post(row: Row, external_id: str, place: Place) -> NewPost | None:
     author = _mapping(row, "author")
-    body = plain(_text(row, "content"), _names(row))
+    body = plain(needed_text(row, "content"), _names(row))
     # The first message of a forum's post has the post's id, and the post's name is what the writer asks.
     is_submission = place.is_of_forum and external_id == place.id
     if not body and not is_submission:
         return None
-    written = _moment(row, "timestamp")
+    written = iso_time(row, "timestamp")
     return NewPost(
         platform=Platform.DISCORD,
         external_id=external_id,
@@ -67,12 +66,12 @@ def _post(row: Row, external_id: str, place: Place) -> NewPost | None:
         title=place.name if is_submission else "",
         body=body,
         kind=PostKind.SUBMISSION if is_submission else PostKind.MESSAGE,
-        author=_text(author, "id"),
+        author=needed_text(author, "id"),
         author_name=_name(author),
         permalink=place.permalink(external_id),
         parent_external_id=_parent(row, external_id, place),
         posted_at=written,
-        as_of=_moment(row, "edited_timestamp") if row.get("edited_timestamp") else written,
+        as_of=iso_time(row, "edited_timestamp") or written,
     )
 
 
@@ -122,18 +121,3 @@ def _mapping(row: Row, name: str) -> Row:
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} is missing")
     return value
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is {'missing' if value is None else f'a {type(value).__name__}, not a text'}")
-    return value
-
-
-def _moment(row: Row, name: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(row, name))
-    except ValueError as error:
-        raise InvalidInput(f"{name} is no time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 
 from collectors.markup import plain
+from collectors.rows import iso_time, text
 from overheard.errors import InvalidInput
 from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost
@@ -40,41 +40,23 @@ def read_post(answer: Mapping[str, object], *, forum: str, base_url: str, commun
 
 def _post(answer: Mapping[str, object], external_id: str, forum: str, base_url: str, community: str) -> NewPost:
     number, topic = answer.get("post_number"), answer.get("topic_id")
-    body = plain(_text(answer, "cooked"))
+    body = plain(text(answer, "cooked"))
     if not body:
         raise InvalidInput("cooked is empty")
     is_first = number == 1
-    slug = _text(answer, "topic_slug") or "-"
-    posted_at = _time(answer, "created_at")
+    slug = text(answer, "topic_slug") or "-"
+    posted_at = iso_time(answer, "created_at")
     user = answer.get("user_id")
     return NewPost(
         platform=Platform.DISCOURSE,
         external_id=external_id,
         community=community,
-        title=_text(answer, "topic_title") if is_first else "",
+        title=text(answer, "topic_title") if is_first else "",
         body=body,
         kind=PostKind.SUBMISSION if is_first else PostKind.COMMENT,
         author=f"{forum}:{user}" if isinstance(user, int) else None,  # names can be changed
-        author_name=_text(answer, "username") or None,
+        author_name=text(answer, "username") or None,
         permalink=f"{base_url}/t/{slug}/{topic}/{number}" if isinstance(topic, int) else None,
         posted_at=posted_at,
-        as_of=_time(answer, "updated_at") or posted_at,
+        as_of=iso_time(answer, "updated_at") or posted_at,
     )
-
-
-def _text(answer: Mapping[str, object], name: str) -> str:
-    value = answer.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value or ""
-
-
-def _time(answer: Mapping[str, object], name: str) -> datetime | None:
-    value = _text(answer, name)
-    try:
-        time = datetime.fromisoformat(value) if value else None
-    except ValueError as error:
-        raise InvalidInput(f"{name} is no time: {value[:40]!r}") from error
-    if time is not None and time.tzinfo is None:
-        raise InvalidInput(f"{name} names no time zone")
-    return time

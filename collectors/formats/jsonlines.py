@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from collectors.formats import own, reddit
-from collectors.formats.records import ImportOptions, Outcome, Record, Row
+from collectors.formats.records import ImportOptions, Outcome, Record
 from collectors.formats.streams import MAX_LINE, InputFile, Line, Wrapping
+from collectors.rows import Row
 from overheard.errors import InvalidInput
 from overheard.intake import MAX_RAW, Rejected
 from overheard.posts import Key

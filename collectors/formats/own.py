@@ -2,7 +2,8 @@
 
 import re
 
-from collectors.formats.records import ImportOptions, Outcome, Row, is_gone, moment_of, required, text_of
+from collectors.formats.records import ImportOptions, Outcome, is_gone, moment_of, required, text_of
+from collectors.rows import Row
 from collectors.slack.messages import message_id
 from overheard.errors import InvalidInput
 from overheard.intake import Erased

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from collectors.rows import Row
 from overheard.errors import InvalidInput
 from overheard.intake import Item
 from overheard.vocabulary import Platform
@@ -38,7 +39,6 @@ Outcome = Item | Skipped
 Record = Callable[[], Outcome]
 """A record that was found and is not read yet: a resumed import passes over those it has without reading them."""
 
-Row = Mapping[str, object]
 
 _UNIX_TIME = re.compile(r"\d{9,11}(\.\d+)?")
 _GONE = re.compile(r"\[ ?(deleted|removed)( by [^\]]*)? ?\]", re.IGNORECASE)

@@ -4,7 +4,8 @@ import html
 import re
 from datetime import datetime
 
-from collectors.formats.records import ImportOptions, Outcome, Row, Skipped, is_gone, moment_of, required, text_of
+from collectors.formats.records import ImportOptions, Outcome, Skipped, is_gone, moment_of, required, text_of
+from collectors.rows import Row
 from overheard.errors import InvalidInput
 from overheard.intake import Erased
 from overheard.posts import Key, NewPost

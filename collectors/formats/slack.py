@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from collectors.formats.records import ImportOptions, Record, Row, Skipped, required, text_of
+from collectors.formats.records import ImportOptions, Record, Skipped, required, text_of
 from collectors.formats.slack_text import Names, name_of
 from collectors.formats.streams import InputFile, Wrapping
+from collectors.rows import Row
 from collectors.slack.messages import Place, read_message
 from overheard.errors import InvalidInput
 from overheard.intake import Rejected

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from collectors.formats.records import Row
+from collectors.rows import Row
 
 # `<@U1>`, `<#C1|general>`, `<!here>`, `<https://…|label>`, or one of the three signs that Slack escapes.
 _MARKUP = re.compile(r"<([^<>\n]+)>|&(?:amp|lt|gt);")

@@ -14,9 +14,10 @@ import httpx
 
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.github import graphql
-from collectors.github.posts import Json, changed_at, read_node, read_rest
+from collectors.github.posts import changed_at, read_node, read_rest
 from collectors.http import JsonReader, retry_after
 from collectors.paging import oldest_change_first
+from collectors.rows import Row
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.sources import Pause
@@ -152,7 +153,7 @@ class GitHub(Collector):
         start, etag = cursor - _OVERLAP, getattr(state, f"{stream}_etag")
         marks: list[str | None] = []
 
-        def ask(since: datetime, number: int) -> tuple[Sequence[Json], bool]:
+        def ask(since: datetime, number: int) -> tuple[Sequence[Row], bool]:
             params = {**told, "since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "page": number}
             answer = self._reader.get_if_changed(path, params, etag=None if marks else etag)
             marks.append(etag if answer is None else answer[1])
@@ -230,7 +231,7 @@ def _typed(address: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def _found(repository: Json) -> Found:
+def _found(repository: Row) -> Found:
     name = str(repository.get("full_name"))
     notes = ["private"] if repository.get("private") else ["public"]
     notes += ["archived"] if repository.get("archived") else []
@@ -239,15 +240,15 @@ def _found(repository: Json) -> Found:
     return Found(name, name, ", ".join(notes))
 
 
-def _items(answer: object, path: str) -> list[Json]:
+def _items(answer: object, path: str) -> list[Row]:
     if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
         raise CollectorError(f"GitHub answered {path} in an unknown form.")
     return answer
 
 
-def _discussion(node: Json, community: str) -> Iterator[Item]:
+def _discussion(node: Row, community: str) -> Iterator[Item]:
     """A discussion, the comments below it, and the replies below those."""
-    found: list[tuple[Json, object]] = [(node, None)]
+    found: list[tuple[Row, object]] = [(node, None)]
     for comment in graphql.nodes_in(node.get("comments")):
         found.append((comment, node.get("id")))
         found += [(reply, comment.get("id")) for reply in graphql.nodes_in(comment.get("replies"))]

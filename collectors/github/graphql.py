@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from collectors.http import JsonReader
+from collectors.rows import Row
 from overheard.errors import CollectorError
-
-Json = Mapping[str, object]
 
 _AUTHOR = "author { __typename login ... on User { databaseId } }"
 _COMMENT = f"id body url createdAt updatedAt isMinimized {_AUTHOR}"
@@ -38,7 +37,7 @@ query($ids: [ID!]!) {{
 _RATE_LIMITED_FOR = 900.0  # seconds, where nothing says how long
 
 
-def discussions(reader: JsonReader, owner: str, name: str) -> Iterator[tuple[Sequence[Json], bool]]:
+def discussions(reader: JsonReader, owner: str, name: str) -> Iterator[tuple[Sequence[Row], bool]]:
     """Discussions by their last change, the newest first: each page, and whether there is another."""
     after: str | None = None
     while True:
@@ -55,7 +54,7 @@ def discussions(reader: JsonReader, owner: str, name: str) -> Iterator[tuple[Seq
         after = str(page.get("endCursor"))
 
 
-def nodes(reader: JsonReader, ids: Sequence[str]) -> Mapping[str, Json | None]:
+def nodes(reader: JsonReader, ids: Sequence[str]) -> Mapping[str, Row | None]:
     """Each node by its id; None for those that are gone."""
     data = _ask(reader, _NODES, {"ids": list(ids)}, may_miss=True)
     found = data.get("nodes")
@@ -64,13 +63,13 @@ def nodes(reader: JsonReader, ids: Sequence[str]) -> Mapping[str, Json | None]:
     return {id_: node if isinstance(node, dict) else None for id_, node in zip(ids, found, strict=True)}
 
 
-def nodes_in(connection: object) -> list[Json]:
+def nodes_in(connection: object) -> list[Row]:
     """The nodes of a GraphQL connection."""
     found = connection.get("nodes") if isinstance(connection, dict) else None
     return [node for node in found if isinstance(node, dict)] if isinstance(found, list) else []
 
 
-def _ask(reader: JsonReader, query: str, variables: Json, *, may_miss: bool = False) -> Json:
+def _ask(reader: JsonReader, query: str, variables: Row, *, may_miss: bool = False) -> Row:
     answer = reader.post("graphql", {"query": query, "variables": variables})
     if not isinstance(answer, dict):
         raise CollectorError("GitHub answered GraphQL in an unknown form.")

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from collectors.rows import Row, iso_time, text
 from overheard.errors import InvalidInput
 from overheard.intake import Item, Rejected
 from overheard.posts import NewPost
@@ -14,23 +14,21 @@ _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _QUOTE = re.compile(r"(?:^[ ]{0,3}>.*(?:\n|\Z))+", re.MULTILINE)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
-Json = Mapping[str, object]
-
 
 def own_words(markdown: str) -> str:
     """The text without the remarks of an issue's template and without what is quoted of somebody else."""
     return _QUOTE.sub("[…]\n", _REMARK.sub("", markdown.replace("\r\n", "\n"))).strip()
 
 
-def changed_at(item: Json) -> datetime:
+def changed_at(item: Row) -> datetime:
     """When something last happened to it, label or reaction included; long ago, where it does not say."""
     try:
-        return _time(item, "updated_at") or _time(item, "updatedAt") or _LONG_AGO
+        return iso_time(item, "updated_at") or iso_time(item, "updatedAt") or _LONG_AGO
     except InvalidInput:
         return _LONG_AGO
 
 
-def read_rest(item: Json, *, kind: PostKind, community: str) -> Item | None:
+def read_rest(item: Row, *, kind: PostKind, community: str) -> Item | None:
     """An issue or a comment; None for pull requests and what belongs to them, and for bots."""
     is_of_pull_request = "pull_request" in item or "/pull/" in str(item.get("html_url"))
     user = item.get("user")
@@ -49,7 +47,7 @@ def read_rest(item: Json, *, kind: PostKind, community: str) -> Item | None:
     return _read(found, kind, community, parent=None)
 
 
-def read_node(node: Json, *, community: str, parent: str | None = None) -> Item | None:
+def read_node(node: Row, *, community: str, parent: str | None = None) -> Item | None:
     """A node of GraphQL; None for bots and for what was hidden as spam or abuse."""
     author = node.get("author")
     if (isinstance(author, dict) and author.get("__typename") == "Bot") or node.get("isMinimized"):
@@ -58,7 +56,7 @@ def read_node(node: Json, *, community: str, parent: str | None = None) -> Item 
     return _read(node, kind, community, parent)
 
 
-def _read(node: Json, kind: PostKind, community: str, parent: str | None) -> Item:
+def _read(node: Row, kind: PostKind, community: str, parent: str | None) -> Item:
     key = node.get("id")
     raw = json.dumps(node).encode()
     if not isinstance(key, str) or not key:
@@ -69,8 +67,8 @@ def _read(node: Json, kind: PostKind, community: str, parent: str | None) -> Ite
         return Rejected(f"node {key}", str(error), raw, Platform.GITHUB, key)
 
 
-def _post(node: Json, external_id: str, kind: PostKind, community: str, parent: str | None) -> NewPost:
-    title, body = _text(node, "title"), own_words(_text(node, "body"))
+def _post(node: Row, external_id: str, kind: PostKind, community: str, parent: str | None) -> NewPost:
+    title, body = text(node, "title"), own_words(text(node, "body"))
     if not title.strip() and not body:
         raise InvalidInput("title and body are both missing")
     author = node.get("author")
@@ -84,27 +82,9 @@ def _post(node: Json, external_id: str, kind: PostKind, community: str, parent: 
         body=body,
         kind=kind,
         author=str(number) if isinstance(number, int) else None,  # logins can be changed
-        author_name=_text(who, "login") or None,
-        permalink=_text(node, "url") or None,
+        author_name=text(who, "login") or None,
+        permalink=text(node, "url") or None,
         parent_external_id=parent,
-        posted_at=_time(node, "createdAt"),
-        as_of=_time(node, "updatedAt") or _time(node, "createdAt"),
+        posted_at=iso_time(node, "createdAt"),
+        as_of=iso_time(node, "updatedAt") or iso_time(node, "createdAt"),
     )
-
-
-def _text(node: Json, name: str) -> str:
-    value = node.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value or ""
-
-
-def _time(node: Json, name: str) -> datetime | None:
-    value = _text(node, name)
-    try:
-        time = datetime.fromisoformat(value) if value else None
-    except ValueError as error:
-        raise InvalidInput(f"{name} is no time: {value[:40]!r}") from error
-    if time is not None and time.tzinfo is None:
-        raise InvalidInput(f"{name} names no time zone")
-    return time

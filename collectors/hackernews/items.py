@@ -3,9 +3,10 @@
 import html
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from collectors.markup import plain
+from collectors.rows import text, unix_time
 from overheard.errors import CollectorError, InvalidInput
 from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost
@@ -49,10 +50,10 @@ def _rejected(external_id: str, reason: str, answer: Mapping[str, object]) -> Re
 
 
 def _post(external_id: str, item: Mapping[str, object], as_of: datetime) -> NewPost:
-    kind = _KINDS.get(_text(item, "type"))
+    kind = _KINDS.get(text(item, "type"))
     if kind is None:
-        raise InvalidInput(f"type {_text(item, 'type')[:40]!r} is not known")
-    title, body = html.unescape(_text(item, "title")), plain(_text(item, "text"))
+        raise InvalidInput(f"type {text(item, 'type')[:40]!r} is not known")
+    title, body = html.unescape(text(item, "title")), plain(text(item, "text"))
     if not title.strip() and not body:
         raise InvalidInput("title and text are both missing")
     parent = item.get("parent")
@@ -63,30 +64,9 @@ def _post(external_id: str, item: Mapping[str, object], as_of: datetime) -> NewP
         title=title,
         body=body,
         kind=kind,
-        author=_text(item, "by") or None,
+        author=text(item, "by") or None,
         permalink=f"https://news.ycombinator.com/item?id={external_id}",
         parent_external_id=str(parent) if isinstance(parent, int) else None,
-        posted_at=_time(item),
+        posted_at=unix_time(item, "time"),
         as_of=as_of,
     )
-
-
-def _text(item: Mapping[str, object], name: str) -> str:
-    value = item.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value
-
-
-def _time(item: Mapping[str, object]) -> datetime | None:
-    value = item.get("time")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput(f"time is a {type(value).__name__}, not a number of seconds")
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidInput("time is out of range") from error

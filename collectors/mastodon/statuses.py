@@ -9,9 +9,9 @@ and so is the lead.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from collectors.markup import plain
+from collectors.rows import iso_time, needed_text, text
 from overheard.errors import InvalidInput
 from overheard.intake import Rejected
 from overheard.posts import NewPost
@@ -57,14 +57,15 @@ def _read(status: object, status_id: str | None, instance: str, community: str) 
         return None
     if status.get("visibility") != "public" or _wants_no_readers(account):
         return LeftOut(key(instance, status_id))
-    title, body = _text(status, "spoiler_text"), plain(_text(status, "content"))
+    title, body = text(status, "spoiler_text"), plain(text(status, "content"))
     if not title and not body:
         return None
-    handle = _text(account, "acct")
+    handle = text(account, "acct")
     if not handle:
         raise InvalidInput("account has no acct")
-    parent, edited = status.get("in_reply_to_id"), status.get("edited_at")
-    written = _moment(status.get("created_at"), "created_at")
+    parent = status.get("in_reply_to_id")
+    needed_text(status, "created_at")  # which every status has
+    written = iso_time(status, "created_at")
     return NewPost(
         platform=Platform.MASTODON,
         external_id=key(instance, status_id),
@@ -73,10 +74,10 @@ def _read(status: object, status_id: str | None, instance: str, community: str) 
         body=body,
         kind=PostKind.COMMENT if parent else PostKind.SUBMISSION,
         author=handle if "@" in handle else f"{handle}@{instance}",
-        permalink=_text(status, "url") or _text(status, "uri") or None,
+        permalink=text(status, "url") or text(status, "uri") or None,
         parent_external_id=key(instance, parent) if parent else None,
         posted_at=written,
-        as_of=_moment(edited, "edited_at") if edited else written,
+        as_of=iso_time(status, "edited_at") or written,
     )
 
 
@@ -84,23 +85,4 @@ def _wants_no_readers(account: Mapping[str, object]) -> bool:
     """`#nobot` is what people of the fediverse write into their profile; the two switches are Mastodon's own."""
     if account.get("discoverable") is False or account.get("indexable") is False:
         return True
-    return "#nobot" in plain(_text(account, "note")).casefold()
-
-
-def _text(of: Mapping[str, object], name: str) -> str:
-    value = of.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value
-
-
-def _moment(value: object, name: str) -> datetime:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is missing")
-    try:
-        found = datetime.fromisoformat(value)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name} cannot be read as a time") from error
+    return "#nobot" in plain(text(account, "note")).casefold()

@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import WebClient
 
 from collectors.base import Tools
-from collectors.formats.records import Row
 from collectors.http import retry_after
+from collectors.rows import Row
 from overheard.errors import CollectorError
 
 # The vendor's own log may quote an answer, and so a post. All that it tells comes to us as an exception too.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from collectors.base import Ask, Collector, Deliver, Found, Page, Reading, Tools, Watched
-from collectors.formats.records import Row
+from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 from collectors.slack.history import History, Progress, Walk, read_all, ts_at
 from collectors.slack.messages import Place, order, subject

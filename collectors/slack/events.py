@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from collectors.formats.records import Row
+from collectors.rows import Row
 from collectors.slack.messages import told_of
 from overheard.hooks import HookAnswer
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from collectors.base import Page, Reading
-from collectors.formats.records import Row, Skipped
+from collectors.formats.records import Skipped
+from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 from collectors.slack.messages import Place, order, read_message, subject
 from overheard.errors import CollectorError

@@ -6,8 +6,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from collectors.formats.records import Outcome, Row, Skipped, required, text_of
+from collectors.formats.records import Outcome, Skipped, required, text_of
 from collectors.formats.slack_text import Names, plain, text_of_blocks
+from collectors.rows import Row
 from overheard.errors import InvalidInput
 from overheard.intake import MAX_RAW, Erased, Rejected
 from overheard.posts import NewPost

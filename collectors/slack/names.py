@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from collectors.formats.records import Row
 from collectors.formats.slack_text import Names, name_of
+from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,30}")

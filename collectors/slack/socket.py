@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from collectors.base import Deliver
-from collectors.formats.records import Row
+from collectors.rows import Row
 from collectors.slack.api import QUIET, SlackApi
 from collectors.slack.messages import told_of
 from overheard.errors import CollectorError

@@ -9,14 +9,13 @@ import httpx
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
 from collectors.http import JsonReader
 from collectors.paging import oldest_change_first
+from collectors.rows import Row
 from collectors.stackexchange.items import changed_at, external_id, read_item
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.sources import Pause
 from overheard.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
-
-Json = Mapping[str, object]
 
 _PAGE = 100  # the most that the API gives
 _BACKFILL = timedelta(days=3)
@@ -87,7 +86,7 @@ class StackExchange(Collector):
         cursor = datetime.fromtimestamp(int(reading.cursor), UTC) if reading.cursor else now - _BACKFILL + _OVERLAP
         site, tags = _typed(source.address)
 
-        def ask(since: datetime, number: int) -> tuple[Sequence[Json], bool]:
+        def ask(since: datetime, number: int) -> tuple[Sequence[Row], bool]:
             told = _since(since, number) | ({"tagged": ";".join(tags)} if tags else {})
             answer = self._get("questions", site, told)
             return [*_items(answer)], answer.get("has_more") is True
@@ -117,21 +116,21 @@ class StackExchange(Collector):
                     *(Erased(Platform.STACKEXCHANGE, each) for each in sorted(gone)),
                 ]
 
-    def _answers(self, site: str, questions: Sequence[Json], since: datetime) -> Sequence[Json]:
+    def _answers(self, site: str, questions: Sequence[Row], since: datetime) -> Sequence[Row]:
         """What was answered to these questions in that time; each knows the link of its question."""
         links = {question.get("question_id"): question.get("link") for question in questions}
         answered = [str(question.get("question_id")) for question in questions if question.get("answer_count")]
         if not answered:
             return []
 
-        def ask(since: datetime, number: int) -> tuple[Sequence[Json], bool]:
+        def ask(since: datetime, number: int) -> tuple[Sequence[Row], bool]:
             answer = self._get(f"questions/{';'.join(answered)}/answers", site, _since(since, number))
             return [*_items(answer)], answer.get("has_more") is True
 
         found = [item for items, _ in oldest_change_first(ask, changed_at, since) for item in items]
         return [{**item, "question_link": links.get(item.get("question_id"))} for item in found]
 
-    def _get(self, path: str, site: str, params: Mapping[str, str | int] | None = None) -> Json:
+    def _get(self, path: str, site: str, params: Mapping[str, str | int] | None = None) -> Row:
         method = re.sub(r"/[^/]+", "", path, count=1)  # its limits are for methods, whatever ids are asked for
         self._wait(method)
         told: dict[str, str | int] = {"site": site, "filter": "withbody", "pagesize": _PAGE, **(params or {})}
@@ -154,7 +153,7 @@ class StackExchange(Collector):
         if self._backoffs.pop(method, None):
             self._tools.sleep(seconds)
 
-    def _note_quota(self, answer: Json) -> None:
+    def _note_quota(self, answer: Row) -> None:
         limit, remaining = answer.get("quota_max"), answer.get("quota_remaining")
         if isinstance(limit, int) and isinstance(remaining, int):
             self._tools.meter.budget = {"limit": limit, "remaining": remaining}
@@ -164,7 +163,7 @@ def _since(since: datetime, number: int) -> dict[str, str | int]:
     return {"sort": "activity", "order": "asc", "min": int(since.timestamp()), "page": number}
 
 
-def _items(answer: Json) -> Sequence[Json]:
+def _items(answer: Row) -> Sequence[Row]:
     items = answer["items"]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise CollectorError("Stack Exchange answered with something other than items.")

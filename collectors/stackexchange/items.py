@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from collectors.markup import plain
+from collectors.rows import text, unix_time
 from overheard.errors import InvalidInput
 from overheard.intake import Item, Rejected
 from overheard.posts import NewPost
@@ -17,7 +18,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 def changed_at(item: Mapping[str, object]) -> datetime:
     """When something last happened to it; long ago, where it does not say it as it should."""
     try:
-        return _time(item, "last_activity_date") or _LONG_AGO
+        return unix_time(item, "last_activity_date") or _LONG_AGO
     except InvalidInput:
         return _LONG_AGO
 
@@ -43,13 +44,13 @@ def read_item(item: Mapping[str, object], *, site: str, community: str) -> Item:
 
 def _post(item: Mapping[str, object], key: str, site: str, community: str) -> NewPost:
     is_answer = "answer_id" in item
-    title, body = html.unescape(_text(item, "title")), plain(_text(item, "body"))
+    title, body = html.unescape(text(item, "title")), plain(text(item, "body"))
     if not body and not title:
         raise InvalidInput("title and body are both missing")
     owner = item.get("owner")
     who = owner if isinstance(owner, dict) else {}
     number = who.get("user_id")
-    created = _time(item, "creation_date")
+    created = unix_time(item, "creation_date")
     return NewPost(
         platform=Platform.STACKEXCHANGE,
         external_id=key,
@@ -58,35 +59,16 @@ def _post(item: Mapping[str, object], key: str, site: str, community: str) -> Ne
         body=body,
         kind=PostKind.COMMENT if is_answer else PostKind.SUBMISSION,
         author=f"{site}:{number}" if isinstance(number, int) else None,  # the rest have left
-        author_name=html.unescape(_text(who, "display_name")) or None,
+        author_name=html.unescape(text(who, "display_name")) or None,
         permalink=_permalink(item),
         parent_external_id=f"{site}:question:{item.get('question_id')}" if is_answer else None,
         posted_at=created,
-        as_of=_time(item, "last_edit_date") or created,
+        as_of=unix_time(item, "last_edit_date") or created,
     )
 
 
 def _permalink(item: Mapping[str, object]) -> str | None:
     if "answer_id" not in item:
-        return _text(item, "link") or None
-    scheme, _, rest = _text(item, "question_link").partition("://")
+        return text(item, "link") or None
+    scheme, _, rest = text(item, "question_link").partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/a/{item['answer_id']}" if rest else None
-
-
-def _text(item: Mapping[str, object], name: str) -> str:
-    value = item.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value or ""
-
-
-def _time(item: Mapping[str, object], name: str) -> datetime | None:
-    value = item.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a number of seconds")
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidInput(f"{name} is out of range") from error

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from collectors.base import Ask, Collector, Deliver, Found, Missed, Page, Reading, Tools, Watched
 from collectors.http import JsonReader, retry_after
-from collectors.telegram.updates import MESSAGES, Row, chat_of, read_update
+from collectors.rows import Row
+from collectors.telegram.updates import MESSAGES, chat_of, read_update
 from overheard.errors import CollectorError
 from overheard.sources import Pause
 from overheard.terms import Recheck, Terms

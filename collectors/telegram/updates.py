@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
+from collectors.rows import Row, text, unix_time
 from overheard.errors import InvalidInput
 from overheard.intake import Item, Rejected
 from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
-
-Row = Mapping[str, object]
 
 MESSAGES = ("message", "edited_message", "channel_post", "edited_channel_post")
 """The kinds of update that hold what somebody wrote, before or after an edit."""
@@ -40,14 +38,14 @@ def read_update(raw: bytes, community: str) -> Item | None:
 
 
 def _post(message: Row, external_id: str, community: str) -> NewPost | None:
-    body = _text(message, "text") or _text(message, "caption")
+    body = text(message, "text") or text(message, "caption")
     if not body or _is_of_others(message):
         return None
     chat, number = _mapping(message, "chat"), _number(message, "message_id")
     writer = message.get("sender_chat") or message.get("from") or chat
     if not isinstance(writer, Mapping):
         raise InvalidInput("from is no person")
-    written = _moment(message, "date")
+    written = unix_time(message, "date")
     answered = message.get("reply_to_message")
     return NewPost(
         platform=Platform.TELEGRAM,
@@ -61,7 +59,7 @@ def _post(message: Row, external_id: str, community: str) -> NewPost | None:
         permalink=_permalink(chat, number),
         parent_external_id=f"{chat['id']}:{answered.get('message_id')}" if isinstance(answered, Mapping) else None,
         posted_at=written,
-        as_of=_moment(message, "edit_date") if message.get("edit_date") else written,
+        as_of=unix_time(message, "edit_date") or written,
     )
 
 
@@ -92,22 +90,8 @@ def _mapping(row: Row, name: str) -> Row:
     return value
 
 
-def _text(row: Row, name: str) -> str:
-    value = row.get(name, "")
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is a {type(value).__name__}, not a text")
-    return value
-
-
 def _number(row: Row, name: str) -> int:
     value = row.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidInput(f"{name} is no number")
     return value
-
-
-def _moment(row: Row, name: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(_number(row, name), UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidInput(f"{name} is out of range") from error

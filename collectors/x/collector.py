@@ -8,7 +8,8 @@ import httpx
 
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.http import JsonReader
-from collectors.x.posts import FIELDS, Row, history, id_at, read_post, time_of
+from collectors.rows import Row
+from collectors.x.posts import FIELDS, history, id_at, read_post, time_of
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item
 from overheard.sources import Pause

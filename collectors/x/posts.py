@@ -5,12 +5,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from collectors.rows import Row, needed_text
 from overheard.errors import InvalidInput
 from overheard.intake import Item, Rejected
 from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
-
-Row = Mapping[str, object]
 
 FIELDS = "author_id,created_at,edit_history_tweet_ids,entities,note_tweet,referenced_tweets"
 """What is asked for of each post. None of these costs anything."""
@@ -49,10 +48,10 @@ def _post(row: Row, external_id: str, community: str, names: Mapping[str, str]) 
     refers_to = _referenced(row)
     if "retweeted" in refers_to:
         return None
-    own = _text(row, "id")
+    own = needed_text(row, "id")
     if not own.isascii() or not own.isdigit() or not external_id.isdigit():
         raise InvalidInput("id is no number")
-    author = _text(row, "author_id")
+    author = needed_text(row, "author_id")
     return NewPost(
         platform=Platform.X,
         external_id=external_id,
@@ -72,7 +71,7 @@ def _post(row: Row, external_id: str, community: str, names: Mapping[str, str]) 
 def _body(row: Row) -> str:
     note = row.get("note_tweet")
     longer = note if isinstance(note, Mapping) and isinstance(note.get("text"), str) else row
-    text, entities = _text(longer, "text"), longer.get("entities")
+    text, entities = needed_text(longer, "text"), longer.get("entities")
     links = entities.get("urls") if isinstance(entities, Mapping) else None
     for link in links if isinstance(links, list) else []:
         if isinstance(link, Mapping) and isinstance(link.get("url"), str) and isinstance(link.get("expanded_url"), str):
@@ -84,10 +83,3 @@ def _referenced(row: Row) -> dict[str, str]:
     references = row.get("referenced_tweets")
     found = [each for each in references if isinstance(each, Mapping)] if isinstance(references, list) else []
     return {str(each.get("type")): str(each.get("id")) for each in found}
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} is {'missing' if value is None else f'a {type(value).__name__}, not a text'}")
-    return value
