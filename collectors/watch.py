@@ -15,7 +15,7 @@ from collectors.base import Clock, Collector
 from collectors.run import Lane, Reader, lanes, open_collector
 from collectors.sweep import sweep
 from overheard import sources
-from overheard.db import Sessions
+from overheard.db import Sessions, make_reading_sessions
 from overheard.errors import CollectorError, OverheardError
 from overheard.models import Source
 from overheard.settings import Settings
@@ -73,7 +73,8 @@ class Watch:
 
     def _lanes(self) -> Sequence[Lane]:
         try:
-            with self.sessions() as session:
+            # Once a second in every thread: on SQLite an ordinary session would take the writers' lock each time.
+            with make_reading_sessions(self.sessions.kw["bind"])() as session:
                 return lanes(session)
         except SQLAlchemyError:
             logger.exception("the database could not be asked", extra={"action": "watch_failed"})
