@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from collectors import collector_class
 from collectors.base import Clock, Collector, Delivery, Missed, Page, Reading, Sleep, Tools, Watched
 from overheard import credentials, models, sources
-from overheard.db import TROUBLE, Sessions, told, upsert
+from overheard.db import TROUBLE, Sessions, make_reading_sessions, told, upsert
 from overheard.errors import CollectorError, OverheardError
 from overheard.intake import Intake, take_in
 from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
@@ -152,7 +152,7 @@ class Reader:
                 self._note_failure(source, summary.error)
             else:
                 logger.info("read a source", extra={"action": "collect_finished", "source_id": source.id})
-            with self.sessions() as session:
+            with self._reads() as session:
                 count = sa.select(sa.func.count()).select_from(Revisit).where(Revisit.source_id == source.id)
                 summary.waiting = session.scalar(count) or 0
         except TROUBLE as error:
@@ -167,8 +167,12 @@ class Reader:
             self._record_spending(session, source.id)
         logger.warning("could not read a source", extra={"action": "collect_failed", "source_id": source.id})
 
+    def _reads(self) -> Session:
+        """A session that only reads, and on SQLite waits for no writer."""
+        return make_reading_sessions(self.sessions.kw["bind"])()
+
     def _pass(self, source: Source, summary: CollectSummary) -> None:
-        with self.sessions() as session:
+        with self._reads() as session:
             row = session.get_one(Source, source.id)  # the cursor may have moved since the list was made
             reading = self._reading(session, row)
             spent = sources.spent_this_month(session, self.mode, now=self.clock())
@@ -221,7 +225,7 @@ class Reader:
         self, platform: Platform, external_ids: Sequence[str], *tables: type[Post | Tombstone | DeadLetter]
     ) -> frozenset[str]:
         found: set[str] = set()
-        with self.sessions() as session:
+        with self._reads() as session:
             for table in tables:
                 here = (table.platform == platform) & table.external_id.in_(external_ids)
                 found.update(id_ for id_ in session.scalars(sa.select(table.external_id).where(here)) if id_)
@@ -229,7 +233,7 @@ class Reader:
 
     def _held(self, source: Source, since: datetime) -> dict[str, str | None]:
         here = sa.select(Post.external_id, Post.parent_external_id).where(Post.source_id == source.id)
-        with self.sessions() as session:
+        with self._reads() as session:
             return {id_: parent for id_, parent in session.execute(here.where(Post.posted_at >= since))}  # noqa: C416 - rows are no pairs to mypy
 
     def _deliveries(self, source: Source) -> list[Delivery]:
@@ -241,7 +245,7 @@ class Reader:
             .order_by(table.id)
             .limit(_DELIVERIES)
         )
-        with self.sessions() as session:
+        with self._reads() as session:
             return [Delivery(row.id, row.raw, row.received_at) for row in session.scalars(waiting)]
 
 
