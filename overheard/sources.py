@@ -142,13 +142,22 @@ def _start(source: Source) -> None:
 
 
 def record_success(session: Session, source_id: int, *, new: int, pause: Pause, now: datetime) -> None:
-    """A pass came to its end: when the next one is due follows from how much was new."""
-    source = session.get_one(Source, source_id)
+    """A pass came to its end: when the next one is due follows from how much was new.
+
+    What was delivered after it looked for the last time makes it due at once.
+    """
+    source = session.get_one(Source, source_id, with_for_update=True)  # or a delivery comes between look and word
     interval = source.interval or pause.shortest
     wanted = interval * _NEW_PER_PASS / new if new else interval * 1.5
     source.interval = min(max(wanted, pause.shortest), pause.longest)
-    source.read_at, source.next_run_at, source.not_before = now, now + timedelta(seconds=source.interval), None
+    wait = 0.0 if _has_deliveries(session, source) else source.interval
+    source.read_at, source.next_run_at, source.not_before = now, now + timedelta(seconds=wait), None
     source.failures, source.last_error, source.last_error_at = 0, None, None
+
+
+def _has_deliveries(session: Session, source: Source) -> bool:
+    here = (Delivery.credential_id == source.credential_id) & (Delivery.address == source.address)
+    return session.scalar(sa.select(Delivery.id).where(here, Delivery.taken_at.is_(None)).limit(1)) is not None
 
 
 def record_alive(session: Session, source_id: int, *, now: datetime) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 import collectors
 from collectors.base import Ask, Collector, Deliver, Found, Page, Reading, Tools, Watched
+from collectors.run import collect
 from collectors.watch import Watch
 from overheard import credentials, sources
 from overheard.db import Sessions
@@ -72,6 +73,8 @@ class Pushing(Wall):
                 for each in waiting
             ]
             yield Page(items=posts, taken=[each.id for each in waiting])
+        if source.community in self.acts:
+            self.acts[source.community](reading)
 
 
 class Deaf(Wall):
@@ -209,6 +212,26 @@ def test_what_is_pushed_is_on_disk_at_once_and_taken_in_once(sessions: Sessions,
         until(lambda: ids(sessions) == {"1", "2", "3"})
         until(lambda: all(row.taken_at and row.raw == b"" for row in _deliveries(sessions)))
     assert len(_deliveries(sessions)) == 3
+
+
+def test_what_is_pushed_while_a_pass_ends_is_due_at_once(sessions: Sessions, tmp_path: Path) -> None:
+    settings, now = Settings(home=tmp_path), datetime.now(UTC)
+    with sessions.begin() as session:
+        secrets = {"token": "s3cret"}
+        account = credentials.save(session, settings, mode="Pushing", name="us", secrets=secrets, now=now)
+    add(sessions, "channel", mode="Pushing", credential_id=account)
+
+    def push_when_it_has_looked(_: Reading) -> None:
+        with sessions.begin() as session:
+            sources.deliver(session, credential_id=account, delivery_id="E9", address="C1", raw=b"9", now=now)
+
+    Wall.acts = {"channel": push_when_it_has_looked}
+    collect(sessions, settings, clock=lambda: now)
+    assert state_of(sessions, "channel").next_run_at == now
+    Wall.acts = {}
+    collect(sessions, settings, clock=lambda: now)
+    assert ids(sessions) == {"9"}
+    assert state_of(sessions, "channel").next_run_at != now
 
 
 def test_a_listener_that_fails_is_told_and_delays_no_pass(sessions: Sessions, tmp_path: Path) -> None:
