@@ -150,7 +150,7 @@ def wire_of(platform: Platform) -> Wire:
     return _WIRES.get(platform) or Wire(platform)
 
 
-_SAVED = ("now", "changes", "_by_platform", "_by_community", "_by_id", "_states")
+_SAVED = ("now", "changes", "_by_platform", "_by_community", "_by_id", "_in_thread", "_states")
 
 
 class World(FaultScript):
@@ -167,6 +167,7 @@ class World(FaultScript):
         self._by_platform: defaultdict[Platform, list[Written]] = defaultdict(list)
         self._by_community: defaultdict[tuple[Platform, str], list[Written]] = defaultdict(list)
         self._by_id: dict[tuple[Platform, str], Written] = {}
+        self._in_thread: defaultdict[Written, list[Written]] = defaultdict(list)
         self._states: dict[type[Any], Any] = {}
 
     def url(self, platform: Platform) -> str:
@@ -205,6 +206,8 @@ class World(FaultScript):
             self._by_platform[platform].append(written)
             self._by_community[platform, community].append(written)
             self._by_id[platform, written.id] = written
+            if parent is not None:
+                self._in_thread[written.root].append(written)
             self._log(ChangeKind.CREATE, written)
             return written
 
@@ -256,6 +259,11 @@ class World(FaultScript):
         with self._changed:
             everything = self._by_platform[platform] if community is None else self._by_community[platform, community]
             return [written for written in everything if include_deleted or not written.is_deleted]
+
+    def thread(self, root: Written) -> list[Written]:
+        """What is still there below a submission or message, answers to answers too, in the order of writing."""
+        with self._changed:
+            return [written for written in self._in_thread.get(root, ()) if not written.is_deleted]
 
     def find(self, platform: Platform, id: str) -> Written | None:  # noqa: A002 - what platforms call it
         """What has this id, deleted or not."""

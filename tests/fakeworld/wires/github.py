@@ -159,12 +159,14 @@ class _Routes:
         found = [written for written in posts if written.root.extra.get("is_discussion")]
 
         def changed(written: Written) -> str:
-            return max(_time(each) for each in found if each.root is written)
+            return max(_time(each) for each in (written, *self.world.thread(written)))
 
         def shown(written: Written) -> dict[str, Any]:
-            below = [each for each in found if each.parent is written]
+            thread = self.world.thread(written)
             shown_below = [
-                {**node(each), "replies": {"nodes": [node(r) for r in found if r.parent is each]}} for each in below
+                {**node(each), "replies": {"nodes": [node(r) for r in thread if r.parent is each]}}
+                for each in thread
+                if each.parent is written
             ]
             return {**node(written), "updatedAt": changed(written), "comments": {"nodes": shown_below}}
 

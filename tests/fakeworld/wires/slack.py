@@ -116,11 +116,11 @@ def _key(ts: str) -> tuple[int, int]:
     return int(seconds), int(micros or 0)
 
 
-def _between(shown: list[dict[str, Any]], body: Body) -> list[dict[str, Any]]:
+def _between(some: Sequence[Written], body: Body) -> list[Written]:
     oldest, latest = _key(body.get("oldest", "0")), _key(body.get("latest") or "9999999999")
     if body.get("inclusive") == "1":
-        return [one for one in shown if oldest <= _key(one["ts"]) <= latest]
-    return [one for one in shown if oldest < _key(one["ts"]) < latest]
+        return [written for written in some if oldest <= _key(written.id) <= latest]
+    return [written for written in some if oldest < _key(written.id) < latest]
 
 
 class _Api:
@@ -184,13 +184,13 @@ class _Api:
         if refused := self._no_channel(body):
             return refused
         all_of_it = self.world.posts(Platform.SLACK, body["channel"], include_deleted=True)
-        shown = [
-            one
+        of_channel = [
+            written
             for written in all_of_it
-            if (written.parent is None or written.extra.get("subtype") == "thread_broadcast")
-            and (one := self._shown(written)) is not None
+            if written.parent is None or written.extra.get("subtype") == "thread_broadcast"
         ]
-        found = sorted(_between(shown, body), key=lambda one: _key(one["ts"]), reverse=True)
+        shown = [one for written in _between(of_channel, body) if (one := self._shown(written)) is not None]
+        found = sorted(shown, key=lambda one: _key(one["ts"]), reverse=True)
         most = min(int(body["limit"]), self.state.most)
         return _good(messages=found[:most], has_more=len(found) > most)
 
@@ -202,7 +202,7 @@ class _Api:
             return _refused("thread_not_found")
         if asked.parent is not None:  # of a reply it gives that reply
             return _good(messages=[message(asked)], has_more=False)
-        replies = _between([message(written) for written in self._replies(asked)], body)
+        replies = [message(written) for written in _between(self.world.thread(asked), body)]
         first, most = int(body.get("cursor") or 0), min(int(body["limit"]), self.state.most)
         has_more = first + most < len(replies)
         return _good(
@@ -211,13 +211,9 @@ class _Api:
             response_metadata={"next_cursor": str(first + most) if has_more else ""},
         )
 
-    def _replies(self, parent: Written) -> Sequence[Written]:
-        everything = self.world.posts(Platform.SLACK, parent.community)
-        return [written for written in everything if written.parent is not None and written.root is parent]
-
     def _shown(self, written: Written) -> dict[str, Any] | None:
         """A deleted message leaves a tombstone where it has replies, and nothing where it has none."""
-        replies = self._replies(written) if written.parent is None else ()
+        replies = self.world.thread(written) if written.parent is None else []
         if written.is_deleted and not replies:
             return None
         shown = message(written)

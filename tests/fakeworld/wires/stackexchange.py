@@ -76,7 +76,7 @@ class _Routes:
         return [written for written in self.posts(request, is_answer=is_answer) if written.id in ids]
 
     def question(self, written: Written) -> dict[str, Any]:
-        answers = [each for each in self.world.posts(Platform.STACKEXCHANGE) if each.root is written and each.parent]
+        answers = self.world.thread(written)
         newest = max([_own_activity(written), *map(_own_activity, answers)])
         return {**shown(written), "answer_count": len(answers), "last_activity_date": newest, **written.extra}
 
