@@ -13,10 +13,25 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
-from overheard.models import Base, User
+from overheard.models import User
 from tests.factories import Cast, make_cast
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+# TRUNCATE makes every table's files anew, which takes ten times as long as this, after every test. Replicas run no
+# triggers, so nothing stands in the way of the order or of what may not be deleted.
+_EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+    PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)
+        FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$
+"""
 
 
 @pytest.fixture
@@ -77,8 +92,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     url: str = request.getfixturevalue("postgres_url")
     yield url
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    run_statement(url, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    run_statement(url, _EMPTY)
 
 
 @pytest.fixture
