@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -44,6 +45,7 @@ class Answer:
 
     url: str
     """Where it came from, in the end: a question may have been sent on."""
+    status: int
     headers: httpx.Headers
     body: bytes | None
     """None: nothing has changed since the answer that the question named (304)."""
@@ -130,6 +132,12 @@ class JsonReader:
             self._tools.sleep(wait)
             attempt += 1
 
+    def exchange(self, method: str, path: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
+        """The answer to what a vendor's client made up, whatever its status, within our bounds. It is asked once."""
+        with self._asked(method, path, headers=headers, content=content) as (response, deadline):
+            body = self._body(response, path, deadline)
+            return Answer(str(response.url), response.status_code, response.headers, body)
+
     def _ask(
         self,
         path: str,
@@ -139,18 +147,33 @@ class JsonReader:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Answer:
+        with self._asked(method, path, params=params, headers=headers, body=body) as (response, deadline):
+            self._check_status(response, path, deadline)
+            unchanged = response.status_code == _NOT_MODIFIED
+            content = None if unchanged else self._body(response, path, deadline)
+            return Answer(str(response.url), response.status_code, response.headers, content)
+
+    @contextmanager
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        content: bytes | None = None,
+    ) -> Iterator[tuple[httpx.Response, float]]:
+        """The head of an answer, and until when the rest must be here."""
         self._tools.meter.count()
         deadline = time.monotonic() + self._longest
         asked = self._client.stream(
-            method, path, params=params, headers=headers, json=body, extensions={"deadline": deadline}
+            method, path, params=params, headers=headers, json=body, content=content, extensions={"deadline": deadline}
         )
         try:
             with asked as response:
                 self._on_answer(response.headers)
-                self._check_status(response, path, deadline)
-                unchanged = response.status_code == _NOT_MODIFIED
-                content = None if unchanged else self._body(response, path, deadline)
-                return Answer(str(response.url), response.headers, content)
+                yield response, deadline
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CollectorError(f"{self._name} cannot be reached: {type(error).__name__} at {path}.") from error
 

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from typing import Any
+from urllib.request import Request
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import WebClient
 
 from collectors.base import Tools
-from collectors.http import retry_after
+from collectors.http import JsonReader, retry_after
 from collectors.rows import Row
 from overheard.errors import CollectorError
 
@@ -25,6 +26,8 @@ _UNTOLD_WAIT = 30.0  # where Slack limits us and does not say for how long
 # What an app gets that Slack takes for a product outside of its marketplace: 15 messages, once a minute.
 # https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps
 _SLOWED_LENGTH, _SLOWED_WAIT = 15, 60.0
+
+_MAX_ANSWER = 32 * 2**20  # bytes; two hundred messages, of which each may have 40,000 characters
 
 _OK, _LIMITED, _SERVER_ERROR = 200, 429, 500
 
@@ -69,21 +72,36 @@ class Messages:
     """Slack hides what is older: a workspace without a paid plan."""
 
 
+class _Client(WebClient):
+    """The vendor's client, whose requests are sent by ours: its own bounds neither an answer's size nor its time."""
+
+    def __init__(self, reader: JsonReader, base_url: str, token: str) -> None:
+        # The vendor's handlers would send again without a word, and wait with a clock of their own.
+        super().__init__(token, base_url, retry_handlers=[], logger=QUIET)
+        self._reader = reader
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        content = req.data if isinstance(req.data, bytes) else b""
+        path, headers = url.removeprefix(self.base_url), dict(req.header_items())
+        answer = self._reader.exchange("POST", path, headers=headers, content=content)
+        return {"status": answer.status, "headers": answer.headers, "body": (answer.body or b"").decode()}
+
+
 class SlackApi:
     """Asks one workspace. May be used by several threads."""
 
     def __init__(self, tools: Tools) -> None:
         """Nothing is asked for yet."""
         self._tools = tools
-        self.client = WebClient(
-            token=tools.secrets.get("bot_token", ""),
-            base_url=str(tools.settings.slack.base_url),
-            timeout=max(1, round(tools.settings.http_timeout)),
-            retry_handlers=[],  # the vendor's send again without a word, and wait with a clock of their own
-            logger=QUIET,
-        )
+        base_url = str(tools.settings.slack.base_url)
+        self._reader = JsonReader("Slack", base_url, tools, limit=_MAX_ANSWER)
+        self.client: WebClient = _Client(self._reader, base_url, tools.secrets.get("bot_token", ""))
         self.is_slowed = False
         """Slack gives us few messages at a time, and only one answer a minute: an app that it takes for a product."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._reader.close()
 
     def messages(self, method: str, params: Mapping[str, str | int]) -> Messages:
         """The answer to a method that gives messages. `SlackError` when it holds none, not even an empty list."""
@@ -120,15 +138,14 @@ class SlackApi:
             attempt += 1
 
     def _ask(self, method: str, params: dict[str, str | int]) -> Row:
-        self._tools.meter.count()
         try:
             answer = self.client.api_call(method, params=params)
         except SlackApiError as error:
             raise self._said_no(method, error) from None  # the vendor's message quotes the answer
-        except (SlackClientError, HTTPException, OSError) as error:
-            raise SlackError(f"Slack cannot be reached: {type(error).__name__} at {method}.") from None
-        except (ValueError, LookupError, AttributeError, RecursionError) as error:
-            # What the vendor's client trips over: a charset that is none, a list where an object should be.
+        except CollectorError as error:
+            raise SlackError(str(error), permanent=error.permanent) from None
+        except (SlackClientError, ValueError, AttributeError, RecursionError) as error:
+            # What the vendor's client trips over: bytes that are no text, a list where an object should be.
             raise SlackError(f"Slack answered {method} in an unknown form: {type(error).__name__}.") from None
         if not isinstance(answer.data, dict):
             raise SlackError(f"Slack answered {method} with something other than JSON.")

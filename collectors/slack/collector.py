@@ -61,6 +61,10 @@ class Slack(Collector):
         self._identity: Row | None = None
         self._directory: Directory | None = None
 
+    def close(self) -> None:
+        """Hang up."""
+        self._api.close()
+
     def account_name(self) -> str:
         """The workspace's name in its address."""
         name = self._domain()

@@ -173,11 +173,12 @@ def test_an_app_that_slack_takes_for_a_product_is_read_slowly_and_the_operator_i
 
 def test_the_account_is_called_by_its_workspace_and_both_tokens_are_tried(live: SlackLive) -> None:
     live.secrets = {**POLLING, "app_token": wire.APP_TOKEN}
-    assert live.open_slack().account_name() == "bakery"
+    with live.open_slack() as collector:
+        assert collector.account_name() == "bakery"
     for wrong in ({"bot_token": "xoxb-wrong"}, {"app_token": "xapp-wrong"}):
         live.secrets = {**POLLING, "app_token": wire.APP_TOKEN, **wrong}
-        with pytest.raises(CollectorError, match="invalid_auth") as caught:
-            live.open_slack().account_name()
+        with live.open_slack() as collector, pytest.raises(CollectorError, match="invalid_auth") as caught:
+            collector.account_name()
         assert caught.value.permanent
 
 
@@ -186,7 +187,8 @@ def test_all_channels_are_listed_and_those_without_us_say_how_to_get_in(live: Sl
         "C2": wire.Channel("flour", is_member=False),
         "G3": wire.Channel("owners", is_private=True),
     }
-    found = live.open_slack().communities()
+    with live.open_slack() as collector:
+        found = collector.communities()
     assert [(one.address, one.community, bool(one.note)) for one in found] == [
         ("C1", "bakery/#ovens", False),
         ("G3", "bakery/#owners", False),
@@ -201,14 +203,15 @@ def test_all_channels_are_listed_and_those_without_us_say_how_to_get_in(live: Sl
      "https://bakery.slack.com/archives/C1/p1795000000000100", "https://app.slack.com/client/T1/C1"],
 )  # fmt: skip
 def test_a_channel_is_found_by_whatever_people_type(live: SlackLive, address: str) -> None:
-    (found,) = live.open_slack().communities(address)
+    with live.open_slack() as collector:
+        (found,) = collector.communities(address)
     assert (found.address, found.community) == ("C1", "bakery/#ovens")
 
 
 @pytest.mark.parametrize("address", ["#nowhere", "C404", "https://example.org/"])
 def test_a_channel_that_is_not_there_is_said_so(live: SlackLive, address: str) -> None:
-    with pytest.raises(CollectorError, match=r"no (such )?channel"):
-        live.open_slack().communities(address)
+    with live.open_slack() as collector, pytest.raises(CollectorError, match=r"no (such )?channel"):
+        collector.communities(address)
 
 
 def test_a_lead_is_asked_for_again_wherever_it_stands(live: SlackLive, world: World) -> None:
@@ -228,12 +231,12 @@ def test_a_lead_is_asked_for_again_wherever_it_stands(live: SlackLive, world: Wo
 
 def test_the_account_is_never_in_a_message(live: SlackLive, world: World) -> None:
     live.secrets = {**POLLING, "bot_token": "xoxb-very-secret"}
-    with pytest.raises(CollectorError) as caught:
-        live.open_slack().account_name()
+    with live.open_slack() as collector, pytest.raises(CollectorError) as caught:
+        collector.account_name()
     assert "secret" not in str(caught.value)
     world.fail("auth.test", faults.Answer(500, b"a text about somebody"), times=4)
-    with pytest.raises(CollectorError) as caught:
-        live.open_slack().account_name()
+    with live.open_slack() as collector, pytest.raises(CollectorError) as caught:
+        collector.account_name()
     assert "somebody" not in str(caught.value)
 
 

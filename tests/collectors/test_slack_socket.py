@@ -41,9 +41,8 @@ class Ear:
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self.before_commit: Callable[[str], object] = lambda _: None
-        self._listener = Listener(
-            SlackApi(Tools(live.settings, live.clock, live.waits.append, live.secrets)), wire.APP_TOKEN, quiet_for
-        )
+        self._api = SlackApi(Tools(live.settings, live.clock, live.waits.append, live.secrets))
+        self._listener = Listener(self._api, wire.APP_TOKEN, quiet_for)
         self._thread = threading.Thread(target=self._listen)
 
     def start(self) -> None:
@@ -64,6 +63,8 @@ class Ear:
             self._listener.listen(self.deliver, self.stop)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.error = error
+        finally:
+            self._api.close()
 
     def deliver(self, delivery_id: str, address: str, raw: bytes) -> None:
         with self.live.sessions.begin() as session:
