@@ -35,6 +35,7 @@ class _Cursor:
     validity: int
     uid: int
     day: date
+    """When all that was there had been read."""
 
     @classmethod
     def of(cls, text: str | None) -> Self | None:
@@ -95,21 +96,23 @@ class Mailbox(Collector):
         with self._logged_in() as mailbox:
             validity = _open(mailbox, source.address)
             cursor = _Cursor.of(reading.cursor)
+            complete = cursor.day if cursor else today - timedelta(days=_days(source) - 1)
+            end = None
             if cursor is not None and cursor.validity == validity:
                 # `8:*` is never empty: it holds the last mail, whatever its number.
                 uids = [uid for uid in _uids(mailbox, AND(uid=U(str(cursor.uid + 1), "*"))) if uid > cursor.uid]
-                end = None
             else:
                 # The server has numbered its mails anew. What we have had comes again, and changes nothing.
-                since = cursor.day - timedelta(days=1) if cursor else today - timedelta(days=_days(source))
-                uids, end = _uids(mailbox, AND(date_gte=since)), max(_uids(mailbox, "ALL"), default=0)
+                # Asked for first: whatever arrives in between is in the other answer, or comes with the next pass.
+                end = max(_uids(mailbox, "ALL"), default=0)
+                uids = _uids(mailbox, AND(date_gte=complete - timedelta(days=1)))
             for start in range(0, len(uids), _BATCH):
                 batch = uids[start : start + _BATCH]
-                items = self._items(mailbox, batch)
                 left = len(uids) - start - len(batch)
-                yield Page(items=items, cursor=str(_Cursor(validity, batch[-1], today)), left=left)
+                day = complete if left else today
+                yield Page(self._items(mailbox, batch), str(_Cursor(validity, batch[-1], day)), left=left)
             if end is not None:
-                yield Page(cursor=str(_Cursor(validity, end, today)))
+                yield Page(cursor=str(_Cursor(validity, max([end, *uids]), today)))
 
     def _items(self, mailbox: BaseMailBox, uids: Sequence[int]) -> list[Item]:
         """One mail at a time: with their attachments, twenty are more than should be held at once."""

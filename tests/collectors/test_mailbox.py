@@ -1,10 +1,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
+from collectors.base import Reading, Watched
 from overheard import sources
 from overheard.db import Sessions, make_sessions
 from overheard.errors import CollectorError
@@ -212,6 +214,41 @@ def test_a_login_that_is_refused_for_now_is_tried_again(watcher: Live, server: M
     assert error
     assert not error.permanent
     assert watcher.collect().intake == Intake(new=3)
+
+
+def test_a_mail_that_arrives_while_the_first_pass_begins_is_read(
+    watcher: Live, server: Mailserver, world: World
+) -> None:
+    def alert(number: int) -> bytes:
+        return mail(f"A CRM? https://news.ycombinator.com/item?id={number}", message_id=f"<{number}@a>")
+
+    server.inbox.add(alert(0))
+    server.arriving = [(alert(number), world.now) for number in range(1, 9)]
+    watcher.collect()
+    watcher.collect()
+    assert not server.arriving
+    assert len(watcher.posts()) == 9
+
+
+def test_old_mails_that_an_unfinished_pass_left_are_found_though_the_server_numbers_them_anew(
+    watcher: Live, server: Mailserver, world: World
+) -> None:
+    def cursor_after(cursor: str | None, most: int) -> tuple[str | None, int]:
+        reading = Reading(cursor, {}, lambda _: frozenset(), lambda _: frozenset())
+        with watcher.open() as collector:
+            pages = collector.pages(Watched("INBOX", COMMUNITY), reading)
+            found = list(islice(pages, most))
+        return found[-1].cursor, sum(len(page.items) for page in found)
+
+    cursor, _ = cursor_after(None, 9)
+    for number in range(50):
+        text = f"A CRM? https://news.ycombinator.com/item?id={number}"
+        server.inbox.add(mail(text, message_id=f"<{number}@a>"), at=world.now)
+    world.advance(timedelta(days=5).total_seconds())
+    cursor, read = cursor_after(cursor, 2)
+    assert read == 40
+    server.inbox.renumber()
+    assert cursor_after(cursor, 9)[1] == 50
 
 
 def test_a_folder_that_is_gone_waits_for_the_operator(watcher: Live, server: Mailserver) -> None:

@@ -49,12 +49,19 @@ class Mailserver:
     folders: dict[str, Folder] = field(default_factory=lambda: {"INBOX": Folder()})
     faults: dict[str, list[bytes | None]] = field(default_factory=dict)
     """What the next commands of a name are answered with, in place of the answer; None: a reset."""
+    arriving: list[tuple[bytes, datetime]] = field(default_factory=list)
+    """Mails that arrive, one before each command is answered, so that some do while somebody reads."""
     commands: list[str] = field(default_factory=list)
     port: int = 0
 
     @property
     def inbox(self) -> Folder:
         return self.folders["INBOX"]
+
+    def arrive(self) -> None:
+        """The next mail that is on its way is here."""
+        raw, at = self.arriving.pop(0)
+        self.inbox.add(raw, at=at)
 
     @contextmanager
     def serve(self) -> Iterator[None]:
@@ -87,6 +94,8 @@ class _Connection(socketserver.StreamRequestHandler):
             assert command, line
             name = command["name"].decode().upper()
             self.account.commands.append(f"{name} {command['rest'].decode('latin-1')}")
+            if self.account.arriving:
+                self.account.arrive()
             faults = self.account.faults.get(name)
             if faults:
                 fault = faults.pop(0)
