@@ -98,7 +98,9 @@ class Rss(Collector):
         entries = reversed(feed.entries)  # oldest first, as a rule
         items = [read_entry(each, feed=source.address, community=source.community, as_of=now) for each in entries]
         missed = _overlap_lost(state, items, reading, now)
-        new_state = _State(answer.headers.get("ETag"), answer.headers.get("Last-Modified"), len(items), now.isoformat())
+        # Of a feed that is cut the whole must come next time, whatever its server calls unchanged.
+        etag, modified = (None if feed.is_cut else answer.headers.get(name) for name in ("ETag", "Last-Modified"))
+        new_state = _State(etag, modified, len(items), now.isoformat())
         for start in range(0, len(items), _BATCH):
             left = max(0, len(items) - start - _BATCH)
             # Only with the last: after a crash the feed must not be called unchanged.

@@ -228,6 +228,15 @@ def test_a_feed_that_declares_entities_is_refused(live: Live, feeds: Rss, text: 
     assert live.count(Post) == 0
 
 
+def test_a_feed_that_was_cut_is_sent_whole_though_its_server_calls_it_unchanged(live: Live, world: World) -> None:
+    half = "<rss version='2.0'><channel><item><guid>a</guid><title>Which oven?</title></item><item><guid>b</guid>"
+    headers = {"Content-Type": "application/rss+xml", "ETag": '"1"', "Last-Modified": "Fri, 20 Nov 2026 09:00:00 GMT"}
+    world.fail("/ovens", faults.Answer(200, half.encode(), headers))
+    assert live.collect().intake == Intake(new=1)
+    live.collect()
+    assert {"If-None-Match", "If-Modified-Since"}.isdisjoint(world.requests[-1].headers)
+
+
 def test_a_doctype_alone_is_no_harm(live: Live, feeds: Rss) -> None:
     doctype = '<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://example.org/rss-0.91.dtd">'
     items = "<rss version='0.91'><channel><item><title>Old but &lt;!ENTITY good</title></item></channel></rss>"
