@@ -1,170 +1,44 @@
 """Random lives of communities, read by the real collectors through faults and crashes, and what the oracle says.
 
-`tests/collectors/test_histories.py` lives short ones under Hypothesis, `tests/soak.py` one long one for each platform.
+`tests/collectors/test_histories.py` lives short ones under Hypothesis, `tests/soak.py` one long one for each place of
+`tests/histories_places.py`.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from random import Random
 
 import sqlalchemy as sa
-from pydantic import HttpUrl, WebsocketUrl
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from collectors.run import CollectSummary, collect
+from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.sweep import sweep
 from overheard import credentials, funnel, sources
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.models import Post, Prediction, Source
-from overheard.settings import (
-    BlueskySettings,
-    HackerNewsSettings,
-    RedditSettings,
-    ServiceSettings,
-    Settings,
-    SlackSettings,
-)
-from overheard.vocabulary import Platform, PostKind
+from overheard.vocabulary import PostKind
 from tests.collectors.crashes import killed_at
 from tests.factories import MODEL, make_campaign, predict, watch_source
-from tests.fakeworld import faults
-from tests.fakeworld.faults import Fault, SocketFault
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
-from tests.fakeworld.wires import bluesky, github, hackernews, mastodon, reddit, slack
+from tests.histories_listening import CrashError, Listening
+from tests.histories_places import Place
 
-FAULTS: tuple[Fault | SocketFault, ...] = (*faults.PASSING, faults.rate_limited("1000000000"), faults.TWICE)
 _AUTHORS = 12  # write at any one time
 _OFTEN = {"write": 40, "reply": 20, "edit": 20, "delete": 15, "leave": 5}
 _FALL_SILENT = 0.02  # so likely after each post: or whoever leaves a long history would take a tenth of it along
 _LATE = 25 * 3600.0  # seconds: what is asked for again once a day is due
-
-
-@dataclass(frozen=True)
-class Place:
-    """One mode of one platform, as histories use it."""
-
-    mode: str
-    platform: Platform
-    settings: Callable[[World, Path], Settings]
-    communities: Sequence[str]
-    """As the world names them."""
-    community: Callable[[str], str] = lambda name: name
-    """The name of the source for it."""
-    address: Callable[[str], str] = lambda name: name
-    prepare: Callable[[World], None] = lambda _: None
-    """Tokens, channels: what must be there before anybody writes."""
-    secrets: Callable[[World], Mapping[str, str]] | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    stir: Callable[[World, Random], None] = lambda _, __: None
-    """What happens there now and then and nowhere else."""
-    calm: Callable[[World], None] = lambda _: None
-    """The end of that."""
-    route: str = ""
-    """What can go wrong: a pattern of paths."""
-    faults: Sequence[Fault | SocketFault] = FAULTS
-    acts: Sequence[str] = ("write", "reply", "edit", "delete", "leave")
-    """What people do there that can become known to us."""
-    has_titles: bool = False
-
-
-def _hackernews(world: World, home: Path) -> Settings:
-    address = HttpUrl(world.url(Platform.HACKERNEWS) + "/v0/")
-    return Settings(home=home, hackernews=HackerNewsSettings(base_url=address), http_timeout=5)
-
-
-def _hide_or_show(world: World, rng: Random) -> None:
-    """The newest item cannot be read yet, or all can."""
-    state = world.state(hackernews.HackerNews)
-    if state.raw:
-        state.raw.clear()
-    elif rng.random() < 0.5:
-        state.raw[state.newest] = None
-
-
-def _reddit(world: World, home: Path) -> Settings:
-    address = HttpUrl(world.url(Platform.REDDIT))
-    return Settings(home=home, reddit=RedditSettings(base_url=address, oauth_url=address), http_timeout=5)
-
-
-def _slack(world: World, home: Path) -> Settings:
-    return Settings(
-        home=home, slack=SlackSettings(base_url=HttpUrl(world.url(Platform.SLACK) + "/api/")), http_timeout=5
-    )
-
-
-def _bluesky(world: World, home: Path) -> Settings:
-    address = world.url(Platform.BLUESKY)
-    stream = WebsocketUrl(address.replace("http:", "ws:") + bluesky.STREAM)
-    urls = BlueskySettings(stream_url=stream, base_url=HttpUrl(f"{address}/xrpc/"))
-    return Settings(home=home, bluesky=urls, http_timeout=0.5)
-
-
-def _service(name: str, platform: Platform) -> Callable[[World, Path], Settings]:
-    def settings(world: World, home: Path) -> Settings:
-        services = ServiceSettings(**{f"{name}_url": HttpUrl(world.url(platform) + "/")})
-        return Settings(home=home, services=services, http_timeout=5)
-
-    return settings
-
-
-PLACES = (
-    Place(
-        "hackernews", Platform.HACKERNEWS, _hackernews, [hackernews.COMMUNITY], address=lambda _: "",
-        route="/hackernews/", has_titles=True, acts=("write", "reply", "edit", "delete"),  # nobody's posts go with them
-        stir=_hide_or_show, calm=lambda world: world.state(hackernews.HackerNews).raw.clear(),
-    ),
-    Place(
-        "reddit", Platform.REDDIT, _reddit, ["r/bakers", "r/cooks"], address=lambda name: name.removeprefix("r/"),
-        secrets=lambda _: {
-            "client_id": reddit.CLIENT_ID, "client_secret": reddit.CLIENT_SECRET, "contact": "flour_power",
-            "refresh_token": "",
-        },
-        route="/reddit/", has_titles=True,
-    ),
-    Place(
-        "slack", Platform.SLACK, _slack, ["C1"], community=lambda _: "bakery/#ovens",
-        secrets=lambda _: {"bot_token": slack.BOT_TOKEN, "app_token": "", "signing_secret": ""},
-        options={"backfill_days": "7"}, route="/slack/",
-    ),
-    Place(
-        "discord", Platform.DISCORD, _service("discord", Platform.DISCORD), ["200"],
-        community=lambda _: "Bakers/#tools", secrets=lambda _: {"token": "bot-token"}, route="/discord/",
-    ),
-    Place(
-        "bluesky", Platform.BLUESKY, _bluesky, [bluesky.COMMUNITY], address=lambda _: "", options={"keep": "all"},
-        route=bluesky.STREAM, faults=(*FAULTS, faults.DROPPED, faults.SocketFault(after=3)),
-    ),
-    Place(
-        "mastodon", Platform.MASTODON, lambda _, home: Settings(home=home, http_timeout=5), ["#crm"],
-        community=lambda name: mastodon.DOMAIN + name,
-        secrets=lambda world: {"instance": world.url(Platform.MASTODON), "token": mastodon.TOKEN},
-        route="/mastodon/",
-    ),
-    Place(
-        "x", Platform.X, _service("x", Platform.X), ["crm (recommend OR alternative)"],
-        secrets=lambda _: {"token": "bearer-token"}, options={"budget": "1000"}, route="/x/",
-    ),
-    # Deletions are learned of when leads are asked for again, and nothing is a lead here.
-    Place(
-        "stackexchange", Platform.STACKEXCHANGE, _service("stackexchange", Platform.STACKEXCHANGE), ["softwarerecs"],
-        secrets=lambda _: {"key": ""}, route="/stackexchange/", has_titles=True, acts=("write", "reply", "edit"),
-    ),
-    Place(
-        "github", Platform.GITHUB, _service("github", Platform.GITHUB), [github.REPOSITORY],
-        secrets=lambda _: {"token": "github_pat_1"}, route="/github/", has_titles=True, acts=("write", "reply", "edit"),
-    ),
-)  # fmt: skip
-
-
-class _CrashError(BaseException):
-    """Nobody catches it: the pass ends as if the process had."""
+_FIRST = 100  # posts: less than any first pass goes back
+_WRITTEN_WHILE_KILLED = 3  # posts, so that something is pushed
+_LISTENS = 0.5  # so likely before a pass, where something is pushed
+_LOOK_EVERY = 0.005  # seconds
 
 
 class Life:
@@ -175,6 +49,8 @@ class Life:
         self.world = world
         self.url = url
         self.rng = rng
+        self._open = ExitStack()
+        self._open.enter_context(place.server(world))
         self.settings = place.settings(world, home)
         self.engine = make_engine(url)
         self.story: list[str] = []
@@ -183,6 +59,8 @@ class Life:
         self.alive: list[Written] = []
         self.authors = [f"writer{number}" for number in range(_AUTHORS)]
         self._numbers = count(_AUTHORS)
+        self._room: int | None = place.window // 2 if place.window else _FIRST
+        """So many may be written until somebody reads, or what we must know would be shown no more; None: any."""
         place.prepare(world)
         for number, community in enumerate(place.communities):  # some platforms deny a place in which nobody wrote
             self._write(number, None, community)
@@ -207,13 +85,14 @@ class Life:
             )
         for name in place.communities:
             watch_source(
-                session, now=self.world.now, mode=place.mode, platform=place.platform,
-                community=place.community(name), address=place.address(name), options=dict(place.options),
+                session, now=self.world.now, mode=place.mode, platform=place.source or place.platform,
+                community=place.community(name), address=place.address(self.world, name), options=dict(place.options),
                 credential_id=account,
             )  # fmt: skip
 
     def close(self) -> None:
         self.engine.dispose()
+        self._open.close()
 
     # --- what people do ------------------------------------------------------------------------------------------
 
@@ -229,12 +108,17 @@ class Life:
 
     def _act(self, act: str) -> None:
         number = next(self._numbers)
-        chosen = self.rng.choice(self.alive) if self.alive else None
-        self.counts[act] += 1
+        window = self.place.window
+        chosen = self.rng.choice(self.alive[-window // 3 :] if window else self.alive) if self.alive else None
         if act in {"write", "reply"} or chosen is None:
             parent = chosen if act == "reply" else None
+            if self._room == 0:
+                return
+            self._room = None if self._room is None else self._room - 1
             self._write(number, parent, parent.community if parent else self.rng.choice(self.place.communities))
         elif act == "edit":
+            if self._room is None and window:
+                self._room = window // 2
             self.world.edit(chosen, body=f"Invented text {number}, edited & <changed>")
         elif act == "delete":
             self.world.delete(chosen)
@@ -243,6 +127,7 @@ class Life:
             self.world.delete_author(self.place.platform, chosen.author)
             self.alive = [written for written in self.alive if not written.is_deleted]
             self._succeed(chosen.author, number)  # nobody comes back
+        self.counts[act] += 1
         self.world.advance(0.001)
 
     def _write(self, number: int, parent: Written | None, community: str) -> None:
@@ -258,7 +143,6 @@ class Life:
                 parent=parent,
             )
         )
-
         if self.rng.random() < _FALL_SILENT:
             self._succeed(self.authors[seat], number)
 
@@ -270,6 +154,10 @@ class Life:
 
     def go_wrong(self) -> None:
         """The next requests fail."""
+        if self.place.fail is not None:
+            self._tell(self.place.fail(self.world, self.rng))
+            self.counts["fault"] += 1
+            return
         fault, times = self.rng.choice(self.place.faults), self.rng.randint(1, 5)
         self.world.fail(self.place.route, fault, times)
         self.counts["fault"] += times
@@ -277,20 +165,59 @@ class Life:
 
     # --- what we do ----------------------------------------------------------------------------------------------
 
-    def collect(self, engine: Engine | None = None) -> list[CollectSummary]:
-        """One pass over all sources."""
-        sessions = make_sessions(engine or self.engine)
-        found = collect(sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
+    def collect(self) -> None:
+        """One pass over all sources; where the platform pushes, often after having listened."""
+        self._collect(self.engine)
+
+    def _collect(self, engine: Engine) -> None:
+        if self.place.pushes is not None and self.rng.random() < _LISTENS:
+            self._listen(engine)
+        self._pass(engine)
+
+    def _pass(self, engine: Engine) -> list[CollectSummary]:
+        found = collect(make_sessions(engine), self.settings, clock=self._clock, sleep=_no_sleep)
+        self._note(found)
+        return found
+
+    def _note(self, found: list[CollectSummary]) -> None:
         self._tell(f"collect: {[str(summary.error or summary.intake) for summary in found]}")
         self.counts["pass"] += 1
+        if all(summary.error is None for summary in found):
+            self._room = None
         self.world.advance(self.rng.choice((1, 20, 60)))
-        return found
+
+    def _clock(self) -> datetime:
+        return self.world.now
+
+    def _listening(self, engine: Engine) -> Listening | None:
+        """Somebody who listens, where there is something to hear and no person has to mend anything first."""
+        with make_sessions(engine)() as session:
+            lane = next(iter(lanes(session)), None)
+        if self.place.pushes is None or lane is None:
+            return None
+        return Listening(self.world, self.place.pushes, self.settings, engine, lane)
+
+    def _listen(self, engine: Engine) -> None:
+        """What is pushed is kept while people go on; passes with one collector take it in, as in `collectors.watch`."""
+        listening = self._listening(engine)
+        if listening is None:
+            return
+        lane = listening.lane
+        with listening, open_collector(self.settings, lane, clock=self._clock, sleep=_no_sleep) as collector:
+            reader = Reader(make_sessions(engine), collector, lane.mode, self._clock, stays=lambda: True)
+            for _ in range(self.rng.randint(1, 2)):
+                listening.wait_until_open()
+                self.people()
+                listening.wait_until_told()
+                self._tell(f"listened: {len(listening.kept)} deliveries {listening.error or ''}")
+                self._note([reader.read(source) for source in lane.sources])
+        self.counts["delivery"] += len(listening.kept)
 
     def sweep(self) -> None:
         """Retention, and asking again."""
         self._qualify()
         while True:
-            done = sweep(self.sessions, self.settings, clock=lambda: self.world.now, sleep=lambda _: None)
+            done = sweep(self.sessions, self.settings, clock=self._clock, sleep=_no_sleep)
             self._tell(f"sweep: {done}")
             if not done.rechecked or done.errors:
                 return
@@ -309,8 +236,8 @@ class Life:
         engine = make_engine(self.url)
         try:
             with _crashing(engine, step):
-                self.collect(engine)
-        except _CrashError:
+                self._collect(engine)
+        except CrashError:
             self._tell(f"crashed at step {step}")
             self.counts["crash"] += 1
             self.world.advance(1)
@@ -321,10 +248,41 @@ class Life:
         """A pass in a process of its own that is ended with `kill -9`."""
         step = self.rng.randint(1, 60)
         self.engine.dispose()  # a connection must not be shared with the child
-        if killed_at(step, self.url, self.collect):
+        with self._others_write():
+            was_killed = killed_at(step, self.url, self._work)
+        if was_killed:
             self._tell(f"killed at step {step}")
             self.counts["crash"] += 1
         self.world.advance(1)
+
+    def _work(self, engine: Engine) -> None:
+        """In a process of its own, to which the world is what it was when that began."""
+        if (listening := self._listening(engine)) is not None:
+            with listening:
+                listening.wait_for(lambda: len(listening.kept) >= _WRITTEN_WHILE_KILLED)
+        self._pass(engine)
+
+    @contextmanager
+    def _others_write(self) -> Iterator[None]:
+        """Where it is pushed, and somebody listens, somebody writes while the block runs."""
+        pushes, over = self.place.pushes, threading.Event()
+        if pushes is None:
+            yield
+            return
+
+        def write() -> None:
+            while not pushes.is_open(self.world) and not over.wait(_LOOK_EVERY):
+                pass
+            for _ in range(_WRITTEN_WHILE_KILLED):
+                self._act("write")
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            writer.join()
 
     def enable(self) -> None:
         """The operator says that all is well: no source waits any more."""
@@ -336,11 +294,17 @@ class Life:
         """All is well again, and there is time: what is still wrong now is a fault of ours."""
         self.world.heal()
         self.place.calm(self.world)
+        self.enable()
+        if (listening := self._listening(self.engine)) is not None:
+            with listening:
+                listening.wait_until_open()
+                listening.wait_until_told()
+            assert listening.error is None, f"{listening.error}\n{self}"
         for late in (0.0, _LATE):
             self.world.advance(late)
             self.enable()
             for _ in range(2):
-                for summary in self.collect():
+                for summary in self._pass(self.engine):
                     assert summary.error is None, f"{summary.error}\n{self}"
             self.sweep()
         return compare(self.world, self.sessions, platforms=[self.place.platform])
@@ -353,13 +317,17 @@ class Life:
         return "\n".join(self.story[-60:])
 
 
+def _no_sleep(_: float) -> None:
+    """Nothing is waited for."""
+
+
 @contextmanager
 def _crashing(engine: Engine, step: int) -> Iterator[None]:
     steps = count(1)
 
     def crash(*_: object) -> None:
-        if next(steps) == step:
-            raise _CrashError
+        if next(steps) >= step:  # and nothing comes after it, in whichever thread
+            raise CrashError
 
     event.listen(engine, "before_cursor_execute", crash)
     event.listen(engine, "commit", crash)

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from overheard.db import make_engine, upgrade
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
-from tests.histories import PLACES, Life
+from tests.histories import Life
+from tests.histories_places import PLACES
 
 POSTS, CRASHES = 100_000, 1_000
 _KILL_EVERY = 20  # crashes: `kill -9` takes a process each time, so most crashes are exceptions
@@ -28,24 +29,24 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=CRASHES, help="how often we crash in all (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another history (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="platforms side by side (%(default)s)")
-    parser.add_argument("--mode", action="append", choices=[place.mode for place in PLACES], help="only this one")
+    parser.add_argument("--mode", action="append", choices=[place.name for place in PLACES], help="only this one")
     options = parser.parse_args()
     logging.disable()  # every fault would be told
-    places = [place for place in PLACES if options.mode is None or place.mode in options.mode]
+    places = [place for place in PLACES if options.mode is None or place.name in options.mode]
     posts, crashes = -(-options.posts // len(places)), -(-options.crashes // len(places))
     print(f"seed {options.seed}: {posts:,} posts and {crashes:,} crashes for each of {len(places)}", flush=True)
     with ProcessPoolExecutor(options.jobs) as pool:
-        lives = [pool.submit(_live, place.mode, posts, crashes, options.seed) for place in places]
+        lives = [pool.submit(_live, place.name, posts, crashes, options.seed) for place in places]
         is_clean = all(life.result() for life in lives)
     print("clean" if is_clean else "NOT CLEAN")
     return 0 if is_clean else 1
 
 
-def _live(mode: str, posts: int, crashes: int, seed: int) -> bool:
+def _live(name: str, posts: int, crashes: int, seed: int) -> bool:
     """One platform's life; whether the oracle is content."""
     logging.disable()
-    place = next(place for place in PLACES if place.mode == mode)
-    rng = Random(f"{seed} {place.mode}")  # noqa: S311 - nothing is secret
+    place = next(place for place in PLACES if place.name == name)
+    rng = Random(f"{seed} {place.name}")  # noqa: S311 - nothing is secret
     world, started = World(), time.monotonic()
     with TemporaryDirectory(prefix="overheard-soak-") as folder, serve(world):
         url = f"sqlite:///{Path(folder) / 'overheard.db'}"
@@ -59,14 +60,14 @@ def _live(mode: str, posts: int, crashes: int, seed: int) -> bool:
         finally:
             life.close()
     counts = life.counts
-    told = ", ".join(f"{counts[name]:,} {label}" for name, label in _LABELS.items())
-    print(f"{place.mode}: {told}; {time.monotonic() - started:.0f} s\n  {report}", flush=True)
+    told = ", ".join(f"{counts[name]:,} {label}" for name, label in _LABELS.items() if counts[name])
+    print(f"{place.name}: {told}; {time.monotonic() - started:.0f} s\n  {report}", flush=True)
     return report.is_clean
 
 
 _LABELS = {
     "write": "posts", "reply": "replies", "edit": "edits", "delete": "deletions", "leave": "authors left",
-    "fault": "faults", "pass": "passes", "crash": "crashes",
+    "fault": "faults", "delivery": "deliveries", "pass": "passes", "crash": "crashes",
 }  # fmt: skip
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
-from tests.histories import PLACES, Life
+from tests.histories import Life
+from tests.histories_places import PLACES
 
 
 @pytest.fixture
 def life(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Life]:
-    """The mode is the parameter: `tests.collectors.places.at`."""
-    (place,) = (place for place in PLACES if place.mode == request.param)
+    """The place is the parameter: `tests.collectors.places.at`."""
+    (place,) = (place for place in PLACES if place.name == request.param)
     world = World()
     with serve(world):
         found = Life(

@@ -84,6 +84,7 @@ class Mailserver:
 
 class _Connection(socketserver.StreamRequestHandler):
     account: ClassVar[Mailserver]
+    disable_nagle_algorithm = True  # or each answer of two parts would wait for the client's silence
 
     def handle(self) -> None:
         """Until the client hangs up, or we do."""

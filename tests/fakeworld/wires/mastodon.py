@@ -12,7 +12,7 @@ from aiohttp import web
 from overheard.models import Source
 from overheard.vocabulary import Platform
 from tests.fakeworld.faults import Handler
-from tests.fakeworld.model import ChangeKind, Wire, World, Written
+from tests.fakeworld.model import Change, ChangeKind, Wire, World, Written
 from tests.fakeworld.streams import stream
 
 DOMAIN = "town.test"
@@ -33,6 +33,12 @@ class Mastodon:
     left: int = 300
     is_silent: bool = False
     """No heartbeats on the streams."""
+    streams: int = 0
+    """How many are open."""
+    seen: int = 0
+    """The last change that a stream came to, told or not."""
+    told: int = 0
+    """Events on the stream that was opened last."""
 
 
 def new_id(world: World, written: Written) -> str:
@@ -181,22 +187,32 @@ async def _live(world: World, request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     await response.write(b":)\n")
-    # Nothing that was before: whoever was away is told nothing of it.
-    async for change in stream(
-        world, request, Platform.MASTODON, after=len(world.changes), idle=None if state.is_silent else _HEARTBEAT
-    ):
-        if change is None:
-            await response.write(b":thump\n")
-            continue
-        if not _is_in(change.written, kind, name, only_local="local" in request.match_info):
-            continue
-        if change.kind is ChangeKind.DELETE:
-            event, payload = "delete", change.written.id
-        else:
-            event = "update" if change.kind is ChangeKind.CREATE else "status.update"
-            payload = json.dumps(status(state, change.written, change.title, change.body))
-        await response.write(f"event: {event}\ndata: {payload}\n\n".encode())
+    only_local = "local" in request.match_info
+    state.streams, state.seen, state.told = state.streams + 1, len(world.changes), 0
+    try:
+        # Nothing that was before: whoever was away is told nothing of it.
+        async for change in stream(
+            world, request, Platform.MASTODON, after=state.seen, idle=None if state.is_silent else _HEARTBEAT
+        ):
+            if change is None:
+                await response.write(b":thump\n")
+                continue
+            if _is_in(change.written, kind, name, only_local=only_local):
+                state.told += 1
+                await response.write(_event(state, change))
+            state.seen = change.seq
+    finally:
+        state.streams -= 1
     return response
+
+
+def _event(state: Mastodon, change: Change) -> bytes:
+    if change.kind is ChangeKind.DELETE:
+        event, payload = "delete", change.written.id
+    else:
+        event = "update" if change.kind is ChangeKind.CREATE else "status.update"
+        payload = json.dumps(status(state, change.written, change.title, change.body))
+    return f"event: {event}\ndata: {payload}\n\n".encode()
 
 
 def is_of(source: Source, written: Written) -> bool:

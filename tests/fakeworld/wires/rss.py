@@ -4,11 +4,13 @@ import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import format_datetime
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+from overheard.models import Gap
 from overheard.vocabulary import Platform
 from tests.fakeworld.model import Wire, World, Written
 
@@ -64,4 +66,9 @@ def routes(world: World) -> Sequence[web.RouteDef]:
     return (web.get("/{name:.+}", feed),)
 
 
-WIRE = Wire(Platform.RSS, routes, new_id=new_id, external_id=external_id)
+def covers(gap: Gap, written: Written) -> bool:
+    """A gap lies between two readings."""
+    return datetime.fromisoformat(gap.first) <= written.written_at <= datetime.fromisoformat(gap.last)
+
+
+WIRE = Wire(Platform.RSS, routes, new_id=new_id, external_id=external_id, covers=covers)

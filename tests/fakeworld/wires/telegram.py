@@ -10,6 +10,7 @@ from aiohttp import web
 from overheard.vocabulary import Platform
 from tests.fakeworld.model import Change, ChangeKind, Wire, World, Written
 
+TOKEN = "123:invented-token"
 _FIRST_UPDATE = 7000
 
 
@@ -17,7 +18,7 @@ _FIRST_UPDATE = 7000
 class Telegram:
     """What only this platform has."""
 
-    token: str = "123:invented-token"
+    token: str = TOKEN
     acknowledged: int = 0
     """The highest update that was acknowledged: those up to it are gone from the queue."""
     reads_groups: bool = True
@@ -28,6 +29,11 @@ class Telegram:
 
 def number_of(change: Change) -> int:
     return _FIRST_UPDATE + change.seq
+
+
+def is_told(world: World) -> bool:
+    """Whether the queue is empty, where nobody deletes anything."""
+    return world.state(Telegram).acknowledged >= _FIRST_UPDATE + len(world.changes)
 
 
 def message(written: Written, world: World) -> dict[str, Any]:
