@@ -111,7 +111,7 @@ def _post_row(value: dict[str, object]) -> PostRow:
     identity = value.get("id")
     if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
         raise _Malformed("no id")
-    post = PostText(title=_text(value, "title"), body=_text(value, "body"))
+    post = PostText.of(title=_text(value, "title"), body=_text(value, "body"))
     return PostRow(id=identity, platform=_text(value, "platform") or "other", post=post)
 
 

@@ -69,7 +69,7 @@ def classify_pending(
             batch = _next_batch(session, model.version, before=before)
         if not batch:
             break
-        verdicts = model.predict([PostText(row.title, row.body) for row in batch])
+        verdicts = model.predict([PostText.of(row.title, row.body) for row in batch])
         with sessions.begin() as session:
             now = clock()
             _store(session, model.version, batch, verdicts, now=now)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import spacy
 from spacy.language import Language
@@ -19,15 +19,31 @@ MAX_SENTENCES = 40
 
 # Control characters and halves of surrogate pairs: no tokenizer takes them. One space for one character keeps offsets.
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# What is there and not said by the writer. A line that begins with `>` and a number says "more than".
+_CODE_OR_QUOTE = re.compile(r"```(?s:.*?)```|^ {0,3}>(?! ?\d).*", re.MULTILINE)
+_INDENTED = re.compile(r"(?<=\n\n)(?:(?: {4}|\t).*(?:\n+|\Z))+")
+_LIST = re.compile(r"^ {0,3}(?:[-*+•]|\d+[.)])[ \t]", re.MULTILINE)
+_INK, _WORD = re.compile(r"\S"), re.compile(r"[^\W_]")
 _NOT_BLANK = re.compile(r"\S(?:[^\n]*\S)?")
 
 
 @dataclass(frozen=True)
 class PostText:
-    """Title and body as they were written; either may be empty."""
+    """Title and body as they are judged; either may be empty."""
 
     title: str
     body: str
+
+    @classmethod
+    def of(cls, title: str, body: str) -> Self:
+        """The text of a post for training and judging alike: code and quotes are blanked out, character by character.
+
+        A body that is nothing else stays as it is: some feeds give a whole letter as if it were code.
+        """
+        said = _CODE_OR_QUOTE.sub(_blank, body)
+        if not _LIST.search(said):  # in a list, what is indented belongs to an item
+            said = _INDENTED.sub(_blank, said)
+        return cls(title, said if _WORD.search(said) else body)
 
     def readable(self, field: Field) -> str:
         """The part of a field that the model looks at. A character's index in it is its index in the original."""
@@ -47,6 +63,10 @@ class PostText:
             blank = " " * (sentence.end - sentence.start)
             kept[sentence.field] = text[: sentence.start] + blank + text[sentence.end :]
         return PostText(title=kept["title"], body=kept["body"])
+
+
+def _blank(found: re.Match[str]) -> str:
+    return _INK.sub(" ", found[0])
 
 
 @dataclass(frozen=True)

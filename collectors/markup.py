@@ -13,6 +13,7 @@ _NOT_TEXT = frozenset({"template", "svg", "head"})
 # Forums put quotes and previews of linked pages into `aside`.
 _NOT_THE_AUTHORS = frozenset({"blockquote", "aside"})
 _QUOTE_MARK = "[…]"
+_FENCE = "```"
 
 _PARAGRAPHS = frozenset({"p", "pre", "ul", "ol", "dl", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "figure"})
 _LINES = frozenset({"div", "tr", "dt", "dd", "section", "article", "details", "summary", "figcaption"})
@@ -29,7 +30,7 @@ _END, _COMMENT_END, _RAW_END = re.compile(">"), re.compile("-->"), re.compile("<
 
 
 def plain(markup: str) -> str:
-    """The text: paragraphs, lists, code and the addresses of links stay, quotes become `[…]`. Decoded once."""
+    """The text: paragraphs, lists and addresses of links stay, quotes become `[…]`, code is fenced. Decoded once."""
     text = _PlainText()
     _read(markup[:_MAX_MARKUP], text)
     return "".join(text.parts).strip()
@@ -113,7 +114,10 @@ class _PlainText:
             self._write(" ")
         else:
             self._begin_or_end_block(tag)
-            self._in_code += tag == "pre"
+            if tag == "pre":
+                self._write(_FENCE)
+                self._break(1)
+                self._in_code += 1
 
     def close(self, tag: str) -> None:
         if self._left_out is not None:
@@ -123,8 +127,11 @@ class _PlainText:
         elif tag == "a":
             self._end_link()
         else:
+            if tag == "pre" and self._in_code:
+                self._in_code -= 1
+                self._break(1)
+                self._write(_FENCE)
             self._begin_or_end_block(tag)
-            self._in_code -= tag == "pre" and self._in_code > 0
 
     def add(self, data: str) -> None:
         if self._left_out is None:

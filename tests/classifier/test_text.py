@@ -40,3 +40,22 @@ def test_of_a_megabyte_no_more_is_read_than_of_a_page(body: str) -> None:
     post = PostText("A title", body)
     assert len(post.whole) <= sum(MAX_CHARACTERS.values()) + 2
     assert len(split_sentences(post)) <= MAX_SENTENCES
+
+
+@pytest.mark.parametrize(
+    ("body", "judged"),
+    [
+        ("Try ```crm = buy()``` now", "Try now"),
+        ("It says:\n```\nlooking for a CRM\n```\nWhy?", "It says: Why?"),
+        ("It says:\n\n    Traceback\n    looking\n\nWhy?", "It says: Why?"),
+        ("> Can anyone recommend a CRM?\n\nYes.", "Yes."),
+        ("We need\n\n- a CRM\n\n    for twenty people", "We need - a CRM for twenty people"),
+        (">50 people work here", ">50 people work here"),
+        ("A fence ``` that nobody closed", "A fence ``` that nobody closed"),
+        ("```\nDear all, I am looking for a CRM.\n```", "``` Dear all, I am looking for a CRM. ```"),
+    ],
+)
+def test_code_and_quotes_are_not_judged_and_move_nothing(body: str, judged: str) -> None:
+    post = PostText.of("", body)
+    assert " ".join(post.whole.split()) == judged
+    assert len(post.body) == len(body)

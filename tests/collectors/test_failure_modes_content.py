@@ -5,6 +5,7 @@ The numbers are those of docs/failure-modes.md.
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
@@ -14,14 +15,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from classifier.model import Verdict
+from classifier.run import classify_pending
+from classifier.text import PostText
 from collectors.run import collect
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.intake import Erased, Item, Rejected, take_in
-from overheard.models import DeadLetter, Match, Post, Tombstone
+from overheard.models import DeadLetter, Match, Post, Query, Tombstone
 from overheard.posts import NewPost
 from overheard.source_health import health
 from overheard.text import MAX_BODY, cap
-from overheard.vocabulary import Platform
+from overheard.vocabulary import Intent, Platform
 from tests.collectors.crashes import end_state, killed_at
 from tests.collectors.places import (
     EVERYWHERE,
@@ -177,6 +181,37 @@ def test_16_what_others_said_is_not_taken_for_the_authors_words(life: Life) -> N
     read(life)
     (stored,) = [body for body in bodies(life) if "mine" in body]
     assert "CRM" not in stored
+
+
+class Reader:
+    """A judge that notes what it is given to read."""
+
+    version, threshold = "reader", 0.5
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def predict(self, posts: Sequence[PostText]) -> list[Verdict]:
+        self.read += [post.whole for post in posts]
+        return [Verdict(0.0, False, Intent.DISCUSSION, {}, ()) for _ in posts]
+
+
+@on_sqlite
+@at("reddit", "slack", "discord", "github")
+def test_16_code_and_quotes_are_stored_and_met_by_queries_and_not_judged(life: Life) -> None:
+    body = "How do I mend this?\n\n```\nraise LookingFor(crm)\n```\n\nIt began today."
+    with life.sessions.begin() as session:
+        make_campaign(session, now=NOW, name="Code", queries={"code": "LookingFor"})
+    write(life, body)
+    read(life)
+    assert body in bodies(life)
+    with life.sessions() as session:
+        met = session.scalars(sa.select(Post.body).join(Match).join(Query).where(Query.name == "code")).all()
+    assert met == [body]
+    reader = Reader()
+    classify_pending(life.sessions, reader, clock=lambda: life.world.now)
+    (judged,) = [text for text in reader.read if "mend" in text]
+    assert " ".join(judged.split()).endswith("How do I mend this? It began today.")
 
 
 @pytest.mark.parametrize("character", ["👩‍👩‍👧‍👦", "🇩🇪", "👍🏽", "e\u0301", "❤️"])
