@@ -137,6 +137,9 @@ class Reader:
     clock: Clock
     on_progress: OnProgress = lambda _: None
     stays: Callable[[], bool] = lambda: False
+    gives_way: Callable[[], bool] = lambda: False
+    """Whether a pass is to end early, as others of its lane wait. Asked once the cursor has moved: what was read so far
+    is not read again, so the source comes to its end by turns."""
 
     def read(self, source: Source) -> CollectSummary:
         """One pass, and how it went is written down."""
@@ -189,6 +192,10 @@ class Reader:
             summary.missed += len(page.missed)
             summary.left = page.left
             self.on_progress(summary)
+            if cursor != reading.cursor and self.gives_way():
+                with self.sessions.begin() as session:
+                    sources.record_alive(session, source.id, now=self.clock())  # due at once, behind those that wait
+                return
         with self.sessions.begin() as session:
             pause = self.collector.pause
             sources.record_success(session, source.id, new=summary.intake.new, pause=pause, now=self.clock())

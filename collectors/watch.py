@@ -26,6 +26,8 @@ _ALIVE_EVERY = 60.0  # seconds in which a stream that stays says that it does
 
 # Seconds between two looks at what is due. The look is one small statement.
 _LOOK_EVERY = 1.0
+# Seconds that a pass may keep others of its account waiting, as long as it can go on later from where it was.
+_TURN = 30.0
 _SWEEP_EVERY = timedelta(minutes=15)
 # What a listener that failed waits before it tries again, unless the platform said how long.
 _LISTEN_AGAIN = 15.0
@@ -42,6 +44,7 @@ class Watch:
     clock: Clock
     stop: threading.Event = field(default_factory=threading.Event)
     look_every: float = _LOOK_EVERY
+    turn: float = _TURN
 
     def run(self) -> None:
         """Keep a thread for each account (and one more where it listens), and sweep now and then. Ends with `stop`."""
@@ -110,7 +113,10 @@ class Watch:
         while not self.stop.is_set() and (lane := self.lane(key)) is not None:
             for source in self.due(lane):
                 stays = _Stays(self, key, source.id)
-                if self._failed(Reader(self.sessions, collector, lane.mode, self.clock, stays=stays), source):
+                reader = Reader(
+                    self.sessions, collector, lane.mode, self.clock, stays=stays, gives_way=stays.has_had_its_turn
+                )
+                if self._failed(reader, source):
                     return
             self.stop.wait(self.look_every)
 
@@ -198,7 +204,8 @@ class _Stays:
 
     def __init__(self, watch: Watch, key: LaneKey, source_id: int) -> None:
         self._watch, self._key, self._source_id = watch, key, source_id
-        self._asked_at, self._told_at, self._answer = time.monotonic(), time.monotonic(), True
+        self._began = self._asked_at = self._told_at = time.monotonic()
+        self._answer = True
 
     def __call__(self) -> bool:
         if self._watch.stop.is_set():
@@ -210,6 +217,10 @@ class _Stays:
         if time.monotonic() - self._asked_at >= self._watch.look_every:
             self._asked_at, self._answer = time.monotonic(), self._ask()
         return self._answer
+
+    def has_had_its_turn(self) -> bool:
+        """Whether a pass that has an end makes room, to go on when its turn comes again."""
+        return time.monotonic() - self._began >= self._watch.turn and not self()
 
     def _ask(self) -> bool:
         lane = self._watch.lane(self._key)

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,10 +29,11 @@ from overheard import sources
 from overheard.db import make_engine, make_sessions
 from overheard.errors import CollectorError, OverheardError
 from overheard.intake import Rejected, take_in
-from overheard.models import Delivery, Post
+from overheard.models import Delivery, Post, Source
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 from tests.collectors.places import (
+    Meanwhile,
     assert_all_is_here,
     at,
     bodies,
@@ -39,6 +41,7 @@ from tests.collectors.places import (
     read,
     source,
     write,
+    write_now,
 )
 from tests.factories import new_post, watch_source
 from tests.fakeworld.model import NOW
@@ -181,3 +184,58 @@ def test_23_no_text_of_others_reaches_a_terminal_raw(sqlite_template: Path, tmp_
         printed = done.stdout + done.stderr
         assert "[bold]" in printed, "it is shown"
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed), printed
+
+
+def _watch_20_quiet_ones(life: Life, address: Callable[[int], str]) -> list[str]:
+    """Sources of the same account, in each of which one post stands; their bodies."""
+    with life.sessions.begin() as session:
+        loud = session.scalars(sa.select(Source).where(Source.mode.is_not(None))).one()
+        for number in range(20):
+            life.world.write(life.place.platform, address(number), title="Which oven?", body=f"in quiet {number}")
+            watch_source(
+                session, now=life.world.now, mode=loud.mode or "", platform=loud.platform, community=f"quiet {number}",
+                address=address(number).removeprefix("r/"), credential_id=loud.credential_id, options=loud.options,
+            )  # fmt: skip
+    return [f"in quiet {number}" for number in range(20)]
+
+
+@contextmanager
+def _watching(life: Life, *, turn: float = 30.0) -> Iterator[None]:
+    watch = Watch(life.sessions, life.settings, lambda: life.world.advance(1), look_every=0.01, turn=turn)
+    watching = threading.Thread(target=watch.run)
+    watching.start()
+    try:
+        yield
+    finally:
+        watch.stop.set()
+        watching.join(30)
+
+
+@on_sqlite
+@at("reddit")
+def test_24_a_noisy_source_starves_no_quiet_one_of_its_account(life: Life) -> None:
+    quiet = _watch_20_quiet_ones(life, lambda number: f"r/quiet{number}")
+    life.world.fail("/r/bakers/", Meanwhile(lambda: [write_now(life) for _ in range(50)]), times=1_000)
+    with _watching(life):
+        _until(lambda: set(quiet) <= set(bodies(life)))
+    asked = [request.path.split("/")[3] for request in life.world.asked("/new") if "after" not in request.query]
+    assert all(f"quiet{number}" in asked for number in range(20))
+    last = max(asked.index(f"quiet{number}") for number in range(20))
+    assert Counter(asked[:last])["bakers"] <= 2, "the noisy one has its turn, and no more"
+
+
+@on_sqlite
+@at("slack")
+def test_24_a_long_back_fill_makes_room_for_the_quiet_ones_and_is_ended_by_turns(life: Life) -> None:
+    state, loud = life.world.state(slack.Slack), life.place.communities[0]
+    state.channels |= {f"Q{number}": slack.Channel(f"quiet{number}") for number in range(20)}
+    state.most = 5
+    for _ in range(30):
+        write(life)
+    quiet = _watch_20_quiet_ones(life, lambda number: f"Q{number}")
+    with _watching(life, turn=0.0):
+        _until(lambda: set(quiet) <= set(bodies(life)))
+        asked = [request.body.decode() for request in life.world.asked("conversations.history")]
+        assert sum(f"channel={loud}" in body for body in asked) < 6, "the back-fill is still under way"
+        _until(lambda: count(life, Post) >= 51)
+    assert_all_is_here(life)

@@ -4,7 +4,6 @@ The numbers are those of docs/failure-modes.md.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -342,32 +341,3 @@ def test_12_what_is_written_while_we_page_pushes_nothing_over_the_border(life: L
     life.world.advance(600)
     read(life)
     assert_all_is_here(life)
-
-
-@at("reddit")
-def test_24_a_noisy_source_starves_no_quiet_one_of_its_account(life: Life) -> None:
-    world, quiet = life.world, [f"r/quiet{number}" for number in range(20)]
-    with life.sessions.begin() as session:
-        account = session.scalars(sa.select(Source.credential_id)).one()
-        for community in quiet:
-            world.write(Platform.REDDIT, community, title="Which oven?", body=f"in {community}")
-            watch_source(
-                session, now=world.now, mode="reddit", platform=Platform.REDDIT, community=community,
-                address=community.removeprefix("r/"), credential_id=account,
-            )  # fmt: skip
-    world.fail("/r/bakers/", Meanwhile(lambda: [write_now(life) for _ in range(50)]), times=1_000)
-    watch = Watch(life.sessions, life.settings, lambda: world.advance(1), look_every=0.01)
-    watching = threading.Thread(target=watch.run)
-    watching.start()
-    try:
-        for _ in range(3_000):
-            if {f"in {community}" for community in quiet} <= set(bodies(life)):
-                break
-            watch.stop.wait(0.02)
-    finally:
-        watch.stop.set()
-        watching.join(30)
-    asked = [request.path.split("/")[3] for request in world.asked("/new") if "after" not in request.query]
-    assert all(f"quiet{number}" in asked for number in range(20))
-    last = max(asked.index(f"quiet{number}") for number in range(20))
-    assert Counter(asked[:last])["bakers"] <= 2, "the noisy one has its turn, and no more"
