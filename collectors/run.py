@@ -282,8 +282,7 @@ def _take_page(session: Session, source: Source, page: Page, cursor: str | None,
     if page.taken:
         taken = sa.update(models.Delivery).where(models.Delivery.id.in_(page.taken))
         session.execute(taken.values(taken_at=now, raw=b""))
-    if page.cursor is not None:
-        _move(session, source.id, cursor, page.cursor)
+    _move(session, source.id, cursor, page.cursor or cursor)
     return intake
 
 
@@ -293,8 +292,10 @@ def _add(session: Session, table: type[Revisit | Gap], rows: Iterable[Mapping[st
         session.execute(upsert(session, table).on_conflict_do_nothing(), values)
 
 
-def _move(session: Session, source: int, known: str | None, cursor: str) -> None:
-    """Move the cursor on from where we know it to be; whoever came in between has read what we are about to store."""
+def _move(session: Session, source: int, known: str | None, cursor: str | None) -> None:
+    """Move the cursor on from where we know it to be, or leave it there. It is a fencing token: when somebody else has
+    moved it, nothing of our page is stored, cursor or none.
+    """
     moved = session.execute(
         sa.update(Source)
         .where(Source.id == source, Source.cursor.is_not_distinct_from(known))

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import web
 
-from collectors.run import collect, lanes
+from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.watch import Watch
 from overheard.db import make_engine, make_sessions
 from overheard.models import Gap, Post, Source
@@ -213,6 +213,27 @@ def test_05_a_place_that_is_closed_is_told_keeps_its_posts_and_is_left_alone(lif
     watch = Watch(life.sessions, life.settings, lambda: life.world.now)
     with life.sessions() as session:
         assert [each for lane in lanes(session) for each in watch.due(lane)] == []
+
+
+@at("slack", "discord")
+def test_07_a_reader_that_was_overtaken_stores_nothing_more(life: Life) -> None:
+    life.world.state(slack.Slack).most = 50
+    first = write(life)
+    for _ in range(110):
+        write(life, parent=first)
+
+    def overtake(summary: CollectSummary) -> None:
+        if "late" not in {written.body for written in life.world.posts(life.place.platform)}:
+            assert (summary.error, read(life).error) == (None, "")
+            write(life, "late", parent=first)  # the overtaken one would meet it on its next page
+
+    with life.sessions() as session:
+        (lane,) = lanes(session)
+    with open_collector(life.settings, lane, clock=lambda: life.world.now, sleep=lambda _: None) as collector:
+        overtaken = Reader(life.sessions, collector, lane.mode, lambda: life.world.now, overtake)
+        assert "Another process is reading this source" in str(overtaken.read(lane.sources[0]).error)
+    assert "late" not in bodies(life)
+    assert_the_truth(life)
 
 
 @at(*EVERYWHERE)
