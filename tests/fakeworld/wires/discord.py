@@ -127,9 +127,10 @@ class _Routes:
     async def message(self, request: web.Request) -> web.Response:
         if self.state.is_history_hidden:
             return _refused(403, 50001)
-        found = {written.id: written for written in self.messages_of(request.match_info["channel"])}
-        written = found.get(request.match_info["message"])
-        return self.answer(shown(written)) if written else _refused(404, 10008)
+        place, written = request.match_info["channel"], self.world.find(Platform.DISCORD, request.match_info["message"])
+        if written is None or written.is_deleted or written.extra.get("thread", written.community) != place:
+            return _refused(404, 10008)
+        return self.answer(shown(written))
 
     def answer(self, content: object) -> web.Response:
         headers = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": self.state.left, "X-RateLimit-Reset-After": "1.5"}
