@@ -3,9 +3,11 @@
 No gateway: asking after the newest message loses nothing and needs no socket; a gateway would only be quicker.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import httpx
 
@@ -15,7 +17,7 @@ from collectors.discord.window import Window
 from collectors.http import JsonReader, retry_after
 from collectors.rows import Row
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
+from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost
 from overheard.sources import Pause
 from overheard.terms import Recheck, Terms
@@ -167,34 +169,51 @@ class Discord(Collector):
             after = self._start(place, window.size)
         is_last = False
         while not is_last:
-            rows = self._messages(place, {"after": after})
-            is_last = len(rows) < _PAGE
+            rows, unread = self._messages(place, {"after": after})
+            is_last = len(rows) + len(unread) < _PAGE
             ids = [_snowflake(row.get("id")) for row in rows]
             until = None if is_last else max(ids)
-            gone = window.missing(place.id, after, until, ids)
+            # A message whose id cannot be read may be any of those that are not here.
+            gone = [] if unread else window.missing(place.id, after, until, ids)
             if gone and not rows:
                 self._must_be_gone(place, gone[-1])
             items = [item for row in rows if (item := read_message(row, place)) is not None]
             posts = [int(item.external_id) for item in items if isinstance(item, NewPost)]
             window.take(place.id, ids, posts, gone)
-            yield Page(items=[*items, *_erased(gone)], cursor=window.as_cursor())
+            yield Page(items=[*items, *unread, *_erased(gone)], cursor=window.as_cursor())
             after = max(ids, default=after)
 
     def _start(self, place: Place, wanted: int) -> int:
         """The id after which the newest messages stand, so many of them."""
         oldest: int | None = None
         while wanted > 0:
-            rows = self._messages(place, {"before": oldest} if oldest is not None else {}, limit=min(wanted, _PAGE))
+            where = {"before": oldest} if oldest is not None else {}
+            rows, _ = self._messages(place, where, limit=min(wanted, _PAGE))
             if not rows:
                 break
             oldest = min(_snowflake(row.get("id")) for row in rows)
             wanted -= len(rows)
         return oldest - 1 if oldest is not None else 0
 
-    def _messages(self, place: Place, where: Mapping[str, int], *, limit: int = _PAGE) -> list[Row]:
-        """A page, oldest first. With `after` Discord gives those that follow it next, not the newest."""
-        rows = self._rows(f"channels/{place.id}/messages", {**where, "limit": limit})
-        return sorted(rows, key=lambda row: _snowflake(row.get("id")))
+    def _messages(
+        self, place: Place, where: Mapping[str, int], *, limit: int = _PAGE
+    ) -> tuple[list[Row], list[Rejected]]:
+        """A page, oldest first, and what of it has no id. With `after` Discord gives those that follow it next, not the
+        newest. A page in which nothing has an id is no answer.
+        """
+        path = f"channels/{place.id}/messages"
+        answer = self._get(path, {**where, "limit": limit})
+        if not isinstance(answer, list):
+            raise CollectorError(f"Discord answered {path} in an unknown form.")
+        rows = [{**row, "id": str(row["id"])} for row in answer if _has_id(row)]
+        if answer and not rows:
+            raise CollectorError(f"Discord answered {path} in an unknown form: without ids.")
+        unread = [
+            Rejected(f"a message of {place.id} without an id", "id is missing", json.dumps(row).encode(), self.platform)
+            for row in answer
+            if not _has_id(row)
+        ]
+        return sorted(rows, key=lambda row: _snowflake(row["id"])), unread
 
     def _must_be_gone(self, place: Place, id_: int) -> None:
         """A bot that may not read the history is given an empty list, as if all had been deleted."""
@@ -314,6 +333,12 @@ def _part(answer: Row, name: str) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
         raise CollectorError(f"Discord answered without its {name}.")
     return rows
+
+
+def _has_id(row: object) -> TypeGuard[Row]:
+    """Whether it is a message that can be told from others: Discord's ids are texts, and would do as numbers."""
+    id_ = row.get("id") if isinstance(row, dict) else None
+    return isinstance(id_, str | int) and str(id_).isascii() and str(id_).isdigit()
 
 
 def _snowflake(value: object) -> int:

@@ -288,6 +288,29 @@ def test_20_a_field_of_another_kind_sets_aside_its_item_and_no_other(life: Life,
     assert found.has_too_many_dead_letters == (count(life, DeadLetter) > 0)
 
 
+@on_sqlite
+@at("discord")
+@pytest.mark.parametrize("value", [None, {}, "soon", [7]])
+def test_20_a_message_whose_id_cannot_be_read_is_set_aside_and_nothing_is_taken_for_gone(
+    life: Life, value: object
+) -> None:
+    drifting = write(life, "drifting")
+    read(life)
+    for body, id_ in (("as a number", int(drifting.id)), ("unreadable", value)):
+        drifting.extra["id"] = id_
+        write(life, f"beside, {body}")
+        life.world.advance(600)
+        assert read(life).error == ""
+        assert {"drifting", f"beside, {body}"} <= set(bodies(life))
+        assert count(life, DeadLetter) == (id_ == value)
+    assert count(life, Tombstone) == 0
+    write(life, "later")
+    read(life)
+    assert count(life, DeadLetter) == 1, "it is kept once, however often it is met"
+    del drifting.extra["id"]
+    assert_the_truth(life)
+
+
 POISON: dict[str, dict[str, Any]] = {
     "hackernews": {"text": {"not": "a text"}},
     "reddit": {"created_utc": "soon"},
