@@ -202,8 +202,15 @@ class Life:
         listening = self._listening(engine)
         if listening is None:
             return
+        try:
+            with listening:
+                self._go_on_beside(listening, engine)
+        finally:
+            self.counts["delivery"] += len(listening.kept)
+
+    def _go_on_beside(self, listening: Listening, engine: Engine) -> None:
         lane = listening.lane
-        with listening, open_collector(self.settings, lane, clock=self._clock, sleep=_no_sleep) as collector:
+        with open_collector(self.settings, lane, clock=self._clock, sleep=_no_sleep) as collector:
             reader = Reader(make_sessions(engine), collector, lane.mode, self._clock, stays=lambda: True)
             for _ in range(self.rng.randint(1, 2)):
                 listening.wait_until_open()
@@ -211,7 +218,6 @@ class Life:
                 listening.wait_until_told()
                 self._tell(f"listened: {len(listening.kept)} deliveries {listening.error or ''}")
                 self._note([reader.read(source) for source in lane.sources])
-        self.counts["delivery"] += len(listening.kept)
 
     def sweep(self) -> None:
         """Retention, and asking again."""

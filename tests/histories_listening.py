@@ -17,7 +17,7 @@ from overheard.settings import Settings
 from tests.fakeworld.model import World
 from tests.histories_places import Pushes
 
-_PATIENCE = 2.0  # seconds until we no longer wait: on a socket that fell silent nothing comes
+_PATIENCE = 2.0  # seconds in which nothing comes until we no longer wait: a socket may have fallen silent
 _LOOK_EVERY = 0.005
 
 
@@ -62,9 +62,11 @@ class Listening:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Until this is so, or cannot become so any more."""
-        until = time.monotonic() + _PATIENCE
-        while self._thread.is_alive() and time.monotonic() < until and not condition():
+        heard, heard_at = len(self.kept), time.monotonic()
+        while self._thread.is_alive() and time.monotonic() < heard_at + _PATIENCE and not condition():
             time.sleep(_LOOK_EVERY)
+            if heard != len(self.kept):
+                heard, heard_at = len(self.kept), time.monotonic()
         if self._is_crashed:
             raise CrashError
 

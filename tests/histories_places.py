@@ -216,7 +216,8 @@ PLACES = (
             "bot_token": slack.BOT_TOKEN, "app_token": slack.APP_TOKEN, "signing_secret": slack.SIGNING_SECRET,
         },
         options={"backfill_days": "7"}, route="/slack/",
-        faults=(*FAULTS, faults.DROPPED, faults.SILENT, faults.HALF_OPEN, faults.SocketFault(after=3)),
+        # Not half open: nobody would tell the fake server that the client has left, and it would lose all that comes.
+        faults=(*FAULTS, faults.DROPPED, faults.SILENT, faults.SocketFault(after=3)),
         pushes=Pushes(lambda world: world.state(slack.Slack).sockets > 0, _is_told_by_slack),
     ),
     Place(
