@@ -16,7 +16,9 @@ from overheard.db import TROUBLE, Sessions, make_reading_sessions, told, upsert
 from overheard.errors import CollectorError, OverheardError
 from overheard.intake import Intake, take_in
 from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
+from overheard.posts import NewPost
 from overheard.settings import Settings
+from overheard.text import says_it_is_a_bots
 from overheard.vocabulary import Platform, SourceState
 
 logger = logging.getLogger(__name__)
@@ -269,7 +271,8 @@ def _told_to_wait(source: Source, *, now: datetime) -> CollectorError | None:
 def _take_page(session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime) -> Intake:
     keeps_all = (source.options or {}).get(OPTION_KEEP) != "matches"
     origin = f"{source.platform.display}: {source.community}"
-    intake = take_in(session, page.items, origin=origin, now=now, keeps_all=keeps_all)
+    items = [item for item in page.items if not (isinstance(item, NewPost) and says_it_is_a_bots(item.body))]
+    intake = take_in(session, items, origin=origin, now=now, keeps_all=keeps_all)
     _add(session, Revisit, ({"external_id": id_, "first_asked_at": now} for id_ in page.ask_again), source.id)
     missed = ({"first": gap.first, "last": gap.last, "reason": gap.reason, "found_at": now} for gap in page.missed)
     _add(session, Gap, missed, source.id)

@@ -60,6 +60,25 @@ def text_hash(title: str, body: str) -> str:
     return hashlib.sha256(f"{title}\x00{body}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
+# A person may be a bot developer, or quote a bot. So the sentence begins and ends there, and more in it is a bot's.
+_BOTS_MARKS = re.compile(r"^ *>.*|[*_~^|`]", re.MULTILINE)
+_I_AM_A_BOT = re.compile(r"(?:^|[.!?(\n]|\bboop,?) {0,3}(?:i am|i'm) an? (?:\w+ )?bot\b(?!\s+[\w-]|-)")
+_AS_BOTS_SAY = re.compile(
+    r"\bautomatic(?:ally)?\b|\bautomated\b|\bbeep\b|\bmoderators of this\b|\b(?:good|bad) bot\b|\bmy creator\b"
+)
+_DONE_BY_A_BOT = re.compile(
+    r"\bthis action was performed automatically\b"
+    r"|\bthis (?:comment|message|post|reply) was (?:made|posted|sent|written|generated) by an? (?:\w+ )?bot\b"
+)
+
+
+def says_it_is_a_bots(text: str) -> bool:
+    """Whether a text says of itself that no person wrote it."""
+    said = _BOTS_MARKS.sub("", text).replace("\u2019", "'").lower()
+    is_a_bot = _I_AM_A_BOT.search(said) and _AS_BOTS_SAY.search(said)
+    return bool(is_a_bot or _DONE_BY_A_BOT.search(said))
+
+
 # Letters of other scripts that no eye tells from Latin ones, in both cases: one of them would hide a word from a query.
 # Queries are folded alike, so words that are honestly Cyrillic are still met.
 _ALIKE = str.maketrans("асеһіјорѕухο", "acehijopsyxo")  # noqa: RUF001 - that is the point

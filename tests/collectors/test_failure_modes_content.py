@@ -14,18 +14,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from classifier.model import Verdict
 from classifier.run import classify_pending
 from classifier.text import PostText
 from collectors.run import collect
+from overheard import funnel
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.intake import Erased, Item, Rejected, take_in
-from overheard.models import DeadLetter, Match, Post, Query, Tombstone
+from overheard.models import DeadLetter, Lead, Match, Post, Query, Signal, Tombstone
 from overheard.posts import NewPost
 from overheard.source_health import health
 from overheard.text import MAX_BODY, cap
-from overheard.vocabulary import Intent, Platform
+from overheard.vocabulary import DisqualifyReason, Intent, Platform, Stage
 from tests.collectors.crashes import end_state, killed_at
 from tests.collectors.places import (
     EVERYWHERE,
@@ -36,7 +38,7 @@ from tests.collectors.places import (
     read,
     write,
 )
-from tests.factories import make_campaign, new_post
+from tests.factories import MODEL, Cast, make_campaign, new_post, predict, store
 from tests.fakeworld.model import NOW
 from tests.fakeworld.wires import discord, github, hackernews, slack
 from tests.histories import Life
@@ -241,6 +243,50 @@ def test_18_what_bots_write_is_no_post(life: Life) -> None:
     read(life)
     assert "A person." in bodies(life)
     assert "Beep." not in bodies(life)
+
+
+SAID_BY_BOTS = (
+    "Please read the rules. *I am a bot, and this action was performed automatically.*",
+    "Beep boop, I\u2019m a bot. I turn cups into grams.",
+    "^(I am a helpful bot.) ^(Good bot, bad bot?)",
+    "This comment was posted by a bot.",
+)
+SAID_BY_PEOPLE = (
+    "I am a bot developer, looking for a CRM with automated mails.",
+    "They told me I am a bot, and I want something automated.",
+    "> I am a bot, and this action was performed automatically.\n\nWhat is that?",
+    "This message was sent automatically by our CRM. Which one does not do that?",
+)
+
+
+@on_sqlite
+@at("hackernews", "reddit", "slack", "discord", "bluesky", "mastodon")
+def test_18_who_says_to_be_a_bot_is_believed_and_who_speaks_of_bots_is_a_person(life: Life) -> None:
+    for body in (*SAID_BY_BOTS, *SAID_BY_PEOPLE):
+        write(life, body)
+    assert read(life).error == ""
+    stored = " ".join(bodies(life))
+    assert {body for body in SAID_BY_PEOPLE if body.rpartition("\n")[2] in stored} == set(SAID_BY_PEOPLE)
+    assert not {body for body in SAID_BY_BOTS if body in stored}
+
+
+def test_18_who_repeats_a_text_is_one_lead_that_one_decision_takes_out_and_a_cross_post_stays(
+    session: Session, cast: Cast
+) -> None:
+    make_campaign(session, now=NOW)
+    spam = [new_post(author="spam", community=f"r/{place}") for place in "abc" for _ in range(10)]
+    crossed = [new_post(author="rita", community=place) for place in ("r/bakers", "r/cooks")]
+    for post in store(session, *spam, *crossed, now=NOW):
+        predict(session, post, now=NOW)
+    assert funnel.qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 2
+    leads = {lead.author: lead for lead in session.scalars(sa.select(Lead))}
+    assert session.scalar(sa.select(sa.func.count()).where(Signal.lead_id == leads["rita"].id)) == 2
+    funnel.disqualify(session, leads["spam"].id, reason=DisqualifyReason.NOT_A_BUYER, actor=cast.sam, now=NOW)
+    for post in store(session, new_post(author="spam"), now=NOW):
+        predict(session, post, now=NOW)
+    assert funnel.qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 0
+    session.refresh(leads["spam"])
+    assert leads["spam"].stage is Stage.DISQUALIFIED
 
 
 @on_sqlite
