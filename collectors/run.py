@@ -71,9 +71,9 @@ class Lane:
         return tuple(source.address or "" for source in self.sources)
 
 
-def lanes(session: Session) -> list[Lane]:
-    """All that is to be read, by account."""
-    return lanes_of([source for source in sources.watched(session) if source.state is SourceState.WATCHING])
+def lanes(session: Session, *where: sa.ColumnElement[bool]) -> list[Lane]:
+    """All that is to be read, or that of it of which this holds, by account."""
+    return lanes_of(sources.watched(session, Source.state == SourceState.WATCHING, *where))
 
 
 def lanes_of(some: Sequence[Source]) -> list[Lane]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from collectors import collector_class
@@ -74,18 +75,19 @@ class Watch:
             logger.exception("watching broke off", extra={"action": "watch_failed"})
             self.stop.wait(_LISTEN_AGAIN)
 
-    def _lanes(self) -> Sequence[Lane]:
+    def _lanes(self, *where: sa.ColumnElement[bool]) -> Sequence[Lane]:
         try:
             # Once a second in every thread: on SQLite an ordinary session would take the writers' lock each time.
             with make_reading_sessions(self.sessions.kw["bind"])() as session:
-                return lanes(session)
+                return lanes(session, *where)
         except SQLAlchemyError:
             logger.exception("the database could not be asked", extra={"action": "watch_failed"})
             return []
 
     def lane(self, key: LaneKey) -> Lane | None:
         """The lane as it stands now, if there still is one."""
-        return next((lane for lane in self._lanes() if lane.key == key), None)
+        mode, account = key
+        return next(iter(self._lanes(Source.mode == mode, Source.credential_id.is_not_distinct_from(account))), None)
 
     def due(self, lane: Lane) -> list[Source]:
         """Its sources that are to be read now, the longest waiting first."""

@@ -26,10 +26,15 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
     session.execute(upsert(session, Tombstone).on_conflict_do_nothing(), rows)
     for platform, external_ids in ids_among(gone).items():
         here = (Post.platform == platform) & Post.external_id.in_(external_ids)
-        leads = sa.select(Signal.lead_id).join(Post, Post.id == Signal.post_id).where(here).distinct()
-        lead_ids = list(session.scalars(leads))
-        session.execute(sa.delete(Post).where(here), execution_options={"synchronize_session": False})
+        let_go(session, here)
         session.execute(
             sa.delete(DeadLetter).where(DeadLetter.platform == platform, DeadLetter.external_id.in_(external_ids))
         )
-        funnel.refresh(session, lead_ids)
+
+
+def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:
+    """Remove posts, with all that was derived from them, without a trace: they may come again."""
+    leads = sa.select(Signal.lead_id).join(Post, Post.id == Signal.post_id).where(these).distinct()
+    lead_ids = list(session.scalars(leads))
+    session.execute(sa.delete(Post).where(these), execution_options={"synchronize_session": False})
+    funnel.refresh(session, lead_ids)

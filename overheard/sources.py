@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from overheard import funnel
 from overheard.db import upsert
+from overheard.erasure import let_go
 from overheard.errors import CollectorError, InvalidInput, NotFound
-from overheard.models import DeadLetter, Delivery, Gap, Post, Revisit, Signal, Source, Usage, campaign_sources
+from overheard.models import DeadLetter, Delivery, Gap, Post, Revisit, Source, Usage, campaign_sources
 from overheard.posts import source_id
 from overheard.terms import Terms
 from overheard.vocabulary import Platform, SourceState
@@ -61,9 +61,9 @@ def add(
     return source
 
 
-def watched(session: Session) -> Sequence[Source]:
-    """All sources that are read live or could be, with their credentials."""
-    statement = sa.select(Source).where(Source.mode.is_not(None), Source.state.is_not(None))
+def watched(session: Session, *where: sa.ColumnElement[bool]) -> Sequence[Source]:
+    """All sources that are read live or could be, or those of them of which this holds, with their credentials."""
+    statement = sa.select(Source).where(Source.mode.is_not(None), Source.state.is_not(None), *where)
     return session.scalars(statement.options(joinedload(Source.credential)).order_by(Source.id)).all()
 
 
@@ -116,9 +116,7 @@ def remove(session: Session, source: Source, *, purge: bool = False) -> int:
         return 0
     gone = 0
     while ids := session.scalars(sa.select(Post.id).filter_by(source_id=source.id).limit(_ERASED_AT_ONCE)).all():
-        leads = session.scalars(sa.select(Signal.lead_id).where(Signal.post_id.in_(ids)).distinct()).all()
-        session.execute(sa.delete(Post).where(Post.id.in_(ids)), execution_options={"synchronize_session": False})
-        funnel.refresh(session, leads)
+        let_go(session, Post.id.in_(ids))
         gone += len(ids)
     origin = f"{source.platform.display}: {source.community}"
     session.execute(sa.delete(DeadLetter).where(DeadLetter.origin == origin))
