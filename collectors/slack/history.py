@@ -138,7 +138,9 @@ class History:
                 if isinstance(message, dict):
                     yield from self._thread(message)
             floor = times[0] if has_more or (answer.is_limited and times) else walk.oldest
-            gone = [] if answer.is_limited and not times else self._gone(set(times), above=floor, below=walk.below)
+            # A message whose time cannot be read may be any of those that are not here.
+            is_whole = len(times) == len(answer.messages) and not (answer.is_limited and not times)
+            gone = self._gone(set(times), above=floor, below=walk.below) if is_whole else []
             walk.below = floor
             if not has_more:
                 self._end(walk)
@@ -173,14 +175,15 @@ class History:
         held = self._replies_to.get(ts, set())
         if mark == self.progress.threads.get(ts, "") and (mark or not held):
             return
-        shown: set[str] = set()
+        shown: set[str | None] = set()
         if mark:
             for messages in self._replies(ts):
-                shown.update(reply for message in messages if (reply := subject(message)))
+                shown.update(subject(message) for message in messages)
                 yield Page(read_all(messages, self.place, self.reading))
+        gone = set() if None in shown else held - shown
         if not any(thread == ts and reply not in shown for reply, thread in self._fresh.items()):
             self.progress.threads[ts] = mark  # else it is read again, when what is missing now is no longer too fresh
-        yield Page(self._erased(held - shown), cursor=self.progress.cursor())
+        yield Page(self._erased(gone), cursor=self.progress.cursor())
 
     def _replies(self, parent: str) -> Iterator[Sequence[object]]:
         params: dict[str, str | int] = {"channel": self.place.channel, "ts": parent, "limit": _LIMIT}

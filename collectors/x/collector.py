@@ -1,8 +1,10 @@
 """X, by its paid API: the posts that recent search finds for a query, within a budget of money."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 import httpx
 
@@ -11,7 +13,7 @@ from collectors.http import JsonReader
 from collectors.rows import Row
 from collectors.x.posts import FIELDS, history, id_at, read_post, time_of
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
+from overheard.intake import Erased, Item, Rejected
 from overheard.sources import Pause
 from overheard.terms import Recheck, Terms
 from overheard.vocabulary import Platform
@@ -105,6 +107,7 @@ class X(Collector):
             self._pay(purse, posts=len(rows), users=len(names))
             newest = max([newest or "0", *(str(row["id"]) for row in rows)], key=int)
             items = [item for row in rows if (item := read_post(row, source.community, names)) is not None]
+            items += _without_id(answer)
             following = _meta(answer).get("next_token")
             if not isinstance(following, str) or following == token:
                 break
@@ -262,13 +265,24 @@ def _meta(answer: Row) -> Row:
 
 
 def _rows(answer: Row, *, needs_meta: bool = True) -> list[Row]:
-    """The posts of an answer. None at all is an answer too, but it must say so."""
-    rows = answer.get("data", [])
-    is_valid = isinstance(rows, list) and all(isinstance(row, dict) and str(row.get("id")).isdigit() for row in rows)
+    """The posts of an answer that have an id. None at all is an answer too, but it must say so."""
+    given = answer.get("data", [])
+    rows = [row for row in given if _has_id(row)] if isinstance(given, list) else []
     says_why = rows or (_meta(answer).get("result_count") == 0 if needs_meta else answer.get("errors"))
-    if not is_valid or not says_why:
+    if not isinstance(given, list) or (given and not rows) or not says_why:
         raise CollectorError("X answered a search in an unknown form.")
-    return rows if isinstance(rows, list) else []
+    return rows
+
+
+def _without_id(answer: Row) -> list[Item]:
+    """What stands in a good answer and cannot be told from others."""
+    given = answer.get("data", [])
+    unread = [row for row in given if not _has_id(row)] if isinstance(given, list) else []
+    return [Rejected("a post without an id", "id is missing", json.dumps(row).encode(), Platform.X) for row in unread]
+
+
+def _has_id(row: object) -> TypeGuard[Row]:
+    return isinstance(row, dict) and str(row.get("id")).isdecimal()
 
 
 def _names(answer: Row) -> dict[str, str]:

@@ -70,6 +70,23 @@ def test_a_message_becomes_a_post_with_the_name_and_the_address_of_its_writer(li
     assert post.permalink == f"https://bakery.slack.com/archives/C1/p{written.id.replace('.', '')}"
 
 
+def test_a_message_whose_time_cannot_be_read_is_set_aside_and_nothing_is_taken_for_gone(
+    live: SlackLive, world: World
+) -> None:
+    parent = say(world, "Which oven?")
+    reply = say(world, "Ours", parent=parent)
+    live.collect_after(60)
+    for drifted in (parent, reply):
+        drifted.extra["ts"] = None
+        say(world, "And a mixer?", parent=parent)
+        live.collect_after(HOUR)
+        assert {"Which oven?", "Ours"} <= live.bodies()
+        del drifted.extra["ts"]
+    live.collect_after(HOUR)
+    assert live.count(DeadLetter) > 0
+    assert_all_is_well(live)
+
+
 def test_markup_is_decoded_once_and_ids_are_called_by_their_names(live: SlackLive, world: World) -> None:
     text = "<@UOTTO> in <#C1|>: see <https://example.org/?a=1&amp;b=2|the &amp;lt; page> <@UXGONE> <#C9>"
     say(world, text=text)

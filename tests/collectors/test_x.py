@@ -10,7 +10,7 @@ from collectors.base import Watched
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Intake
-from overheard.models import Gap, Usage
+from overheard.models import DeadLetter, Gap, Usage
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live
 from tests.factories import make_campaign
@@ -92,6 +92,16 @@ def test_an_edit_is_an_edit_though_it_has_a_new_id(watcher: Live, world: World) 
     world.edit(first, body="Which CRM for a bakery?")
     assert watcher.collect().intake == Intake(edited=1)
     assert_clean(watcher)
+
+
+def test_a_post_whose_id_cannot_be_read_is_set_aside_and_blocks_nothing(watcher: Live, world: World) -> None:
+    write(world, "Before")
+    write(world, "Drifted").extra["id"] = None
+    write(world, "After")
+    assert watcher.collect().intake == Intake(new=2, rejected=1)
+    assert [reason for _, reason in watcher.dead_letters()] == ["id is missing"]
+    watcher.collect()
+    assert watcher.count(DeadLetter) == 1
 
 
 def test_a_walk_that_breaks_off_in_the_middle_is_begun_again(watcher: Live, world: World) -> None:

@@ -189,8 +189,8 @@ class _Api:
             for written in all_of_it
             if written.parent is None or written.extra.get("subtype") == "thread_broadcast"
         ]
-        shown = [one for written in _between(of_channel, body) if (one := self._shown(written)) is not None]
-        found = sorted(shown, key=lambda one: _key(one["ts"]), reverse=True)
+        newest_first = sorted(_between(of_channel, body), key=lambda written: _key(written.id), reverse=True)
+        found = [one for written in newest_first if (one := self._shown(written)) is not None]
         most = min(int(body["limit"]), self.state.most)
         return _good(messages=found[:most], has_more=len(found) > most)
 
