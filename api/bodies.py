@@ -96,6 +96,8 @@ class PostBody(BaseModel):
     score: float = Field(description="Calibrated probability that the post is a lead.")
     intent: Intent
     model_version: str
+    language: str | None = Field(description="ISO 639 code; null: too short or too mixed to tell.")
+    judged: bool = Field(description="False: the model cannot read the language, and the score says nothing.")
     evidence: list[SpanBody] = Field(description="What carried the score.")
     matches: list[MatchBody] = Field(description="Why it is relevant to the campaign.")
 
@@ -212,6 +214,8 @@ def post_body(card: Card) -> PostBody:
         score=card.score,
         intent=card.intent,
         model_version=card.model_version,
+        language=card.language,
+        judged=card.is_judged,
         evidence=_spans(card.evidence),
         matches=[
             MatchBody(name=met.name, version=met.version, expression=met.expression, spans=_spans(met.spans))

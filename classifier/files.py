@@ -21,10 +21,13 @@ _SHOWN = 1000
 
 @dataclass(frozen=True)
 class PredictSummary:
-    """What became of a file's rows. `bad` holds the first of the rows that could not be read, `bad_rows` counts all."""
+    """What became of a file's rows; `rows` counts those that were not judged too. `bad` holds the first of the rows
+    that could not be read, `bad_rows` counts all.
+    """
 
     rows: int
     leads: int
+    not_judged: int
     bad_rows: int
     bad: tuple[BadRow, ...]
 
@@ -32,11 +35,11 @@ class PredictSummary:
 def predict_file(
     model: IntentModel, input_path: Path, output_path: Path, *, on_progress: Callable[[int], None] = lambda _: None
 ) -> PredictSummary:
-    """One line per readable row of the input, in its order: id, score, is_lead, intent, evidence.
+    """One line per readable row of the input, in its order: id, score, is_lead, intent, evidence, language, judged.
 
     The output appears when it is whole, never in part. `on_progress` is called with the rows done since the last call.
     """
-    rows = leads = bad_rows = 0
+    rows = leads = not_judged = bad_rows = 0
     bad: list[BadRow] = []
     with _replacing(output_path) as output:
         for chunk in _chunks(read_posts(input_path)):
@@ -46,10 +49,11 @@ def predict_file(
             output.writelines(_line(row, verdict) for row, verdict in zip(good, verdicts, strict=True))
             rows += len(good)
             leads += sum(verdict.is_lead for verdict in verdicts)
+            not_judged += sum(not verdict.is_judged for verdict in verdicts)
             bad_rows += len(unreadable)
             bad += unreadable[: _SHOWN - len(bad)]
             on_progress(len(chunk))
-    return PredictSummary(rows=rows, leads=leads, bad_rows=bad_rows, bad=tuple(bad))
+    return PredictSummary(rows=rows, leads=leads, not_judged=not_judged, bad_rows=bad_rows, bad=tuple(bad))
 
 
 def _line(row: PostRow, verdict: Verdict) -> str:
@@ -69,6 +73,8 @@ def _line(row: PostRow, verdict: Verdict) -> str:
         "is_lead": verdict.is_lead,
         "intent": verdict.intent,
         "evidence": spans,
+        "language": verdict.language,
+        "judged": verdict.is_judged,
     }
     return json.dumps(line) + "\n"
 

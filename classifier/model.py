@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,7 @@ from classifier.head import (
     read_head,
     read_scheme,
 )
+from classifier.language import ENGLISH, find_language
 from classifier.text import PostText
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
@@ -36,6 +37,8 @@ BATCH_SIZE = 32
 _POSTS_AT_ONCE = 512
 
 _WORD = re.compile(r"[^\W_]")
+# Languages that are judged; None is too short or too mixed to tell.
+_READ = (ENGLISH, None)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Verdict:
     intent: Intent
     probabilities: dict[Intent, float]
     evidence: tuple[Evidence, ...]
+    language: str | None = None
+    """ISO 639 code; None where the text is too short or too mixed to tell, which is read as English."""
+    is_judged: bool = True
+    """Whether the model can read the language. If not, the score is 0 and says nothing."""
 
 
 class IntentModel:
@@ -81,12 +88,20 @@ class IntentModel:
     ) -> list[Verdict]:
         """One verdict a post, in order. A post without a letter or digit is no lead, with score 0.
 
+        A post in another language than English is not judged.
+
         `explain`: whether to look for evidence, which costs half as much again on posts as they come.
         """
+        languages = [find_language(post) for post in posts]
+        read = [post for post, language in zip(posts, languages, strict=True) if language in _READ]
         verdicts: list[Verdict] = []
-        for start in range(0, len(posts), _POSTS_AT_ONCE):
-            verdicts += self._predict(posts[start : start + _POSTS_AT_ONCE], batch_size, explain=explain)
-        return verdicts
+        for start in range(0, len(read), _POSTS_AT_ONCE):
+            verdicts += self._predict(read[start : start + _POSTS_AT_ONCE], batch_size, explain=explain)
+        judged = iter(verdicts)
+        return [
+            replace(next(judged), language=language) if language in _READ else _not_judged(language)
+            for language in languages
+        ]
 
     def _predict(self, posts: Sequence[PostText], batch_size: int, *, explain: bool) -> Iterator[Verdict]:
         probabilities = self._probabilities(posts, batch_size)
@@ -123,6 +138,12 @@ class IntentModel:
         raw = self._head.log_probabilities(vectors.reshape(len(worded), -1))
         result[worded] = calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
         return result
+
+
+def _not_judged(language: str | None) -> Verdict:
+    return Verdict(
+        0.0, is_lead=False, intent=Intent.DISCUSSION, probabilities={}, evidence=(), language=language, is_judged=False
+    )
 
 
 def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> Doubles:

@@ -45,6 +45,8 @@ class Classified:
 
     posts: int
     leads: int
+    not_judged: int
+    """Of the posts, those in a language that the model cannot read."""
 
 
 def classify_pending(
@@ -62,7 +64,7 @@ def classify_pending(
     """
     with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
         leads = funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
-    posts = 0
+    posts = not_judged = 0
     before: int | None = None
     while True:
         with sessions.begin() as session:
@@ -81,16 +83,18 @@ def classify_pending(
                 among=[post.id for post in batch],
             )
         posts += len(batch)
+        not_judged += sum(not verdict.is_judged for verdict in verdicts)
         before = batch[-1].id
         on_progress(len(batch))
     logger.log(
         logging.INFO if posts or leads else logging.DEBUG,  # a listener comes here every few seconds
-        "Classified %d posts, %d new leads",
+        "Classified %d posts (%d not judged, in other languages), %d new leads",
         posts,
+        not_judged,
         leads,
-        extra={"action": "classified", "posts": posts, "leads": leads},
+        extra={"action": "classified", "posts": posts, "not_judged": not_judged, "leads": leads},
     )
-    return Classified(posts, leads)
+    return Classified(posts, leads, not_judged)
 
 
 def count_pending(session: Session, model_version: str) -> int:
@@ -128,6 +132,8 @@ def _store(
             "intent": verdict.intent,
             "probabilities": {intent.value: round(p, 4) for intent, p in verdict.probabilities.items()},
             "evidence": [[span.field, span.start, span.end, round(span.weight, 4)] for span in verdict.evidence],
+            "language": verdict.language,
+            "is_judged": verdict.is_judged,
             "at": now,
         }
         for post, verdict in zip(batch, verdicts, strict=True)

@@ -65,7 +65,10 @@ def predict(
 
         summary = predict_file(model, input, output, on_progress=report)
     seconds = time.monotonic() - started
-    err.print(f"Judged {summary.rows:,} posts in {seconds:.1f} s, {summary.leads:,} leads: {output}", soft_wrap=True)
+    judged = summary.rows - summary.not_judged
+    err.print(f"Judged {judged:,} posts in {seconds:.1f} s, {summary.leads:,} leads: {output}", soft_wrap=True)
+    if summary.not_judged:
+        err.print(f"Not judged, as they are not in English: {summary.not_judged:,} posts.", soft_wrap=True)
     if summary.bad_rows:
         for row in summary.bad[:20]:
             err.print(f"  line {row.line}: {row.reason}", markup=False)

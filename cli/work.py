@@ -180,6 +180,8 @@ def classify_all(context: Context) -> None:
         f"with {model.version}: {result.leads:,} new leads.",
         soft_wrap=True,
     )
+    if result.not_judged:
+        out.print(f"Not judged, as they are not in English: {result.not_judged:,} of these posts.", soft_wrap=True)
 
 
 def sweep() -> None:

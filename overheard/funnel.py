@@ -89,6 +89,7 @@ def _candidates(
         .join(Campaign, sa.true())
         .where(
             Prediction.model_version == model_version,
+            Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             _is_relevant(Post.id),
             ~already,
@@ -172,7 +173,8 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
         .where(Signal.post_id.in_(among))
     )
     for signal, prediction, needed, is_relevant in session.execute(statement).all():
-        if (prediction.score < needed or not is_relevant) and not _is_decided(session, signal.lead_id):
+        is_signal = prediction.is_judged and prediction.score >= needed and is_relevant
+        if not is_signal and not _is_decided(session, signal.lead_id):
             session.delete(signal)
         else:
             signal.score, signal.intent = prediction.score, prediction.intent

@@ -80,6 +80,9 @@ class Card:
     score: float
     intent: Intent
     model_version: str
+    language: str | None
+    is_judged: bool
+    """Whether the model can read the language; if not, the score says nothing."""
     evidence: list[Span]
     matches: list[MatchedQuery]
 
@@ -193,7 +196,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
         signals.join(Post, Post.id == Signal.post_id)
         .join(Source, Source.id == Post.source_id)
         .outerjoin(Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == Signal.model_version))
-        .add_columns(Post, Source, Prediction.evidence)
+        .add_columns(Post, Source, Prediction)
     ).all()
     matches = _matches(session, [post.id for _, post, _, _ in rows])
     return [
@@ -205,11 +208,13 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
                 score=signal.score,
                 intent=signal.intent,
                 model_version=signal.model_version,
-                evidence=_spans(evidence or ()),
+                language=prediction.language if prediction else None,
+                is_judged=prediction is None or prediction.is_judged,
+                evidence=_spans(prediction.evidence if prediction else ()),
                 matches=matches.get((post.id, campaign_of[signal.lead_id]), []),
             ),
         )
-        for signal, post, source, evidence in rows
+        for signal, post, source, prediction in rows
     ]
 
 

@@ -1,6 +1,7 @@
 """What the machine and people said about posts, and people who may buy."""
 
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
@@ -26,6 +27,12 @@ class Prediction(Base):
     probabilities: Mapped[dict[str, float]] = mapped_column(sa.JSON)
     evidence: Mapped[list[list[str | int | float]]] = mapped_column(sa.JSON)
     """`[field, start, end, weight]`, character offsets into the post's title or body."""
+    language: Mapped[str | None]
+    """ISO 639 code; None where the text is too short or too mixed to tell, or was judged before languages were told."""
+    is_judged: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
+    """Whether the model can read the language. If not, score 0 means nothing and no campaign's threshold is reached."""
+    explanation: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """`{"need": ..., "signals": ..., "similar": ...}`, where the model gives one."""
     at: Mapped[datetime]
 
 

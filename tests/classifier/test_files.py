@@ -27,7 +27,7 @@ def test_each_row_gets_its_line_in_order_with_evidence_as_text(model: IntentMode
     summary = predict_file(model, source, target)
     written = lines(target)
     assert [line["id"] for line in written] == ["ask", 12, "twin", "odd"]
-    assert {tuple(line) for line in written} == {("id", "score", "is_lead", "intent", "evidence")}
+    assert {tuple(line) for line in written} == {("id", "score", "is_lead", "intent", "evidence", "language", "judged")}
     assert (summary.rows, summary.bad_rows, summary.bad) == (4, 0, ())
     assert summary.leads == sum(bool(line["is_lead"]) for line in written)
     assert written[0]["is_lead"] is True

@@ -1,0 +1,139 @@
+"""Which language a post is in, and what becomes of one that the model cannot read. All texts are invented."""
+
+import json
+import tomllib
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from classifier.files import predict_file
+from classifier.language import find_language
+from classifier.model import IntentModel
+from classifier.run import classify_pending
+from classifier.text import PostText
+from overheard.db import Sessions
+from overheard.models import Lead, Post, Prediction
+from overheard.posts import store_posts
+from overheard.review_queue import cards
+from overheard.vocabulary import Intent
+from tests.factories import POSTED, make_campaign, new_post, store
+
+FOREIGN: dict[str, dict[str, list[str]]] = tomllib.loads(
+    (Path(__file__).parent / "checklist" / "languages.toml").read_text(encoding="utf-8")
+)
+GERMAN = "Wir suchen für unsere Werkstatt ein Programm, mit dem man Termine planen kann. Was nehmt ihr?"
+
+ENGLISH = [
+    "notion or obsidian?",
+    "Zoom",
+    "zapier vs make vs n8n",
+    "SQUARE OR SUMUP FOR A SECOND TILL?",
+    "anyone else",
+    "lol same",
+    "crm recs plz",
+    "dentist in münchen?",
+    "Good tapas place near Plaça de Catalunya?",
+    "Need a German translator, Berlin or remote",
+    "🔥🔥🔥 which one 👀",
+    "https://example.org/une/page/en/francais?x=bonjour+tout+le+monde",
+    "TypeError: Cannot read properties of undefined (reading 'map')",
+    "sudo apt install nginx && systemctl restart nginx",
+    "@karl_heinz @jean_pierre thoughts?",
+    "tryna find a gud barber in brixton innit",
+    "Pixel 9 Pro XL 256GB, Galaxy S25 Ultra, iPhone 17",
+    "",
+    "12,50 €",
+    "...",
+]
+
+
+@pytest.mark.parametrize("text", ENGLISH)
+def test_what_is_english_or_hardly_a_text_is_never_called_foreign(text: str) -> None:
+    assert find_language(PostText(text, "")) in ("en", None)
+    assert find_language(PostText("", text)) in ("en", None)
+
+
+def test_short_asks_in_fifteen_languages_are_told_from_english_mostly_and_long_ones_always() -> None:
+    assert len(FOREIGN) == 15
+    long = [(code, find_language(PostText("", text))) for code, texts in FOREIGN.items() for text in texts["long"]]
+    assert [(code, found) for code, found in long if code != found] == []
+    short = [(code, find_language(PostText(text, ""))) for code, texts in FOREIGN.items() for text in texts["short"]]
+    wrong = [(code, found) for code, found in short if code != found]
+    assert len(short) == 60
+    assert len(wrong) <= 3
+    assert {found for _, found in wrong} <= {None}  # they are judged, as before
+
+
+@pytest.mark.parametrize(
+    ("title", "body"),
+    [
+        ("Which calendar tool do you use for a small workshop with three people?", GERMAN),
+        ("", f"{GERMAN}\n\nIn English: we are looking for a program to plan the dates of our workshop."),
+    ],
+)
+def test_a_post_that_also_says_it_in_english_is_judged(title: str, body: str) -> None:
+    assert find_language(PostText.of(title, body)) in ("en", None)
+
+
+def test_code_and_quotes_do_not_decide_about_the_language() -> None:
+    quoted = "> " + GERMAN + "\n\nWhat does this letter from my landlord want from me?"
+    assert find_language(PostText.of("", quoted)) == "en"
+    code = "```\nfor (const wert of werte) { ausgabe.schreibe(wert); }\n```\n" + GERMAN
+    assert find_language(PostText.of("", code)) == "de"
+
+
+def test_a_post_in_another_language_is_not_judged_and_its_neighbours_are(model: IntentModel) -> None:
+    ask = PostText("Looking for a calendar tool for a small workshop, any tips?", "")
+    first, foreign, last = model.predict([ask, PostText("", GERMAN), ask])
+    assert (foreign.is_judged, foreign.language) == (False, "de")
+    assert (foreign.score, foreign.is_lead, foreign.intent) == (0.0, False, Intent.DISCUSSION)
+    assert (foreign.probabilities, foreign.evidence) == ({}, ())
+    assert first == last
+    assert (first.is_judged, first.language) == (True, "en")
+    assert first.is_lead
+
+
+def test_predicting_a_file_says_language_and_whether_a_post_was_judged(model: IntentModel, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [{"id": 1, "body": GERMAN}, {"id": 2, "title": "Good dentist near the harbour?"}, {"id": 3, "title": "Hm"}]
+    source.write_text("\n".join(map(json.dumps, rows)))
+    summary = predict_file(model, source, target)
+    assert (summary.rows, summary.not_judged) == (3, 1)
+    written = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [(line["language"], line["judged"]) for line in written] == [("de", False), ("en", True), (None, True)]
+
+
+def test_a_threshold_of_zero_makes_no_lead_of_a_post_that_was_not_judged(
+    sessions: Sessions, now: datetime, model: IntentModel
+) -> None:
+    with sessions.begin() as session:
+        make_campaign(session, now=now, threshold=0.0)
+        store(session, new_post(author="ann", body=GERMAN), new_post(author="bob", body="Nice weather."), now=now)
+    result = classify_pending(sessions, model, clock=lambda: now)
+    assert (result.posts, result.not_judged, result.leads) == (2, 1, 1)
+    with sessions() as session:
+        statement = sa.select(Post.author, Prediction.language, Prediction.is_judged, Prediction.score)
+        rows = {row.author: row for row in session.execute(statement.join(Post, Post.id == Prediction.post_id))}
+        assert (rows["ann"].language, rows["ann"].is_judged, rows["ann"].score) == ("de", False, 0.0)
+        assert (rows["bob"].language, rows["bob"].is_judged) == ("en", True)
+        assert session.scalars(sa.select(Lead.author)).all() == ["bob"]
+
+
+def test_a_post_rewritten_in_another_language_makes_no_lead_any_more(
+    sessions: Sessions, now: datetime, model: IntentModel
+) -> None:
+    with sessions.begin() as session:
+        make_campaign(session, now=now, threshold=0.0)
+        store(session, new_post(external_id="t3_e", body="Looking for a bookkeeper in Leeds"), now=now)
+    classify_pending(sessions, model, clock=lambda: now)
+    with sessions() as session:
+        lead = session.scalars(sa.select(Lead)).one()
+        card = cards(session, lead)[0]
+        assert (card.language, card.is_judged) == ("en", True)
+    with sessions.begin() as session:
+        store_posts(session, [new_post(external_id="t3_e", body=GERMAN, as_of=POSTED.replace(hour=23))], now=now)
+    classify_pending(sessions, model, clock=lambda: now)
+    with sessions() as session:
+        assert session.scalars(sa.select(Lead)).all() == []
