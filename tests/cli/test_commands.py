@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.process import run_command
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -25,16 +27,8 @@ def overheard(home: Path, tmp_path: Path) -> Run:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERHEARD_")}
 
     def run(*words: str, stdin: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "cli", *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=tmp_path,
-            env=clean | {"OVERHEARD_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"} | settings,
-            check=False,
-        )
+        environment = clean | {"OVERHEARD_HOME": str(home), "HF_HUB_OFFLINE": "1"} | settings
+        return run_command(words, environment=environment, cwd=tmp_path, stdin=stdin)
 
     return run
 

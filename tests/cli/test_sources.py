@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from overheard.vocabulary import Platform
+from tests.cli.process import run_command
 from tests.fakeworld import faults
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
@@ -29,14 +29,10 @@ def overheard(tmp_path: Path, world: World) -> Iterator[Run]:
         environment = clean | {
             "OVERHEARD_HOME": str(tmp_path / "home"),
             "OVERHEARD_HACKERNEWS__BASE_URL": f"{world.url(Platform.HACKERNEWS)}/v0/",
-            "COLUMNS": "200",
         }
 
         def run(*words: str) -> "subprocess.CompletedProcess[str]":
-            command = [sys.executable, "-m", "cli", *words]
-            return subprocess.run(
-                command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment, check=False
-            )
+            return run_command(words, environment=environment, cwd=tmp_path)
 
         yield run
 
