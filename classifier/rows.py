@@ -35,6 +35,10 @@ class LabelledRow:
     label: Intent
     unsure: bool
     draw: str
+    category: str = ""
+    """What kind of product a lead needs; empty where nobody said."""
+    need: str = ""
+    """What a lead needs, in a few words; empty where nobody said."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ def _labelled_row(value: dict[str, object]) -> LabelledRow:
         label=Intent(label),
         unsure=bool(value.get("unsure")),
         draw=_text(value, "draw"),
+        category=_text(value, "category"),
+        need=_text(value, "need"),
     )
 
 

@@ -39,6 +39,7 @@ app.command("token")(people.token)
 app.command("train")(model.train)
 app.command("evaluate")(model.evaluate)
 app.command("predict")(model.predict)
+app.command("relevance")(model.relevance)
 
 
 def main() -> None:

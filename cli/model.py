@@ -1,11 +1,13 @@
 """Training, measuring and using the intent model on files."""
 
 import json
+import statistics
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from cli.context import err, out, progress_bar
 from overheard.errors import InvalidInput
@@ -42,6 +44,45 @@ def evaluate(
     for name in ("n", "n_leads", "threshold", "precision", "recall", "f1", "average_precision", "ece"):
         value = figures[name]
         out.print(f"{name:18} {value:.3f}" if isinstance(value, float) else f"{name:18} {value}")
+
+
+def relevance(
+    *,
+    data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="Learn from these rows, write it to this folder, show cross-validation.")
+    ] = None,
+) -> None:
+    """Measure, or learn, how well the leads of each category are found by an offer's meaning and by its keywords."""
+    from classifier.encoder import Encoder
+    from classifier.encoder_files import find_encoder
+    from classifier.relevance import SHIPPED, Relevance
+    from classifier.relevance_measure import ENOUGH, TOP, measure
+    from classifier.relevance_train import train as learn
+    from classifier.relevance_train import write
+    from classifier.rows import read_labelled
+
+    rows = read_labelled(data)
+    encoder = Encoder(find_encoder(read_settings().encoder_path))
+    if output is None:
+        figures = measure(Relevance.load(SHIPPED, encoder), rows)
+    else:
+        trained = learn(rows, encoder, layer=encoder.layers)
+        write(trained, output)
+        figures = trained.figures
+    table = Table("category", "leads", "AP keywords", "AP meaning", f"recall in top {TOP}", box=None)
+    enough = [one for one in figures if one.leads >= ENOUGH]
+    for one in figures:
+        numbers = (one.by_keywords, one.by_meaning, one.recall_at_top)
+        table.add_row(one.category, str(one.leads), *(f"{number:.2f}" for number in numbers))
+    for name, some in (("mean", figures), (f"mean, from {ENOUGH} leads", enough)):
+        means = [
+            statistics.fmean(column)
+            for column in zip(*((o.by_keywords, o.by_meaning, o.recall_at_top) for o in some), strict=True)
+        ]
+        if means:
+            table.add_row(name, str(sum(o.leads for o in some)), *(f"{number:.3f}" for number in means))
+    out.print(table, markup=False)
 
 
 def predict(
