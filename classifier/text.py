@@ -1,12 +1,13 @@
 """The text of a post as the model sees it, and its sentences as spans of what the writer typed."""
 
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
-import spacy
-from spacy.language import Language
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Field: TypeAlias = Literal["title", "body"]
 FIELDS: tuple[Field, Field] = ("title", "body")
@@ -89,7 +90,15 @@ def split_sentences(post: PostText) -> tuple[Sentence, ...]:
 
 
 @cache
-def _splitter() -> Language:
+def _splitter() -> "Language":
+    # spaCy imports torch wherever it finds it: seconds and 200 MB, of which these rules need nothing. None in this
+    # table means that it cannot be imported, which spaCy takes calmly.
+    hidden = sys.modules.setdefault("torch", None) is None  # type: ignore[arg-type] # as Python itself spells it
+    try:
+        import spacy
+    finally:
+        if hidden:
+            del sys.modules["torch"]
     splitter = spacy.blank("en")
     splitter.add_pipe("sentencizer")
     return splitter

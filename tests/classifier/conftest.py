@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 
 from classifier.encoder import Encoder
-from classifier.encoder_files import find_encoder
-from classifier.model import SHIPPED, IntentModel
+from classifier.model import IntentModel, load_model
+from classifier.runtime import Runtime
 
 TINY = BertConfig(
     vocab_size=3 + 2 * len(string.ascii_lowercase) + len(string.punctuation),
@@ -46,6 +46,11 @@ def tiny_encoder(tiny_encoder_folder: Path) -> Encoder:
 
 
 @pytest.fixture(scope="session")
+def tiny_runtime(tiny_encoder_folder: Path) -> Runtime:
+    return Runtime(tiny_encoder_folder)
+
+
+@pytest.fixture(scope="session")
 def model() -> IntentModel:
     """The model that is shipped, on the real encoder."""
-    return IntentModel.load(SHIPPED, Encoder(find_encoder(None), depth=5))
+    return load_model(None, None)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from classifier.encoder import MAX_TOKENS, Encoder
-from classifier.encoder_files import NEEDED, REPOSITORY, REVISION, WEIGHTS, find_encoder
+from classifier.encoder import Encoder
+from classifier.encoder_files import MAX_TOKENS, NEEDED, REPOSITORY, REVISION, WEIGHTS, find_encoder
 from overheard.errors import ModelError
 
 TEXTS = ["what do you use for invoices?", "", "we built a thing", "x " * 900, "why\n\nso?", "a"]

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from classifier.encoder import Encoder
+from classifier.encoder_files import Vectors, find_encoder
 from classifier.evidence import TRIED
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
 from classifier.model import SHIPPED, IntentModel, Verdict
+from classifier.runtime import Runtime
 from classifier.text import PostText
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
@@ -74,10 +77,31 @@ def test_a_score_does_not_depend_on_the_batch_or_the_company(
     model: IntentModel, asks: list[Verdict], twins: list[Verdict]
 ) -> None:
     together = [verdict.score for verdict in asks + twins]
-    for posts, batch_size in [(ASKS + TWINS, 3), ((ASKS + TWINS)[::-1], 40)]:
-        scores = [verdict.score for verdict in model.predict(posts, batch_size=batch_size)]
-        ordered = scores if posts[0] is ASKS[0] else scores[::-1]
-        assert np.abs(np.array(ordered) - together).max() < 1e-5
+    alone = [model.predict([post], explain=False)[0].score for post in ASKS + TWINS]
+    backwards = [verdict.score for verdict in model.predict((ASKS + TWINS)[::-1], explain=False)][::-1]
+    assert np.abs(np.array([alone, backwards]) - together).max() < 1e-5
+
+
+def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
+    class Counting(Runtime):
+        read = 0
+
+        def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
+            self.read += len(texts)
+            return super().encode_layers(texts, layers)
+
+    runtime = Counting(find_encoder(None), depth=5)
+    counted = IntentModel.load(SHIPPED, runtime)
+    verdicts = counted.predict([ASKS[0], TWINS[0], ASKS[0], ASKS[0]], explain=False)
+    assert runtime.read == 2
+    assert verdicts[0] == verdicts[2] == verdicts[3] != verdicts[1]
+
+
+def test_the_runtime_that_judges_scores_as_the_one_that_trains(model: IntentModel) -> None:
+    reference = IntentModel.load(SHIPPED, Encoder(find_encoder(None), depth=5))
+    posts = ASKS + TWINS + ODD
+    ours = [verdict.score for verdict in model.predict(posts, explain=False)]
+    assert np.abs(np.array([v.score for v in reference.predict(posts, explain=False)]) - ours).max() < 1e-3
 
 
 def test_without_evidence_the_scores_are_the_same(model: IntentModel, asks: list[Verdict]) -> None:

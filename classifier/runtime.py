@@ -1,0 +1,75 @@
+"""Vectors for texts from a frozen BERT encoder, with OpenVINO: what judges posts. It imports neither torch nor
+transformers; `classifier.encoder` is the same in torch.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from classifier.encoder_files import CONFIG, WEIGHTS, Vectors, read_tokenizer
+from classifier.runtime_graph import Shape, build
+from classifier.runtime_openvino import Core, InferRequest
+from overheard.errors import ModelError
+
+Precision: TypeAlias = Literal["f32", "bf16"]
+
+
+class Runtime:
+    """The encoder in a folder that `classifier.encoder_files.find_encoder` vouched for.
+
+    Each text is read alone and at its own length. So nothing is padded, and what stands beside a text cannot change
+    its vector. The cores read different texts at the same time.
+    """
+
+    def __init__(
+        self, folder: Path, *, depth: int | None = None, cores: int | None = None, precision: Precision = "f32"
+    ) -> None:
+        """`depth`: how many of the layers are kept, and paid for at each reading; default: all.
+
+        `cores`: how many are used; default: all there are. `precision`: with "bf16" a score depends on the processor.
+        """
+        try:
+            shape = Shape.model_validate_json((folder / CONFIG).read_bytes())
+            self.dimensions = shape.hidden_size
+            self.layers = min(depth or shape.num_hidden_layers, shape.num_hidden_layers)
+            self._tokenizer = read_tokenizer(folder, positions=shape.max_position_embeddings)
+            with safe_open(folder / WEIGHTS, "numpy") as file:
+                graph = build(shape, file.get_tensor, depth=self.layers)
+            self._compiled = Core().compile_model(graph, "CPU", _settings(cores, precision))
+            self._at_once: int = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        except SafetensorError as error:
+            raise ModelError(f"The encoder in {folder} lacks weights, or cannot be read: {error}") from error
+        except Exception as error:  # the libraries raise whatever they meet in a damaged file
+            raise ModelError(f"The encoder in {folder} cannot be read: {error}") from error
+
+    def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
+        """One row a text, in the order given, and one vector of length one a layer: the mean over its tokens."""
+        vectors = np.zeros((len(texts), len(layers), self.dimensions), dtype=np.float32)
+        wanted = list(layers)
+        encodings = self._tokenizer.encode_batch(list(texts))
+        running: deque[tuple[InferRequest, int]] = deque()
+
+        def finish() -> InferRequest:
+            # Waited for, not called back: OpenVINO's own threads may meet Python while it shuts down, and abort.
+            request, index = running.popleft()
+            request.wait()
+            vectors[index] = request.get_output_tensor().data[0, wanted]
+            return request
+
+        # By length, so that texts which are read at the same time take as long, and no core waits for another.
+        for index in sorted(range(len(texts)), key=lambda index: -len(encodings[index])):
+            request = self._compiled.create_infer_request() if len(running) < self._at_once else finish()
+            request.start_async([np.array([encodings[index].ids], dtype=np.int32)])
+            running.append((request, index))
+        while running:
+            finish()
+        return vectors
+
+
+def _settings(cores: int | None, precision: Precision) -> dict[str, object]:
+    chosen: dict[str, object] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+    return chosen if cores is None else chosen | {"INFERENCE_NUM_THREADS": cores, "NUM_STREAMS": cores}

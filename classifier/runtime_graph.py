@@ -1,0 +1,88 @@
+"""BERT as a graph of OpenVINO, made from the encoder's weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from classifier.runtime_openvino import Model, Node, ops
+
+# Axes of the states: one text, its tokens, the numbers of each token.
+_TOKENS, _NUMBERS = 1, 2
+
+
+class Shape(BaseModel):
+    """What the graph needs of an encoder's `config.json`."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    layer_norm_eps: float
+    max_position_embeddings: int
+
+
+Weight = Callable[[str], npt.NDArray[np.float32]]
+
+
+def build(shape: Shape, weight: Weight, *, depth: int) -> Model:
+    """From the token ids of one text to one vector of length one a layer, 0 (the embeddings) to `depth`."""
+    return _Graph(shape, weight).build(depth)
+
+
+class _Graph:
+    def __init__(self, shape: Shape, weight: Weight) -> None:
+        self._shape, self._weight = shape, weight
+
+    def build(self, depth: int) -> Model:
+        ids = ops.parameter([1, -1], np.int32)
+        states = [self._embeddings(ids)]
+        for number in range(depth):
+            states.append(self._layer(states[-1], f"encoder.layer.{number}"))
+        vectors = [ops.unsqueeze(self._mean(state), _axes(1)) for state in states]
+        return Model([ops.concat(vectors, 1)], [ids])
+
+    def _embeddings(self, ids: Node) -> Node:
+        words = ops.gather(self._constant("embeddings.word_embeddings.weight"), ids, _axes(0))
+        # Every token is of the first of BERT's two texts, so its kind is as fixed as its place.
+        places = self._weight("embeddings.position_embeddings.weight")
+        places = places + self._weight("embeddings.token_type_embeddings.weight")[0]
+        length = ops.gather(ops.shape_of(ids, "i32"), _axes(1), _axes(0))
+        placed = ops.slice(ops.constant(places), _axes(0), length, _axes(1), _axes(0))
+        return self._norm(ops.add(words, placed), "embeddings.LayerNorm")
+
+    def _layer(self, states: Node, name: str) -> Node:
+        attended = self._linear(self._attention(states, f"{name}.attention.self"), f"{name}.attention.output.dense")
+        states = self._norm(ops.add(attended, states), f"{name}.attention.output.LayerNorm")
+        inner = ops.gelu(self._linear(states, f"{name}.intermediate.dense"), "erf")
+        return self._norm(ops.add(self._linear(inner, f"{name}.output.dense"), states), f"{name}.output.LayerNorm")
+
+    def _attention(self, states: Node, name: str) -> Node:
+        heads, width = self._shape.num_attention_heads, self._shape.hidden_size // self._shape.num_attention_heads
+        swap = _axes(0, 2, 1, 3)  # tokens and heads
+        query, key, value = (
+            ops.transpose(ops.reshape(self._linear(states, f"{name}.{part}"), _axes(1, -1, heads, width), False), swap)
+            for part in ("query", "key", "value")
+        )
+        likeness = ops.multiply(ops.matmul(query, key, False, True), ops.constant(np.float32(width**-0.5)))
+        mixed = ops.transpose(ops.matmul(ops.softmax(likeness, -1), value, False, False), swap)
+        return ops.reshape(mixed, _axes(1, -1, self._shape.hidden_size), False)
+
+    def _linear(self, states: Node, name: str) -> Node:
+        product = ops.matmul(states, self._constant(f"{name}.weight"), False, True)
+        return ops.add(product, self._constant(f"{name}.bias"))
+
+    def _norm(self, states: Node, name: str) -> Node:
+        normal = ops.mvn(states, _axes(_NUMBERS), True, self._shape.layer_norm_eps, "INSIDE_SQRT")
+        return ops.add(ops.multiply(normal, self._constant(f"{name}.weight")), self._constant(f"{name}.bias"))
+
+    @staticmethod
+    def _mean(states: Node) -> Node:
+        return ops.normalize_l2(ops.reduce_mean(states, _axes(_TOKENS)), _axes(1), 1e-12, "max")
+
+    def _constant(self, name: str) -> Node:
+        return ops.constant(self._weight(name))
+
+
+def _axes(*numbers: int) -> Node:
+    return ops.constant(np.array(numbers, dtype=np.int32))

@@ -1,0 +1,95 @@
+"""The runtime that judges posts, beside the torch encoder that it must equal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from classifier.encoder import Encoder
+from classifier.encoder_files import MAX_TOKENS, NEEDED, WEIGHTS, find_encoder
+from classifier.runtime import Runtime
+from overheard.errors import ModelError
+
+SENTENCES = (
+    "What do you use for invoices?",
+    "We moved off the old tool in spring, and nobody misses it.",
+    "It costs $40 a month per seat, which for nine people is absurd…",
+    "Anyone else?",
+    "Der Zug fährt um 9.",
+    "🙂🙂 naïve café, 東京 and a very-long-hyphenated-word",
+)
+# Of real lengths: a line, a paragraph, a page, and more than the encoder reads.
+TEXTS = [
+    "",
+    "a",
+    *(" ".join(SENTENCES[(start + n) % 6] for n in range(count)) for start, count in enumerate((1, 2, 4, 8, 16, 40))),
+]
+
+
+def test_it_gives_what_torch_gives_at_every_layer() -> None:
+    folder = find_encoder(None)
+    layers = (0, 1, 2, 3, 4, 5, 6)
+    ours, reference = Runtime(folder).encode_layers(TEXTS, layers), Encoder(folder).encode_layers(TEXTS, layers)
+    assert ours.shape == reference.shape == (len(TEXTS), 7, 384)
+    assert np.abs(ours - reference).max() < 1e-5
+
+
+def test_a_text_has_the_same_vectors_in_any_company_to_the_last_bit(tiny_runtime: Runtime) -> None:
+    together = tiny_runtime.encode_layers(TEXTS, (1, 2))
+    backwards = tiny_runtime.encode_layers(TEXTS[::-1], (1, 2))[::-1]
+    alone = np.vstack([tiny_runtime.encode_layers([text], (1, 2)) for text in TEXTS])
+    assert np.array_equal(together, backwards)
+    assert np.array_equal(together, alone)
+
+
+def test_one_core_and_all_give_the_same(tiny_encoder_folder: Path, tiny_runtime: Runtime) -> None:
+    one = Runtime(tiny_encoder_folder, cores=1)
+    assert np.array_equal(one.encode_layers(TEXTS, (1, 2)), tiny_runtime.encode_layers(TEXTS, (1, 2)))
+
+
+def test_a_runtime_cut_short_gives_what_the_whole_one_gives_at_that_layer(
+    tiny_encoder_folder: Path, tiny_runtime: Runtime
+) -> None:
+    short = Runtime(tiny_encoder_folder, depth=1)
+    assert (short.layers, tiny_runtime.layers) == (1, 2)
+    assert np.array_equal(short.encode_layers(TEXTS, (1,)), tiny_runtime.encode_layers(TEXTS, (1,)))
+
+
+def test_what_lies_behind_the_last_token_does_not_count(tiny_runtime: Runtime) -> None:
+    head = "ab " * MAX_TOKENS
+    vectors = tiny_runtime.encode_layers([head + "one end", head + "another"], (2,))
+    assert np.array_equal(vectors[0], vectors[1])
+
+
+def test_no_texts_give_no_vectors(tiny_runtime: Runtime) -> None:
+    assert tiny_runtime.encode_layers([], (0, 2)).shape == (0, 2, 16)
+
+
+def test_damaged_files_are_a_clear_error(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    for name in NEEDED:
+        (tmp_path / name).write_bytes((tiny_encoder_folder / name).read_bytes())
+    (tmp_path / WEIGHTS).write_bytes(b"not weights")
+    with pytest.raises(ModelError, match="cannot be read"):
+        Runtime(tmp_path)
+    weights = load_file(tiny_encoder_folder / WEIGHTS)
+    del weights["embeddings.word_embeddings.weight"]
+    save_file(weights, tmp_path / WEIGHTS)
+    with pytest.raises(ModelError, match=r"lacks weights.*embeddings\.word_embeddings"):
+        Runtime(tmp_path)
+
+
+def test_a_verdict_with_evidence_needs_neither_torch_nor_transformers_and_tells_nobody() -> None:
+    """In a process of its own, as the tests themselves import torch."""
+    script = """
+import sys
+from classifier.model import load_model
+from classifier.text import PostText
+(verdict,) = load_model(None, None).predict([PostText("Looking for a CRM", "What do you use? Any recommendations?")])
+assert verdict.is_lead and verdict.evidence
+print([name for name in ("torch", "transformers", "sklearn", "scipy", "openvino_telemetry") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.strip() == "[]"
