@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test format format-check lint types contracts migrations-check tests bench soak evaluate train migration pins clean
+.PHONY: help demo install test format format-check lint types contracts migrations-check tests bench soak evaluate checklist train migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on
 
 evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labelled JSON Lines): make evaluate DATA=dev.jsonl
 	@$(BIN)/overheard evaluate --data $(DATA)
+
+checklist: $(VENV)/.installed-dev ## Pass rates of the shipped model on invented pairs: an ask, and its near twin that is none
+	@$(BIN)/python -m tests.classifier.checklist
 
 train: $(VENV)/.installed-dev ## Train the shipped model anew from DATA (labelled JSON Lines): make train DATA=train.jsonl
 	@$(BIN)/overheard train --data $(DATA) --output classifier/artefact

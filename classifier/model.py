@@ -25,6 +25,7 @@ from classifier.head import (
 )
 from classifier.language import ENGLISH, find_language
 from classifier.runtime import Runtime
+from classifier.settled import find_settled
 from classifier.text import PostText
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
@@ -95,7 +96,8 @@ class IntentModel:
     def predict(self, posts: Sequence[PostText], *, explain: bool = True) -> list[Verdict]:
         """One verdict a post, in order. A post without a letter or digit is no lead, with score 0.
 
-        A post in another language than English is not judged.
+        A post in another language than English is not judged. One whose writer says that the need is met has score 0,
+        and the line that says so as evidence.
 
         `explain`: whether to look for evidence, which costs half as much again on posts as they come.
         """
@@ -105,14 +107,15 @@ class IntentModel:
 
     def _predict_distinct(self, posts: Sequence[PostText], *, explain: bool) -> list[Verdict]:
         languages = [find_language(post) for post in posts]
-        read = [post for post, language in zip(posts, languages, strict=True) if language in _READ]
+        known = [_known_unread(post, language) for post, language in zip(posts, languages, strict=True)]
+        read = [post for post, verdict in zip(posts, known, strict=True) if verdict is None]
         verdicts: list[Verdict] = []
         for start in range(0, len(read), _POSTS_AT_ONCE):
             verdicts += self._predict(read[start : start + _POSTS_AT_ONCE], explain=explain)
         judged = iter(verdicts)
         return [
-            replace(next(judged), language=language) if language in _READ else _not_judged(language)
-            for language in languages
+            verdict or replace(next(judged), language=language)
+            for verdict, language in zip(known, languages, strict=True)
         ]
 
     def _predict(self, posts: Sequence[PostText], *, explain: bool) -> Iterator[Verdict]:
@@ -150,10 +153,14 @@ class IntentModel:
         return result
 
 
-def _not_judged(language: str | None) -> Verdict:
-    return Verdict(
-        0.0, is_lead=False, intent=Intent.DISCUSSION, probabilities={}, evidence=(), language=language, is_judged=False
-    )
+def _known_unread(post: PostText, language: str | None) -> Verdict | None:
+    """The verdict about a post that need not or cannot be read: settled by its writer, or in another language."""
+    if language not in _READ:
+        return Verdict(0.0, False, Intent.DISCUSSION, {}, (), language=language, is_judged=False)
+    if line := find_settled(post):
+        reason = Evidence(line.field, line.start, line.end, weight=0.0)
+        return Verdict(0.0, False, Intent.DISCUSSION, {Intent.DISCUSSION: 1.0}, (reason,), language=language)
+    return None
 
 
 def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> Doubles:
