@@ -46,6 +46,7 @@ tests: $(VENV)/.installed-dev ## Run all tests, on SQLite and PostgreSQL
 
 bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/overheard bench classify --posts 80
 
 soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on every platform: make soak ARGS="--posts 1000 --seed 7"
 	@$(BIN)/python -m tests.soak $(ARGS)

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import campaigns, demo, listen, model, people, posts, sources, work
+from cli import bench, campaigns, demo, listen, model, people, posts, sources, work
 from cli.context import err
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
@@ -39,6 +39,7 @@ app.command("token")(people.token)
 app.command("train")(model.train)
 app.command("evaluate")(model.evaluate)
 app.command("predict")(model.predict)
+app.add_typer(bench.app, name="bench")
 app.command("relevance")(model.relevance)
 
 
