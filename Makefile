@@ -64,7 +64,7 @@ migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: m
 	@$(BIN)/python -m overheard.migrations.new "$(NAME)"
 
 pins: $(VENV)/.installed-dev ## Show what differs between constraints.txt and what is installed
-	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^torch==' | sort -f | diff -i <(grep -E '^[A-Za-z].*==' constraints.txt | grep -v '^torch' | sort -f) - && echo "constraints.txt is what is installed"
+	@$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | grep -v '^torch==' | sort -f | diff -i <(grep -E '^[A-Za-z].*==' constraints.txt | grep -v '^torch' | sort -f) - && echo "constraints.txt is what is installed"
 pins: SHELL := /bin/bash
 
 clean: ## Remove what was built; your data in var/ stays
