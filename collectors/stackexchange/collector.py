@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import httpx
 
@@ -26,6 +28,24 @@ _THROTTLED = 502  # error_id
 _NEEDS_OPERATOR = frozenset({400, 401, 402, 403, 404, 405, 406})  # error_ids: no such site, key not taken, …
 _SECONDS = re.compile(r"available in (\d+) seconds")
 _SITE = re.compile(r"[a-z0-9.-]{1,80}")
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The cursor: a walk over all that changed, which may have broken off."""
+
+    reached: datetime
+    """Questions are read up to here."""
+    begun_at: datetime
+    """Answers are, up to here: one that is older than `reached` may stand below a question that changed again since."""
+
+    @classmethod
+    def of(cls, cursor: str) -> Self:
+        times = [datetime.fromtimestamp(int(part), UTC) for part in cursor.split()]
+        return cls(times[0], times[-1])
+
+    def __str__(self) -> str:
+        return f"{self.reached.timestamp():.0f} {self.begun_at.timestamp():.0f}"
 
 
 class StackExchange(Collector):
@@ -82,8 +102,8 @@ class StackExchange(Collector):
 
     def pages(self, source: Watched, reading: Reading) -> Iterator[Page]:
         """Questions to which something happened since the last pass, with the answers that are the reason."""
-        now = self._tools.clock()
-        cursor = datetime.fromtimestamp(int(reading.cursor), UTC) if reading.cursor else now - _BACKFILL + _OVERLAP
+        first = self._tools.clock() - _BACKFILL + _OVERLAP
+        walk = _Walk.of(reading.cursor) if reading.cursor else _Walk(first, first)
         site, tags = _typed(source.address)
 
         def ask(since: datetime, number: int) -> tuple[Sequence[Row], bool]:
@@ -91,11 +111,12 @@ class StackExchange(Collector):
             answer = self._get("questions", site, told)
             return [*_items(answer)], answer.get("has_more") is True
 
-        for questions, reached in oldest_change_first(ask, changed_at, cursor - _OVERLAP):
-            answers = self._answers(site, questions, cursor - _OVERLAP)
+        for questions, reached in oldest_change_first(ask, changed_at, walk.reached - _OVERLAP):
+            answers = self._answers(site, questions, walk.begun_at - _OVERLAP)
             items = [read_item(item, site=site, community=source.community) for item in (*questions, *answers)]
-            cursor = min(max(cursor, reached), self._tools.clock())
-            yield Page(items=items, cursor=str(int(cursor.timestamp())))
+            walk = replace(walk, reached=min(max(walk.reached, reached), self._tools.clock()))
+            yield Page(items=items, cursor=str(walk))
+        yield Page(cursor=str(_Walk(walk.reached, walk.reached)))
         for method in list(self._backoffs):
             self._wait(method)  # whoever comes next may be another process
 

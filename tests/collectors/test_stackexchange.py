@@ -125,6 +125,24 @@ class _EditsWhileAnswering:
         return response
 
 
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_an_early_answer_is_found_though_its_question_changed_again(
+    live: Live, world: World, *, breaks_off: bool
+) -> None:
+    live.collect()
+    question = ask(world)
+    answer(world, question, "An early answer")
+    for _ in range(150):  # more than a page holds, over more time than passes overlap
+        ask(world, seconds=20)
+    answer(world, question, "A late answer")
+    if breaks_off:
+        world.fail(r"/questions/[\d;]+/answers", faults.HTML_PAGE, times=4)  # below the second page only
+        assert live.collect().error
+        live.enable()
+    live.collect()
+    assert_clean(live)
+
+
 def test_edits_are_followed_and_a_late_answer_to_an_old_question_is_found(live: Live, world: World) -> None:
     question = ask(world)
     given = answer(world, question)
