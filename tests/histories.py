@@ -182,7 +182,7 @@ class Life:
     def _note(self, found: list[CollectSummary]) -> None:
         self._tell(f"collect: {[str(summary.error or summary.intake) for summary in found]}")
         self.counts["pass"] += 1
-        if all(summary.error is None for summary in found):
+        if [summary.error for summary in found] == [None] * len(self.place.communities):  # who waits is not among them
             self._room = None
         self.world.advance(self.rng.choice((1, 20, 60)))
 
