@@ -99,6 +99,7 @@ class Life:
     def people(self, most: int = 5) -> None:
         """Somebody does something, or several do."""
         (act,) = self.rng.choices(self.place.acts, [_OFTEN[act] for act in self.place.acts])
+        most = min(most, self.place.window or most)  # where it shows more than that, little would be left to compare
         times = self.rng.randint(1, most if act in {"write", "reply"} else 2)
         for _ in range(times):
             self._act(act if self.alive else "write")
@@ -182,9 +183,15 @@ class Life:
     def _note(self, found: list[CollectSummary]) -> None:
         self._tell(f"collect: {[str(summary.error or summary.intake) for summary in found]}")
         self.counts["pass"] += 1
-        if [summary.error for summary in found] == [None] * len(self.place.communities):  # who waits is not among them
+        if len(found) == len(self.place.communities) and all(map(self._was_read, found, self.place.communities)):
             self._room = None
         self.world.advance(self.rng.choice((1, 20, 60)))
+
+    def _was_read(self, summary: CollectSummary, community: str) -> bool:
+        """Whether all was read that is shown there, or nothing, as it is unchanged: an answer may be cut short."""
+        taken = summary.intake.new + summary.intake.edited + summary.intake.unchanged
+        shown = min(self.place.window or 0, len(self.world.posts(self.place.platform, community)))
+        return summary.error is None and (not taken or taken >= shown)
 
     def _clock(self) -> datetime:
         return self.world.now
