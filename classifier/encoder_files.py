@@ -5,8 +5,9 @@ It imports no torch, nor anything else that takes long.
 
 import hashlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,18 @@ from tokenizers import Tokenizer
 from overheard.errors import ModelError
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """What heads and relevance need of an encoder: `classifier.runtime` judges, `classifier.encoder` trains."""
+
+    dimensions: int
+    layers: int
+
+    def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
+        """One row a text, in order, one vector of length one a layer."""
+        ...
+
 
 REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
 REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"

@@ -48,7 +48,7 @@ def _most_telling(posts: Sequence[PostText], rescore: Rescore) -> Iterator[list[
 
 
 def _alone(post: PostText, sentence: Sentence) -> PostText:
-    return PostText(post.readable(sentence.field)[sentence.start : sentence.end], "")
+    return PostText(post.part(sentence), "")
 
 
 def _heaviest(weighed: list[tuple[Sentence, float]]) -> tuple[Evidence, ...]:

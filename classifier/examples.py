@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.config import TrainConfig
-from classifier.encoder_files import Vectors
+from classifier.encoder_files import TextEncoder, Vectors
 from classifier.head import INTENTS
-from classifier.model import TextEncoder
 from classifier.rows import LabelledRow
 
 Labels = npt.NDArray[np.int64]

@@ -1,15 +1,14 @@
 """The intent model: posts in, verdicts out. Needs nothing that only training needs."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from classifier.encoder_files import Vectors, find_encoder
+from classifier.encoder_files import TextEncoder, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.head import (
     INTENTS,
@@ -26,7 +25,7 @@ from classifier.head import (
 from classifier.language import ENGLISH, find_language
 from classifier.runtime import Runtime
 from classifier.settled import find_settled
-from classifier.text import PostText
+from classifier.text import PostText, has_word
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
 
@@ -35,7 +34,6 @@ SHIPPED = Path(__file__).parent / "artefact"
 # Posts held at once: enough to keep all cores busy, and memory stays flat whatever comes.
 _POSTS_AT_ONCE = 512
 
-_WORD = re.compile(r"[^\W_]")
 # Languages that are judged; None is too short or too mixed to tell.
 _READ = (ENGLISH, None)
 
@@ -53,17 +51,6 @@ class Verdict:
     """ISO 639 code; None where the text is too short or too mixed to tell, which is read as English."""
     is_judged: bool = True
     """Whether the model can read the language. If not, the score is 0 and says nothing."""
-
-
-class TextEncoder(Protocol):
-    """What a head needs of an encoder: `classifier.runtime.Runtime` judges, `classifier.encoder.Encoder` trains."""
-
-    dimensions: int
-    layers: int
-
-    def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
-        """One row a text, in order, one vector of length one a layer."""
-        ...
 
 
 class IntentModel:
@@ -144,7 +131,7 @@ class IntentModel:
         result = np.zeros((len(posts), len(INTENTS)))
         result[:, INTENTS.index(Intent.DISCUSSION)] = 1.0
         texts = [post.whole for post in posts]
-        worded = [index for index, text in enumerate(texts) if _WORD.search(text)]
+        worded = [index for index, text in enumerate(texts) if has_word(text)]
         if not worded:
             return result
         vectors = self._encoder.encode_layers([texts[index] for index in worded], self._scheme.layers)

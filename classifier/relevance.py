@@ -11,18 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from classifier.text import PostText, Sentence, split_sentences
+from classifier.encoder_files import TextEncoder, Vectors
+from classifier.text import PostText, Sentence, has_word, split_sentences
 from overheard.errors import ModelError
-
-Vectors: TypeAlias = npt.NDArray[np.float32]
 
 SHIPPED = Path(__file__).parent / "artefact"
 SCHEME_FILE = "relevance.json"
@@ -35,18 +33,7 @@ _RESEMBLES = 0.4
 _SHARPNESS = 10.0
 _OFFERS_KEPT = 256
 
-_WORD = re.compile(r"[^\W_]")
 _PHRASE_END = re.compile(r"[,;:.!?\n]+(?:\s+|$)")
-
-
-class Encoder(Protocol):
-    """What is needed of an encoder. One that keeps fewer layers, as intent needs, is refused."""
-
-    layers: int
-
-    def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
-        """One row a text, one vector of length one a layer."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -115,7 +102,7 @@ class Space:
 class Relevance:
     """Says how well posts fit offers. Each offer is encoded once and kept."""
 
-    def __init__(self, scheme: Scheme, space: Space, encoder: Encoder) -> None:
+    def __init__(self, scheme: Scheme, space: Space, encoder: TextEncoder) -> None:
         if scheme.layer > encoder.layers:
             raise ModelError(
                 f"Relevance needs layer {scheme.layer} of the encoder; the one at hand keeps {encoder.layers}."
@@ -124,7 +111,7 @@ class Relevance:
         self._offer = lru_cache(_OFFERS_KEPT)(self._place_offer)
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder) -> Self:
+    def load(cls, folder: Path, encoder: TextEncoder) -> Self:
         """What was trained, from a folder; numbers in safetensors and JSON, so that loading runs no code."""
         try:
             scheme = Scheme.model_validate_json((folder / SCHEME_FILE).read_bytes())
@@ -141,7 +128,7 @@ class Relevance:
 
     def scores(self, posts: Sequence[PostText], offer: Offer) -> list[float]:
         """The relevance of each post, in order; 0 for one without a letter or digit."""
-        worded = [index for index, post in enumerate(posts) if _WORD.search(post.whole)]
+        worded = [index for index, post in enumerate(posts) if has_word(post.whole)]
         closeness, crowd = self._closeness([posts[index].whole for index in worded], offer)
         log_odds = self._scheme.slope * closeness + self._scheme.crowd * crowd + self._scheme.intercept
         found = dict(zip(worded, (1 / (1 + np.exp(-log_odds))).tolist(), strict=True))
@@ -149,10 +136,8 @@ class Relevance:
 
     def explain(self, post: PostText, offer: Offer) -> Fit:
         """The relevance with the sentence that is closest to the offer; each sentence costs one more reading."""
-        sentences = [
-            one for one in split_sentences(post) if _WORD.search(post.readable(one.field)[one.start : one.end])
-        ]
-        closeness, _ = self._closeness([post.readable(one.field)[one.start : one.end] for one in sentences], offer)
+        sentences = [one for one in split_sentences(post) if has_word(post.part(one))]
+        closeness, _ = self._closeness([post.part(one) for one in sentences], offer)
         return Fit(self.scores([post], offer)[0], sentences[int(closeness.argmax())] if sentences else None)
 
     def _closeness(self, texts: Sequence[str], offer: Offer) -> tuple[Vectors, Vectors]:
@@ -166,7 +151,7 @@ class Relevance:
         return self._space.place_offer(vectors[0], vectors[1:])
 
 
-def encode(encoder: Encoder, texts: Sequence[str], layer: int) -> Vectors:
+def encode(encoder: TextEncoder, texts: Sequence[str], layer: int) -> Vectors:
     """One vector a text, from one layer."""
     return encoder.encode_layers(texts, (layer,))[:, 0]
 

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -76,6 +77,17 @@ def figures(leads: Sequence[LabelledRow], offers: dict[str, Offer], scores: Doub
             )
         )
     return found
+
+
+def mean(name: str, some: Sequence[OfferFigures]) -> OfferFigures:
+    """Of at least one offer: all their leads, and the means of the rest."""
+    return OfferFigures(
+        category=name,
+        leads=sum(one.leads for one in some),
+        by_keywords=fmean(one.by_keywords for one in some),
+        by_meaning=fmean(one.by_meaning for one in some),
+        recall_at_top=fmean(one.recall_at_top for one in some),
+    )
 
 
 def keyword_hits(leads: Sequence[LabelledRow], offers: dict[str, Offer]) -> Doubles:

@@ -8,11 +8,11 @@ import numpy as np
 from safetensors.numpy import save
 from sklearn.linear_model import LogisticRegression
 
-from classifier.encoder_files import CHECKSUM
+from classifier.encoder_files import CHECKSUM, TextEncoder, Vectors
 from classifier.head import Doubles
 from classifier.labels import refuse_held_out
 from classifier.metrics import Flags
-from classifier.relevance import SCHEME_FILE, WEIGHTS_FILE, Encoder, Offer, Scheme, Space, Vectors, encode, unit
+from classifier.relevance import SCHEME_FILE, WEIGHTS_FILE, Offer, Scheme, Space, encode, unit
 from classifier.relevance_measure import OfferFigures, figures, leads_of, read_offers
 from classifier.rows import LabelledRow
 from overheard.errors import InvalidInput
@@ -34,7 +34,7 @@ class Trained:
     figures: list[OfferFigures]
 
 
-def train(rows: Sequence[LabelledRow], encoder: Encoder, *, layer: int, checksum: str = CHECKSUM) -> Trained:
+def train(rows: Sequence[LabelledRow], encoder: TextEncoder, *, layer: int, checksum: str = CHECKSUM) -> Trained:
     """Learn from leads with `category` and `need`."""
     refuse_held_out(rows)
     leads, offers = leads_of(rows), read_offers()
@@ -70,7 +70,7 @@ def write(trained: Trained, folder: Path) -> None:
         raise InvalidInput(f"Relevance cannot be written to {folder}: {error.strerror}.") from error
 
 
-def _offer_side(offers: Sequence[Offer], encoder: Encoder, layer: int) -> Space:
+def _offer_side(offers: Sequence[Offer], encoder: TextEncoder, layer: int) -> Space:
     """The space with its offers, the shipped ones being the crowd; of posts it knows nothing yet."""
     texts = encode(encoder, [offer.text for offer in offers], layer)
     phrases = [encode(encoder, offer.phrases, layer) for offer in offers]

@@ -44,12 +44,16 @@ class PostText:
         said = _CODE_OR_QUOTE.sub(_blank, body)
         if not _LIST.search(said):  # in a list, what is indented belongs to an item
             said = _INDENTED.sub(_blank, said)
-        return cls(title, said if _WORD.search(said) else body)
+        return cls(title, said if has_word(said) else body)
 
     def readable(self, field: Field) -> str:
         """The part of a field that the model looks at. A character's index in it is its index in the original."""
         original = self.title if field == "title" else self.body
         return _UNREADABLE.sub(" ", original[: MAX_CHARACTERS[field]])
+
+    def part(self, sentence: "Sentence") -> str:
+        """What stands in the sentence."""
+        return self.readable(sentence.field)[sentence.start : sentence.end]
 
     @property
     def whole(self) -> str:
@@ -64,6 +68,11 @@ class PostText:
             blank = " " * (sentence.end - sentence.start)
             kept[sentence.field] = text[: sentence.start] + blank + text[sentence.end :]
         return PostText(title=kept["title"], body=kept["body"])
+
+
+def has_word(text: str) -> bool:
+    """Whether there is a letter or digit in it: of a text without one nothing can be said."""
+    return _WORD.search(text) is not None
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -1,7 +1,6 @@
 """Training, measuring and using the intent model on files."""
 
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +56,7 @@ def relevance(
     from classifier.encoder import Encoder
     from classifier.encoder_files import find_encoder
     from classifier.relevance import SHIPPED, Relevance
-    from classifier.relevance_measure import ENOUGH, TOP, measure
+    from classifier.relevance_measure import ENOUGH, TOP, mean, measure
     from classifier.relevance_train import train as learn
     from classifier.relevance_train import write
     from classifier.rows import read_labelled
@@ -72,16 +71,11 @@ def relevance(
         figures = trained.figures
     table = Table("category", "leads", "AP keywords", "AP meaning", f"recall in top {TOP}", box=None)
     enough = [one for one in figures if one.leads >= ENOUGH]
-    for one in figures:
-        numbers = (one.by_keywords, one.by_meaning, one.recall_at_top)
-        table.add_row(one.category, str(one.leads), *(f"{number:.2f}" for number in numbers))
-    for name, some in (("mean", figures), (f"mean, from {ENOUGH} leads", enough)):
-        means = [
-            statistics.fmean(column)
-            for column in zip(*((o.by_keywords, o.by_meaning, o.recall_at_top) for o in some), strict=True)
-        ]
-        if means:
-            table.add_row(name, str(sum(o.leads for o in some)), *(f"{number:.3f}" for number in means))
+    means = [mean(name, some) for name, some in (("mean", figures), (f"mean, from {ENOUGH} leads", enough)) if some]
+    for places, rows_shown in ((2, figures), (3, means)):
+        for one in rows_shown:
+            numbers = (one.by_keywords, one.by_meaning, one.recall_at_top)
+            table.add_row(one.category, str(one.leads), *(f"{number:.{places}f}" for number in numbers))
     out.print(table, markup=False)
 
 

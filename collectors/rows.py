@@ -1,9 +1,13 @@
 """Reading values of which nothing is sure, out of what platforms answer. `InvalidInput` names the field."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 from overheard.errors import InvalidInput
+from overheard.intake import Rejected
+from overheard.vocabulary import Platform
 
 Row = Mapping[str, object]
 
@@ -21,6 +25,17 @@ def needed_text(row: Row, name: str) -> str:
     if row.get(name) is None:
         raise InvalidInput(f"{name} is missing")
     return text(row, name)
+
+
+def has_id(row: object) -> TypeGuard[Row]:
+    """Whether the row has an id that is a number, written as a text or not, and so can be told from others."""
+    id_ = row.get("id") if isinstance(row, dict) else None
+    return isinstance(id_, str | int) and str(id_).isascii() and str(id_).isdigit()
+
+
+def without_id(what: str, row: object, platform: Platform) -> Rejected:
+    """What cannot be told from others is set aside. `what` names it."""
+    return Rejected(f"{what} without an id", "id is missing", json.dumps(row).encode(), platform)
 
 
 def iso_time(row: Row, name: str) -> datetime | None:

@@ -3,11 +3,9 @@
 No gateway: asking after the newest message loses nothing and needs no socket; a gateway would only be quicker.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeGuard
 
 import httpx
 
@@ -15,7 +13,7 @@ from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
 from collectors.discord.messages import Place, read_message
 from collectors.discord.window import Window
 from collectors.http import JsonReader, retry_after
-from collectors.rows import Row
+from collectors.rows import Row, has_id, without_id
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item, Rejected
 from overheard.posts import NewPost
@@ -205,14 +203,10 @@ class Discord(Collector):
         answer = self._get(path, {**where, "limit": limit})
         if not isinstance(answer, list):
             raise CollectorError(f"Discord answered {path} in an unknown form.")
-        rows = [{**row, "id": str(row["id"])} for row in answer if _has_id(row)]
+        rows = [{**row, "id": str(row["id"])} for row in answer if has_id(row)]
         if answer and not rows:
             raise CollectorError(f"Discord answered {path} in an unknown form: without ids.")
-        unread = [
-            Rejected(f"a message of {place.id} without an id", "id is missing", json.dumps(row).encode(), self.platform)
-            for row in answer
-            if not _has_id(row)
-        ]
+        unread = [without_id(f"a message of {place.id}", row, self.platform) for row in answer if not has_id(row)]
         return sorted(rows, key=lambda row: _snowflake(row["id"])), unread
 
     def _must_be_gone(self, place: Place, id_: int) -> None:
@@ -333,12 +327,6 @@ def _part(answer: Row, name: str) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
         raise CollectorError(f"Discord answered without its {name}.")
     return rows
-
-
-def _has_id(row: object) -> TypeGuard[Row]:
-    """Whether it is a message that can be told from others: Discord's ids are texts, and would do as numbers."""
-    id_ = row.get("id") if isinstance(row, dict) else None
-    return isinstance(id_, str | int) and str(id_).isascii() and str(id_).isdigit()
 
 
 def _snowflake(value: object) -> int:

@@ -1,19 +1,17 @@
 """X, by its paid API: the posts that recent search finds for a query, within a budget of money."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeGuard
 
 import httpx
 
 from collectors.base import Ask, Collector, Found, Missed, Page, Reading, Tools, Watched
 from collectors.http import JsonReader
-from collectors.rows import Row
+from collectors.rows import Row, has_id, without_id
 from collectors.x.posts import FIELDS, history, id_at, read_post, time_of
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item, Rejected
+from overheard.intake import Erased, Item
 from overheard.sources import Pause
 from overheard.terms import Recheck, Terms
 from overheard.vocabulary import Platform
@@ -267,7 +265,7 @@ def _meta(answer: Row) -> Row:
 def _rows(answer: Row, *, needs_meta: bool = True) -> list[Row]:
     """The posts of an answer that have an id. None at all is an answer too, but it must say so."""
     given = answer.get("data", [])
-    rows = [row for row in given if _has_id(row)] if isinstance(given, list) else []
+    rows = [row for row in given if has_id(row)] if isinstance(given, list) else []
     says_why = rows or (_meta(answer).get("result_count") == 0 if needs_meta else answer.get("errors"))
     if not isinstance(given, list) or (given and not rows) or not says_why:
         raise CollectorError("X answered a search in an unknown form.")
@@ -277,12 +275,8 @@ def _rows(answer: Row, *, needs_meta: bool = True) -> list[Row]:
 def _without_id(answer: Row) -> list[Item]:
     """What stands in a good answer and cannot be told from others."""
     given = answer.get("data", [])
-    unread = [row for row in given if not _has_id(row)] if isinstance(given, list) else []
-    return [Rejected("a post without an id", "id is missing", json.dumps(row).encode(), Platform.X) for row in unread]
-
-
-def _has_id(row: object) -> TypeGuard[Row]:
-    return isinstance(row, dict) and str(row.get("id")).isdecimal()
+    unread = [row for row in given if not has_id(row)] if isinstance(given, list) else []
+    return [without_id("a post", row, Platform.X) for row in unread]
 
 
 def _names(answer: Row) -> dict[str, str]:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from classifier.encoder import Encoder
 from classifier.encoder_files import MAX_TOKENS, NEEDED, REPOSITORY, REVISION, WEIGHTS, find_encoder
+from classifier.runtime import Runtime
 from overheard.errors import ModelError
 
 TEXTS = ["what do you use for invoices?", "", "we built a thing", "x " * 900, "why\n\nso?", "a"]
@@ -77,17 +78,26 @@ def test_a_given_folder_without_the_files_is_an_error_and_not_a_reason_to_look_f
         find_encoder(tmp_path / "nowhere")
 
 
-def test_damaged_files_are_a_clear_error(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (Encoder, r"lacks weights: embeddings\.word_embeddings"),
+        (Runtime, r"lacks weights.*embeddings\.word_embeddings"),
+    ],
+)
+def test_damaged_files_are_a_clear_error(
+    tiny_encoder_folder: Path, tmp_path: Path, way: type[Encoder | Runtime], told: str
+) -> None:
     for name in NEEDED:
         (tmp_path / name).write_bytes((tiny_encoder_folder / name).read_bytes())
     (tmp_path / WEIGHTS).write_bytes(b"not weights")
     with pytest.raises(ModelError, match="cannot be read"):
-        Encoder(tmp_path)
+        way(tmp_path)
     weights = load_file(tiny_encoder_folder / WEIGHTS)
     del weights["embeddings.word_embeddings.weight"]
     save_file(weights, tmp_path / WEIGHTS)
-    with pytest.raises(ModelError, match=r"lacks weights: embeddings\.word_embeddings"):
-        Encoder(tmp_path)
+    with pytest.raises(ModelError, match=told):
+        way(tmp_path)
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from classifier.encoder import Encoder
-from classifier.encoder_files import CHECKSUM, find_encoder
+from classifier.encoder_files import CHECKSUM, Vectors, find_encoder
 from classifier.labels import HELD_OUT
-from classifier.relevance import SCHEME_FILE, SHIPPED, WEIGHTS_FILE, Offer, Relevance, Scheme, Vectors
+from classifier.relevance import SCHEME_FILE, SHIPPED, WEIGHTS_FILE, Offer, Relevance, Scheme
 from classifier.relevance_measure import figures, keyword_hits, leads_of, measure, read_offers
 from classifier.relevance_train import train, write
 from classifier.rows import LabelledRow
@@ -33,7 +33,8 @@ class Counting:
     """An encoder that remembers what it was given."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder, self.layers, self.texts = encoder, encoder.layers, list[str]()
+        self._encoder, self.texts = encoder, list[str]()
+        self.layers, self.dimensions = encoder.layers, encoder.dimensions
 
     def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
         self.texts += texts

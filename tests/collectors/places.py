@@ -100,15 +100,18 @@ class Meanwhile:
 
 
 @dataclass(frozen=True, slots=True)
-class Drip:
-    """A byte now and then, without end."""
+class Endless:
+    """The same bytes again and again, so many seconds apart."""
+
+    piece: bytes
+    apart: float
 
     async def answer(self, request: web.Request, _: Handler) -> web.StreamResponse:
         response = web.StreamResponse(headers=JSON)
         await response.prepare(request)
         while True:
-            await response.write(b" ")
-            await asyncio.sleep(0.05)
+            await response.write(self.piece)
+            await asyncio.sleep(self.apart)
 
 
 BOMB = Answer(200, gzip.compress(b" " * (64 * 2**20)), {**JSON, "Content-Encoding": "gzip"})

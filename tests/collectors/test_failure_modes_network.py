@@ -5,13 +5,11 @@ The numbers are those of docs/failure-modes.md.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 import sqlalchemy as sa
-from aiohttp import web
 
 from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.watch import Watch
@@ -24,7 +22,7 @@ from tests.collectors.places import (
     BY_ASKING,
     EVERYWHERE,
     JSON,
-    Drip,
+    Endless,
     Meanwhile,
     assert_all_is_here,
     assert_the_truth,
@@ -38,7 +36,7 @@ from tests.collectors.places import (
 )
 from tests.factories import watch_source
 from tests.fakeworld import faults
-from tests.fakeworld.faults import Answer, Fault, Handler
+from tests.fakeworld.faults import Answer, Fault
 from tests.fakeworld.oracle import compare
 from tests.fakeworld.wires import bluesky, discord, github, mastodon, reddit, slack, x
 from tests.histories import Life
@@ -95,23 +93,12 @@ def test_02_broken_answers_are_asked_for_again_within_bounds(life: Life) -> None
 def test_02_a_byte_now_and_then_holds_nobody_for_ever(life: Life) -> None:
     write(life)
     life.settings = life.settings.model_copy(update={"http_timeout": 0.1})
-    life.world.fail(life.place.route, Drip(), times=1_000)
+    life.world.fail(life.place.route, Endless(b" ", apart=0.05), times=1_000)
     assert read(life).error
 
 
-@dataclass(frozen=True, slots=True)
-class Flood:
-    """A megabyte at a time, without end."""
-
-    async def answer(self, request: web.Request, _: Handler) -> web.StreamResponse:
-        response = web.StreamResponse(headers=JSON)
-        await response.prepare(request)
-        while True:
-            await response.write(b" " * 2**20)
-
-
 @at("hackernews", "reddit", "slack", "mastodon")
-@pytest.mark.parametrize("fault", [BOMB, Flood()])
+@pytest.mark.parametrize("fault", [BOMB, Endless(b" " * 2**20, apart=0.0)])
 def test_02_an_answer_of_gigabytes_is_refused_before_it_is_read(life: Life, fault: Fault) -> None:
     write(life)
     life.world.fail(life.place.route, fault, times=1_000)
