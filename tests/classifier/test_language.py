@@ -18,6 +18,7 @@ from overheard.models import Lead, Post, Prediction
 from overheard.posts import store_posts
 from overheard.review_queue import cards
 from overheard.vocabulary import Intent
+from tests.classifier.texts import ASKS_AND_TWINS
 from tests.factories import POSTED, make_campaign, new_post, store
 
 FOREIGN: dict[str, dict[str, list[str]]] = tomllib.loads(
@@ -75,6 +76,21 @@ def test_short_asks_in_fifteen_languages_are_told_from_english_mostly_and_long_o
 )
 def test_a_post_that_also_says_it_in_english_is_judged(title: str, body: str) -> None:
     assert find_language(PostText.of(title, body)) in ("en", None)
+
+
+@pytest.mark.parametrize("posts", ASKS_AND_TWINS)
+def test_what_common_words_alone_call_english_is_english_to_the_identifier_too(
+    posts: tuple[PostText, PostText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = [find_language(post) for post in posts]
+    monkeypatch.setattr("classifier.language._COMMON_WORDS", frozenset())
+    assert quick == [find_language(post) for post in posts]
+
+
+def test_english_words_inside_another_language_do_not_make_it_english() -> None:
+    assert find_language(PostText("", f"{GERMAN} {GERMAN} Kennt jemand the one or what you need?")) == "de"
+    chinese = "我们正在为一家小型诊所寻找预约软件有人能推荐一个吗价格最好不要太贵而且要支持短信提醒谢谢大家"
+    assert find_language(PostText("", f"{chinese} for you and me to do it")) == "zh"
 
 
 def test_code_and_quotes_do_not_decide_about_the_language() -> None:
