@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Campaign, Query, Source
 from overheard.queries import save_query
+from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.vocabulary import Platform
 
 MAX_NAME = 120
@@ -32,6 +33,7 @@ def create(
     queries: dict[str, str],
     now: datetime,
     threshold: float | None = None,
+    meaning_threshold: float | None = DEFAULT_THRESHOLD,
     sources: Sequence[tuple[Platform, str]] = (),
 ) -> Campaign:
     """Create a campaign with its first queries (name → expression). Without sources it listens to all of them."""
@@ -43,6 +45,7 @@ def create(
     if find(session, name) is not None:
         raise InvalidInput(f"There is a campaign named {name!r} already: choose another name.")
     campaign = Campaign(name=name, offer=offer, created_at=now, threshold=checked_threshold(threshold))
+    campaign.meaning_threshold = checked_meaning_threshold(meaning_threshold)
     campaign.sources = [_source(session, platform, community) for platform, community in sources]
     session.add(campaign)
     session.flush()  # its id is needed for the queries
@@ -62,6 +65,20 @@ def set_threshold(session: Session, campaign_id: int, threshold: float | None) -
     """The score from which a post is put before a person; None means the model's own threshold."""
     campaign = get(session, campaign_id)
     campaign.threshold = checked_threshold(threshold)
+    return campaign
+
+
+def checked_meaning_threshold(threshold: float | None) -> float | None:
+    """A relevance above 0, at most 1, or None: at 0 every post would be relevant."""
+    if threshold is not None and not 0 < threshold <= 1:
+        raise InvalidInput(f"The relevance by meaning is a number above 0, at most 1, not {threshold}.")
+    return threshold
+
+
+def set_meaning_threshold(session: Session, campaign_id: int, threshold: float | None) -> Campaign:
+    """The relevance from which posts come in that no query met; None means that queries alone decide."""
+    campaign = get(session, campaign_id)
+    campaign.meaning_threshold = checked_meaning_threshold(threshold)
     return campaign
 
 

@@ -15,7 +15,8 @@ from overheard.posts import Key, ids_among
 def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
     """Erase posts (key → reason), stored or not, and leave a tombstone for each, without content.
 
-    Foreign keys take matches, predictions, signals and labels along; a lead that has no signal left goes too.
+    Foreign keys take all that was derived along: matches, predictions, vectors, relevances, signals and labels. A lead
+    that has no signal left goes too.
     """
     if not gone:
         return

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from overheard import labels
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen
-from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, User
+from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
+from overheard.relevance import is_relevant
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 
 MAX_NOTE = 2_000
@@ -62,7 +63,7 @@ def qualify(
     now: datetime,
     among: Sequence[int] | None = None,
 ) -> int:
-    """Make leads of all posts that a query met and whose score reaches the threshold; how many leads are new.
+    """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
 
     `threshold` is the model's own, for campaigns that set none. `among` (ids of posts just judged) spares looking at
     all others, and takes up what the new judgement means for leads that these posts had made before.
@@ -91,7 +92,7 @@ def _candidates(
             Prediction.model_version == model_version,
             Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
-            _is_relevant(Post.id),
+            is_relevant(session, Post.id),
             ~already,
         )
         .order_by(Campaign.id, Post.id)
@@ -165,15 +166,16 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
 
     A lead that only the system has touched goes with its last signal; what a person has decided on stays.
     """
+    relevant = is_relevant(session, Signal.post_id)
     statement = (
-        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), _is_relevant(Signal.post_id))
+        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), relevant)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
         .join(Lead, Lead.id == Signal.lead_id)
         .join(Campaign, Campaign.id == Lead.campaign_id)
         .where(Signal.post_id.in_(among))
     )
-    for signal, prediction, needed, is_relevant in session.execute(statement).all():
-        is_signal = prediction.is_judged and prediction.score >= needed and is_relevant
+    for signal, prediction, needed, fits in session.execute(statement).all():
+        is_signal = prediction.is_judged and prediction.score >= needed and fits
         if not is_signal and not _is_decided(session, signal.lead_id):
             session.delete(signal)
         else:
@@ -186,16 +188,6 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
 def _is_decided(session: Session, lead_id: int) -> bool:
     statement = sa.select(LeadEvent.id).where(LeadEvent.lead_id == lead_id, LeadEvent.actor_id.is_not(None))
     return session.scalar(statement.limit(1)) is not None
-
-
-def _is_relevant(post_id: sa.ColumnElement[int] | InstrumentedAttribute[int]) -> sa.Exists:
-    """Whether a query in force of the statement's campaign met the post."""
-    return sa.exists().where(
-        Match.post_id == post_id,
-        Match.query_id == Query.id,
-        Query.campaign_id == Campaign.id,
-        Query.retired_at.is_(None),
-    )
 
 
 def refresh(session: Session, lead_ids: Iterable[int]) -> None:

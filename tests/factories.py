@@ -4,17 +4,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collectors import collector_class
 from overheard import accounts, campaigns, funnel, sources
 from overheard.intake import take_in
-from overheard.models import Campaign, Lead, Post, Prediction, Source, User
+from overheard.models import Campaign, Embedding, Lead, Post, PostRelevance, Prediction, Source, User
 from overheard.posts import NewPost
+from overheard.relevance import offer_hash
+from overheard.vectors import pack
 from overheard.vocabulary import Intent, Platform, Role
 
 MODEL = "tiny-1"
+SPACE = "plane-1"
 POSTED = datetime(2026, 11, 19, 8, 0, tzinfo=UTC)
 
 _numbers = count(1)
@@ -145,6 +149,37 @@ def predict(
     session.add(prediction)
     session.flush()
     return prediction
+
+
+def place(session: Session, post: Post, *towards: float, space: str = SPACE) -> None:
+    """A stored post in the space of meaning, in a direction that is easy to reckon with."""
+    vector = np.array([towards], dtype=np.float32)
+    session.add(Embedding(post_id=post.id, space=space, vector=pack(vector / np.linalg.norm(vector))[0]))
+    session.flush()
+
+
+def measure(
+    session: Session,
+    post: Post,
+    campaign: Campaign,
+    relevance: float,
+    *,
+    now: datetime,
+    sentence: list[str | int] | None = None,
+) -> None:
+    """How close a stored post is to a campaign's offer as it stands."""
+    session.add(
+        PostRelevance(
+            post_id=post.id,
+            campaign_id=campaign.id,
+            space=SPACE,
+            offer_hash=offer_hash(campaign.offer),
+            relevance=relevance,
+            sentence=sentence,
+            at=now,
+        )
+    )
+    session.flush()
 
 
 def make_lead(

@@ -1,7 +1,7 @@
 """The tables. A row is data; what may happen to it stands in the module named after the thing."""
 
 from overheard.models.base import Base
-from overheard.models.campaigns import Campaign, Match, Query, campaign_sources
+from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
 from overheard.models.leads import Label, Lead, LeadEvent, Prediction, Signal
 from overheard.models.people import ApiToken, Login, LoginFailure, LoginLink, User
 from overheard.models.posts import Post, Tombstone
@@ -14,6 +14,7 @@ __all__ = [
     "Credential",
     "DeadLetter",
     "Delivery",
+    "Embedding",
     "FileImport",
     "Gap",
     "Label",
@@ -24,6 +25,7 @@ __all__ = [
     "LoginLink",
     "Match",
     "Post",
+    "PostRelevance",
     "Prediction",
     "Query",
     "Revisit",

@@ -28,6 +28,8 @@ class Campaign(Base):
     created_at: Mapped[datetime]
     threshold: Mapped[float | None]
     """The score from which a post is put before a person; none means the model's own threshold."""
+    meaning_threshold: Mapped[float | None]
+    """The relevance from which a post that no query met is relevant by its meaning; none: queries alone decide."""
 
     sources: Mapped[list[Source]] = relationship(secondary=campaign_sources, lazy="raise")
     """Empty means all sources."""
@@ -58,3 +60,34 @@ class Match(Base):
     post_id: Mapped[int] = owner("posts.id", index=False)
     query_id: Mapped[int] = owner("queries.id")
     spans: Mapped[list[list[str | int]]] = mapped_column(sa.JSON)
+
+
+class Embedding(Base):
+    """Where a post that may be a lead stands in the space of meaning in which posts and offers are compared."""
+
+    __tablename__ = "embeddings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), unique=True)
+    space: Mapped[str]
+    """The fingerprint of what placed it: vectors of two spaces cannot be compared."""
+    vector: Mapped[bytes]
+    """Of length one, in half precision, the least significant byte first."""
+
+
+class PostRelevance(Base):
+    """How well a post fits a campaign's offer in meaning. It says nothing once the offer has changed."""
+
+    __tablename__ = "relevances"
+    __table_args__ = (UniqueConstraint("post_id", "campaign_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = owner("posts.id", index=False)
+    campaign_id: Mapped[int] = owner("campaigns.id")
+    space: Mapped[str]
+    offer_hash: Mapped[str]
+    """Of the offer that it is about."""
+    relevance: Mapped[float]
+    sentence: Mapped[list[str | int] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """The sentence closest to the offer, `[field, start, end]`; empty: there is none; null: not looked for."""
+    at: Mapped[datetime]

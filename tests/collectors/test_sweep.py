@@ -17,11 +17,11 @@ from overheard import campaigns, credentials, funnel, sources
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.intake import Erased, Item, Rejected, take_in
-from overheard.models import DeadLetter, Delivery, Lead, Match, Post, Source, Tombstone
+from overheard.models import DeadLetter, Delivery, Embedding, Lead, Match, Post, Source, Tombstone
 from overheard.settings import Settings
 from overheard.terms import BY_HAND_REDDIT, Recheck, Terms
 from overheard.vocabulary import DisqualifyReason, Platform, SourceState
-from tests.factories import make_campaign, make_cast, make_lead, new_post, store
+from tests.factories import make_campaign, make_cast, make_lead, new_post, place, store
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 CANARY = "zanzibar-canary-4711"
@@ -243,16 +243,21 @@ def test_after_an_erasure_a_canary_is_nowhere_in_the_data_directory(sessions: Se
         make_campaign(session, now=NOW)
     bring(sessions, "secret", body=f"My {CANARY} is " + "very long " * 2_000, is_lead=True)
     with sessions.begin() as session:
+        place(session, session.scalars(sa.select(Post)).one(), *range(1, 385))
+        vector = session.scalars(sa.select(Embedding.vector)).one()
+    with sessions.begin() as session:
         garbled = Rejected("item 7", "no time", f'{{"text": "{CANARY}"}}'.encode(), Platform.OTHER, "secret")
         take_in(session, [garbled], origin="Other: board", now=NOW)
-    held = [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
-    assert held, "the canary is there before"
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert CANARY.encode() in held, "the canary is there before"
+    assert vector in held, "what it means is there too"
     Board.says = {"secret": Erased(Platform.OTHER, "secret")}
     swept(sessions, hours=25)
     with sessions() as session:
         assert session.scalars(sa.select(DeadLetter)).all() == []
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path.name for path in files if CANARY.encode() in path.read_bytes()] == []
+    assert [path.name for path in files if vector in path.read_bytes()] == []
 
 
 def test_deliveries_are_emptied_when_taken_and_forgotten_after_two_days(sessions: Sessions) -> None:

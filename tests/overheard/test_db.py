@@ -35,6 +35,20 @@ def test_the_migrations_lead_to_the_tables_of_the_code_and_back(empty: Engine) -
     empty.dispose()
 
 
+def test_an_upgrade_from_before_meaning_keeps_every_campaign_as_it_was(empty: Engine, now: datetime) -> None:
+    with empty.connect() as connection, connection.begin():
+        command.upgrade(migration_config(connection), "0003")
+        rows = {"name": "Rye CRM", "offer": "A small CRM.", "created_at": now}
+        connection.execute(
+            sa.text("INSERT INTO campaigns (name, offer, created_at) VALUES (:name, :offer, :created_at)"), rows
+        )
+    upgrade(empty)
+    with make_sessions(empty)() as session:
+        campaign = session.scalars(sa.select(Campaign)).one()
+        assert (campaign.name, campaign.offer, campaign.meaning_threshold) == ("Rye CRM", "A small CRM.", None)
+    empty.dispose()
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine) -> None:
     errors: list[Exception] = []
 

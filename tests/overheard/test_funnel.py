@@ -12,7 +12,7 @@ from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen, standing
 from overheard.models import Label, Lead, LeadEvent, Post, Signal, User
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Stage
-from tests.factories import MODEL, Cast, make_campaign, make_cast, make_lead, new_post, predict, store
+from tests.factories import MODEL, Cast, make_campaign, make_cast, make_lead, measure, new_post, predict, store
 
 LATER = timedelta(minutes=5)
 
@@ -75,6 +75,60 @@ def test_a_retired_query_brings_no_new_leads(session: Session, now: datetime) ->
     queries.retire_query(session, campaigns.views(session)[0].queries[0].id, now=now)
     assert qualify(session, now) == 0
     assert campaign.name == "Rye CRM"
+
+
+@pytest.mark.parametrize(("relevance", "leads"), [(0.29, 0), (0.3, 1)])
+def test_a_post_that_no_query_met_is_a_lead_when_it_is_close_enough_in_meaning(
+    session: Session, now: datetime, relevance: float, leads: int
+) -> None:
+    campaign = make_campaign(session, now=now, queries={"q": "plumber"})
+    campaigns.set_meaning_threshold(session, campaign.id, 0.3)
+    post = store(session, new_post(), now=now)[0]
+    predict(session, post, now=now)
+    measure(session, post, campaign, relevance, now=now)
+    assert qualify(session, now) == leads
+
+
+def test_meaning_makes_no_lead_of_a_post_below_the_threshold(session: Session, now: datetime) -> None:
+    campaign = make_campaign(session, now=now, queries={"q": "plumber"}, threshold=0.5)
+    post = store(session, new_post(), now=now)[0]
+    predict(session, post, now=now, score=0.4)
+    measure(session, post, campaign, 0.99, now=now)
+    assert qualify(session, now) == 0
+
+
+def test_of_a_campaign_that_is_not_to_use_meaning_queries_alone_decide(session: Session, now: datetime) -> None:
+    campaign = make_campaign(session, now=now, queries={"q": "plumber"})
+    post = store(session, new_post(), now=now)[0]
+    predict(session, post, now=now)
+    measure(session, post, campaign, 0.99, now=now)
+    campaigns.set_meaning_threshold(session, campaign.id, None)
+    assert qualify(session, now) == 0
+    campaigns.set_meaning_threshold(session, campaign.id, 0.5)
+    assert qualify(session, now) == 1
+
+
+def test_a_relevance_is_of_one_campaign_and_of_its_offer_as_it_stands(session: Session, now: datetime) -> None:
+    campaign = make_campaign(session, now=now, queries={"q": "plumber"})
+    make_campaign(session, now=now, name="Barley CRM", queries={"q": "plumber"})
+    post = store(session, new_post(), now=now)[0]
+    predict(session, post, now=now)
+    measure(session, post, campaign, 0.99, now=now)
+    campaign.offer, offer = "Drain cleaning.", campaign.offer
+    assert qualify(session, now) == 0
+    campaign.offer = offer
+    assert qualify(session, now) == 1
+    assert session.scalars(sa.select(Lead.campaign_id)).all() == [campaign.id]
+
+
+def test_an_edit_away_from_the_offer_takes_the_lead_out_of_the_queue(session: Session, now: datetime) -> None:
+    campaign = make_campaign(session, now=now, queries={"q": "plumber"})
+    post = store(session, new_post(), now=now)[0]
+    predict(session, post, now=now)
+    measure(session, post, campaign, 0.99, now=now)
+    qualify(session, now)
+    judge_again(session, session.scalars(sa.select(Lead)).one(), score=0.9, now=now)
+    assert session.scalars(sa.select(Lead)).all() == []
 
 
 def test_one_author_in_one_campaign_is_one_lead(session: Session, now: datetime) -> None:

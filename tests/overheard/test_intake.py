@@ -8,9 +8,22 @@ from sqlalchemy.orm import Session
 from overheard import funnel
 from overheard.db import make_engine, make_sessions
 from overheard.intake import MAX_RAW, Erased, Intake, Item, Rejected, take_in
-from overheard.models import DeadLetter, Label, Lead, LeadEvent, Match, Post, Prediction, Signal, Tombstone
+from overheard.models import (
+    Campaign,
+    DeadLetter,
+    Embedding,
+    Label,
+    Lead,
+    LeadEvent,
+    Match,
+    Post,
+    PostRelevance,
+    Prediction,
+    Signal,
+    Tombstone,
+)
 from overheard.vocabulary import Platform
-from tests.factories import POSTED, Cast, make_lead, new_post, predict, store
+from tests.factories import POSTED, Cast, make_lead, measure, new_post, place, predict, store
 
 GONE = Erased(Platform.REDDIT, "t3_gone")
 
@@ -36,10 +49,13 @@ def test_a_rejected_item_is_kept_with_its_reason_and_a_bounded_size(session: Ses
 
 def test_an_erasure_takes_everything_that_was_derived(session: Session, cast: Cast, now: datetime) -> None:
     lead = make_lead(session, now=now, post=new_post(external_id="t3_gone"))
+    post = session.scalars(sa.select(Post)).one()
+    place(session, post, 0.6, 0.8)
+    measure(session, post, session.scalars(sa.select(Campaign)).one(), 0.62, now=now, sentence=["body", 0, 20])
     funnel.promote(session, lead.id, actor=cast.sam, now=now)
     take_in(session, [Rejected("line 1", "odd", b"secret", Platform.REDDIT, "t3_gone")], origin="f", now=now)
     take_in(session, [GONE], origin="reddit", now=now)
-    for table in (Post, Match, Prediction, Signal, Lead, LeadEvent, Label, DeadLetter):
+    for table in (Post, Match, Prediction, Embedding, PostRelevance, Signal, Lead, LeadEvent, Label, DeadLetter):
         assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0, table
     tombstone = session.scalars(sa.select(Tombstone)).one()
     assert (tombstone.platform, tombstone.external_id, tombstone.reason) == (
@@ -47,6 +63,16 @@ def test_an_erasure_takes_everything_that_was_derived(session: Session, cast: Ca
         "t3_gone",
         "deleted at the source",
     )
+
+
+def test_an_edit_takes_what_was_said_of_the_former_text(session: Session, now: datetime) -> None:
+    make_lead(session, now=now, post=new_post(external_id="t3_edited"))
+    post = session.scalars(sa.select(Post)).one()
+    place(session, post, 0.6, 0.8)
+    measure(session, post, session.scalars(sa.select(Campaign)).one(), 0.62, now=now, sentence=["body", 0, 20])
+    take_in(session, [new_post(external_id="t3_edited", body="Found it.", as_of=now)], origin="reddit", now=now)
+    for table in (Prediction, Embedding, PostRelevance):
+        assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0, table
 
 
 def test_what_was_erased_stays_away(session: Session, now: datetime) -> None:

@@ -1,0 +1,102 @@
+"""Relevance: how well a post fits a campaign.
+
+A post is relevant when a query in force met it, or when what it needs is close enough in meaning to the campaign's
+offer. How close it is was measured by the classifier and stands in `relevances`; here it is only compared.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from overheard.models import Campaign, Match, PostRelevance, Prediction, Query
+from overheard.queries import Span
+
+DEFAULT_THRESHOLD = 0.3
+"""What a new campaign gets; docs/model.md has the figures."""
+
+_PostId = sa.ColumnElement[int] | InstrumentedAttribute[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How close in meaning a post is to its campaign's offer as it stands."""
+
+    relevance: float
+    sentence: Span | None
+    """The sentence that is closest; none where the post was not close enough for anybody to look."""
+
+
+def offer_hash(offer: str) -> str:
+    """What tells one offer from another, and from its own former text."""
+    return hashlib.sha256(offer.encode()).hexdigest()
+
+
+def is_relevant(session: Session, post_id: _PostId) -> sa.ColumnElement[bool]:
+    """Whether a post is relevant to the statement's campaign."""
+    return sa.or_(_met_by_a_query(post_id), _close_in_meaning(session, post_id))
+
+
+def _met_by_a_query(post_id: _PostId) -> sa.Exists:
+    return sa.exists().where(
+        Match.post_id == post_id,
+        Match.query_id == Query.id,
+        Query.campaign_id == Campaign.id,
+        Query.retired_at.is_(None),
+    )
+
+
+def _close_in_meaning(session: Session, post_id: _PostId) -> sa.Exists:
+    return sa.exists().where(
+        PostRelevance.post_id == post_id,
+        PostRelevance.campaign_id == Campaign.id,
+        PostRelevance.relevance >= Campaign.meaning_threshold,
+        _is_about_the_offer(session),
+    )
+
+
+def _is_about_the_offer(session: Session) -> sa.ColumnElement[bool]:
+    """Whether a relevance is about its campaign's offer as it stands, and not about a former one."""
+    offers = session.execute(sa.select(Campaign.id, Campaign.offer))
+    current = [(campaign_id, offer_hash(offer)) for campaign_id, offer in offers]
+    return sa.tuple_(PostRelevance.campaign_id, PostRelevance.offer_hash).in_(current)
+
+
+def count_by_meaning(session: Session, campaign: Campaign, threshold: float) -> int:
+    """How many stored posts that may be leads would be relevant to the campaign by their meaning alone."""
+    reaches: sa.ColumnElement[bool] = sa.true()
+    if campaign.threshold is not None:  # it may have been raised since relevance was measured
+        reaches = sa.exists().where(
+            Prediction.post_id == PostRelevance.post_id, Prediction.is_judged, Prediction.score >= campaign.threshold
+        )
+    statement = (
+        sa.select(sa.func.count())
+        .select_from(PostRelevance)
+        .join(Campaign, Campaign.id == PostRelevance.campaign_id)
+        .where(
+            PostRelevance.campaign_id == campaign.id,
+            PostRelevance.offer_hash == offer_hash(campaign.offer),
+            PostRelevance.relevance >= threshold,
+            ~_met_by_a_query(PostRelevance.post_id),
+            reaches,
+        )
+    )
+    return session.scalar(statement) or 0
+
+
+def closeness_of(session: Session, post_ids: Iterable[int]) -> dict[tuple[int, int], Closeness]:
+    """By post and campaign, where it is known."""
+    statement = sa.select(PostRelevance).where(PostRelevance.post_id.in_(list(post_ids)), _is_about_the_offer(session))
+    return {
+        (row.post_id, row.campaign_id): Closeness(row.relevance, _span(row.sentence))
+        for row in session.scalars(statement)
+    }
+
+
+def _span(stored: list[str | int] | None) -> Span | None:
+    if not stored:
+        return None
+    field, start, end = stored
+    return str(field), int(start), int(end)
