@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
-from classifier.encoder_files import CONFIG, WEIGHTS, Vectors, read_tokenizer
+from classifier.encoder_files import CONFIG, WEIGHTS, Reading, Vectors, read_tokenizer
 from overheard.errors import ModelError
 
 # Texts encoded at once: larger ones gain nothing on two cores and cost memory (measured: 670 MB at 32, 283 MB at 8).
@@ -55,6 +55,18 @@ class Encoder:
             batch = order[start : start + batch_size]
             vectors[batch] = self._encode_batch([texts[index] for index in batch], layers)
         return vectors
+
+    def read(self, texts: Sequence[str], layers: Sequence[int]) -> list[Reading]:
+        """The same with the states of the tokens, one text at a time."""
+        return [self._read(text, layers) for text in texts]
+
+    def _read(self, text: str, layers: Sequence[int]) -> Reading:
+        encoding = self._tokenizer.encode(text)
+        with torch.inference_mode():
+            found = self._network(input_ids=torch.tensor([encoding.ids]), output_hidden_states=True).hidden_states
+            states = torch.stack([found[layer][0] for layer in layers], dim=1)
+            unit = torch.nn.functional.normalize(states.mean(dim=0), dim=-1)
+        return Reading(unit.numpy(), states.numpy(), np.array(encoding.offsets))
 
     def _encode_batch(self, texts: list[str], layers: Sequence[int]) -> Vectors:
         encodings = self._tokenizer.encode_batch(texts)

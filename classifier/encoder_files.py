@@ -6,6 +6,7 @@ It imports no torch, nor anything else that takes long.
 import hashlib
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -16,6 +17,18 @@ from tokenizers import Tokenizer
 from overheard.errors import ModelError
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
+Offsets: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an encoder says of one text: at each layer asked for the mean over its tokens, of length one, and the states
+    of the tokens themselves (token, layer, number), each of characters `start` to `end` (not included) of the text.
+    """
+
+    vectors: Vectors
+    states: Vectors
+    offsets: Offsets
 
 
 class TextEncoder(Protocol):
@@ -26,6 +39,14 @@ class TextEncoder(Protocol):
 
     def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
         """One row a text, in order, one vector of length one a layer."""
+        ...
+
+
+class TokenReader(TextEncoder, Protocol):
+    """What the intent model needs besides: what each token carries."""
+
+    def read(self, texts: Sequence[str], layers: Sequence[int]) -> list[Reading]:
+        """One reading a text, in order. They are some hundred kilobytes each."""
         ...
 
 

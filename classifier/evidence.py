@@ -1,22 +1,27 @@
 """Which sentences carried a post's score: those without which it falls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from classifier.encoder_files import Reading, Vectors
+from classifier.head import Doubles
 from classifier.text import Field, PostText, Sentence, split_sentences
 
-# Sentences of a post that are tried, those first that score highest by themselves. On 59 real posts the best of two
-# lowered the score by 0.242, the best of three by 0.249, the best of all (six on average, at twice the price) by 0.263.
-TRIED = 2
-# The second is shown too if it carries at least half of what the first does.
+# At most so many are shown; the second only if it carries at least half of what the first does.
+SHOWN = 2
 SHARE = 0.5
 
-Rescore = Callable[[Sequence[PostText]], Sequence[float]]
+Score = Callable[[Vectors], Doubles]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Characters `start` to `end` (not included) of a field, and how far the score falls without them."""
+    """Characters `start` to `end` (not included) of a field, and how far the score falls when their tokens are left out
+    of the post's vector. They still stand beside the others while these are read, so the weight is cautious: read anew
+    without them, the score falls about twice as far.
+    """
 
     field: Field
     start: int
@@ -24,36 +29,41 @@ class Evidence:
     weight: float
 
 
-def find_evidence(posts: Sequence[PostText], scores: Sequence[float], rescore: Rescore) -> list[tuple[Evidence, ...]]:
-    """Per post its evidence, heaviest first.
+def find_evidence(post: PostText, reading: Reading, score: Score) -> tuple[Evidence, ...]:
+    """The evidence in a post that was read, heaviest first. Nothing is read anew.
 
-    A sentence is left out and the rest is scored again, so the weight is what the model really does without it. That
-    costs about three more readings of a post; ask for it only where somebody may look.
+    `score` says what vectors like those of the reading are worth, one a row.
     """
-    tried = list(_most_telling(posts, rescore))
-    shortened = [post.without((sentence,)) for post, found in zip(posts, tried, strict=True) for sentence in found]
-    rest = iter(rescore(shortened))
-    return [
-        _heaviest([(sentence, score - next(rest)) for sentence in found])
-        for score, found in zip(scores, tried, strict=True)
-    ]
+    sentences = split_sentences(post)
+    if not sentences:
+        return ()
+    whole, *without = score(np.stack([reading.vectors, *_without_each(sentences, post, reading)]))
+    return _heaviest([(sentence, float(whole - rest)) for sentence, rest in zip(sentences, without, strict=True)])
 
 
-def _most_telling(posts: Sequence[PostText], rescore: Rescore) -> Iterator[list[Sentence]]:
-    sentences = [split_sentences(post) for post in posts]
-    alone = iter(rescore([_alone(post, one) for post, found in zip(posts, sentences, strict=True) for one in found]))
-    for found in sentences:
-        scored = {sentence: next(alone) for sentence in found}
-        yield sorted(found, key=scored.__getitem__, reverse=True)[:TRIED]
+def _without_each(sentences: tuple[Sentence, ...], post: PostText, reading: Reading) -> Vectors:
+    """Per sentence the vectors of the rest: at each layer the mean over the other tokens, of length one."""
+    starts, ends = reading.offsets.T
+    first = {"title": -_dropped(post), "body": len(post.readable("title")) + 2 - _dropped(post)}
+    left_out = np.zeros((len(sentences), len(starts)), dtype=np.float32)
+    for row, sentence in zip(left_out, sentences, strict=True):
+        begin = first[sentence.field]
+        # The marks before and behind a text stand for no character; they always stay.
+        row[:] = (starts < ends) & (begin + sentence.start <= starts) & (ends <= begin + sentence.end)
+    rest: Vectors = np.einsum("st,tln->sln", 1 - left_out, reading.states)  # the sum is as good as the mean
+    rest /= np.maximum(np.linalg.norm(rest, axis=-1, keepdims=True), 1e-12)
+    return rest
 
 
-def _alone(post: PostText, sentence: Sentence) -> PostText:
-    return PostText(post.part(sentence), "")
+def _dropped(post: PostText) -> int:
+    """How many blanks stand before the text as it is read."""
+    both = f"{post.readable('title')}\n\n{post.readable('body')}"
+    return len(both) - len(both.lstrip())
 
 
 def _heaviest(weighed: list[tuple[Sentence, float]]) -> tuple[Evidence, ...]:
     """At least one: where two sentences say the same, each can be missed without loss; the first stands for both."""
-    ranked = sorted(weighed, key=lambda pair: -pair[1])
+    ranked = sorted(weighed, key=lambda pair: -pair[1])[:SHOWN]
     return tuple(
         Evidence(sentence.field, sentence.start, sentence.end, max(weight, 0.0))
         for place, (sentence, weight) in enumerate(ranked)

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from classifier.encoder_files import TextEncoder, find_encoder
+from classifier.encoder_files import TokenReader, Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.head import (
     INTENTS,
@@ -31,8 +31,9 @@ from overheard.vocabulary import Intent
 
 SHIPPED = Path(__file__).parent / "artefact"
 
-# Posts held at once: enough to keep all cores busy, and memory stays flat whatever comes.
-_POSTS_AT_ONCE = 512
+# Posts read at once: enough to keep all cores busy, and memory stays flat whatever comes. The states of the tokens of
+# one take up to 0.8 MB.
+_POSTS_AT_ONCE = 128
 
 # Languages that are judged; None is too short or too mixed to tell.
 _READ = (ENGLISH, None)
@@ -56,14 +57,14 @@ class Verdict:
 class IntentModel:
     """An encoder with a trained head, calibrated, and a threshold."""
 
-    def __init__(self, scheme: Scheme, head: Head, encoder: TextEncoder, *, version: str) -> None:
+    def __init__(self, scheme: Scheme, head: Head, encoder: TokenReader, *, version: str) -> None:
         expected = encoder.dimensions * len(scheme.layers)
         if head.mean.shape != (expected,) or max(scheme.layers) > encoder.layers:
             raise ModelError(f"The model {version} was trained on another encoder than the one at hand.")
         self._scheme, self._head, self._encoder, self._version = scheme, head, encoder, version
 
     @classmethod
-    def load(cls, folder: Path, encoder: TextEncoder) -> Self:
+    def load(cls, folder: Path, encoder: TokenReader) -> Self:
         """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs."""
         scheme = read_scheme(folder)
         head = read_head(folder)
@@ -86,7 +87,7 @@ class IntentModel:
         A post in another language than English is not judged. One whose writer says that the need is met has score 0,
         and the line that says so as evidence.
 
-        `explain`: whether to look for evidence, which costs half as much again on posts as they come.
+        `explain`: whether to look for evidence.
         """
         distinct = list(dict.fromkeys(posts))  # what was posted in several places is judged once
         verdicts = dict(zip(distinct, self._predict_distinct(distinct, explain=explain), strict=True))
@@ -94,54 +95,52 @@ class IntentModel:
 
     def _predict_distinct(self, posts: Sequence[PostText], *, explain: bool) -> list[Verdict]:
         languages = [find_language(post) for post in posts]
-        known = [_known_unread(post, language) for post, language in zip(posts, languages, strict=True)]
-        read = [post for post, verdict in zip(posts, known, strict=True) if verdict is None]
-        verdicts: list[Verdict] = []
-        for start in range(0, len(read), _POSTS_AT_ONCE):
-            verdicts += self._predict(read[start : start + _POSTS_AT_ONCE], explain=explain)
-        judged = iter(verdicts)
-        return [
-            verdict or replace(next(judged), language=language)
-            for verdict, language in zip(known, languages, strict=True)
-        ]
+        verdicts = [_known_unread(post, language) for post, language in zip(posts, languages, strict=True)]
+        unread = [index for index, verdict in enumerate(verdicts) if verdict is None]
+        for start in range(0, len(unread), _POSTS_AT_ONCE):
+            some = unread[start : start + _POSTS_AT_ONCE]
+            read = self._read([posts[index] for index in some], explain=explain)
+            for index, verdict in zip(some, read, strict=True):
+                verdicts[index] = replace(verdict, language=languages[index])
+        return [verdict for verdict in verdicts if verdict]
 
-    def _predict(self, posts: Sequence[PostText], *, explain: bool) -> Iterator[Verdict]:
-        probabilities = self._probabilities(posts)
-        scores = probabilities[:, IS_LEAD].sum(axis=1)
+    def _read(self, posts: Sequence[PostText], *, explain: bool) -> Iterator[Verdict]:
+        texts = [post.whole for post in posts]
+        if not explain:
+            vectors = self._encoder.encode_layers(texts, self._scheme.layers)
+            yield from map(self._verdict, self._probabilities(vectors))
+            return
+        readings = self._encoder.read(texts, self._scheme.layers)
         floor = min(self._scheme.evidence_floor, self.threshold)
-        noted: list[int] = np.flatnonzero(scores >= floor).tolist() if explain else []
-        found = find_evidence(
-            [posts[index] for index in noted],
-            scores[noted].tolist(),
-            lambda shortened: self._probabilities(shortened)[:, IS_LEAD].sum(axis=1).tolist(),
-        )
-        evidence = dict(zip(noted, found, strict=True))
-        for index, row in enumerate(probabilities):
-            yield self._verdict(float(scores[index]), row, evidence.get(index, ()))
+        probabilities = self._probabilities(np.array([reading.vectors for reading in readings]))
+        for post, reading, row in zip(posts, readings, probabilities, strict=True):
+            verdict = self._verdict(row)
+            evidence = find_evidence(post, reading, self._scores) if verdict.score >= floor else ()
+            yield replace(verdict, evidence=evidence)
 
-    def _verdict(self, score: float, probabilities: Doubles, evidence: tuple[Evidence, ...]) -> Verdict:
+    def _verdict(self, probabilities: Doubles) -> Verdict:
+        score = float(probabilities[IS_LEAD].sum())
         is_lead = score >= self.threshold
         # The intent agrees with the verdict, so it is the best of that side even where one of the other is likelier.
         intent = INTENTS[int(np.where(is_lead == IS_LEAD, probabilities, -1.0).argmax())]
-        by_intent = dict(zip(INTENTS, probabilities.tolist(), strict=True))
-        return Verdict(score, is_lead, intent, by_intent, evidence)
+        return Verdict(score, is_lead, intent, dict(zip(INTENTS, probabilities.tolist(), strict=True)), ())
 
-    def _probabilities(self, posts: Sequence[PostText]) -> Doubles:
+    def _probabilities(self, vectors: Vectors) -> Doubles:
         """Calibrated: the leads' sum is the score, the others' is the rest."""
-        result = np.zeros((len(posts), len(INTENTS)))
-        result[:, INTENTS.index(Intent.DISCUSSION)] = 1.0
-        texts = [post.whole for post in posts]
-        worded = [index for index, text in enumerate(texts) if has_word(text)]
-        if not worded:
-            return result
-        vectors = self._encoder.encode_layers([texts[index] for index in worded], self._scheme.layers)
-        raw = self._head.log_probabilities(vectors.reshape(len(worded), -1))
-        result[worded] = calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
-        return result
+        raw = self._head.log_probabilities(vectors.reshape(len(vectors), -1))
+        return calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
+
+    def _scores(self, vectors: Vectors) -> Doubles:
+        scores: Doubles = self._probabilities(vectors)[:, IS_LEAD].sum(axis=1)
+        return scores
 
 
 def _known_unread(post: PostText, language: str | None) -> Verdict | None:
-    """The verdict about a post that need not or cannot be read: settled by its writer, or in another language."""
+    """The verdict about a post that need not or cannot be read: without a word, settled by its writer, or in another
+    language.
+    """
+    if not has_word(post.whole):
+        return Verdict(0.0, False, Intent.DISCUSSION, {Intent.DISCUSSION: 1.0}, ())
     if language not in _READ:
         return Verdict(0.0, False, Intent.DISCUSSION, {}, (), language=language, is_judged=False)
     if line := find_settled(post):

@@ -3,14 +3,15 @@ transformers; `classifier.encoder` is the same in torch.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from tokenizers import Encoding
 
-from classifier.encoder_files import CONFIG, WEIGHTS, Vectors, read_tokenizer
+from classifier.encoder_files import CONFIG, WEIGHTS, Reading, Vectors, read_tokenizer
 from classifier.runtime_graph import Shape, build
 from classifier.runtime_openvino import Core, InferRequest
 from overheard.errors import ModelError
@@ -49,25 +50,48 @@ class Runtime:
     def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
         """One row a text, in the order given, and one vector of length one a layer: the mean over its tokens."""
         vectors = np.zeros((len(texts), len(layers), self.dimensions), dtype=np.float32)
-        wanted = list(layers)
-        encodings = self._tokenizer.encode_batch(list(texts))
-        running: deque[tuple[InferRequest, int]] = deque()
-
-        def finish() -> InferRequest:
-            # Waited for, not called back: OpenVINO's own threads may meet Python while it shuts down, and abort.
-            request, index = running.popleft()
-            request.wait()
-            vectors[index] = request.get_output_tensor().data[0, wanted]
-            return request
-
-        # By length, so that texts which are read at the same time take as long, and no core waits for another.
-        for index in sorted(range(len(texts)), key=lambda index: -len(encodings[index])):
-            request = self._compiled.create_infer_request() if len(running) < self._at_once else finish()
-            request.start_async([np.array([encodings[index].ids], dtype=np.int32)])
-            running.append((request, index))
-        while running:
-            finish()
+        for index, request in self._run(self._tokenizer.encode_batch(list(texts))):
+            vectors[index] = _vectors(request, layers)
         return vectors
+
+    def read(self, texts: Sequence[str], layers: Sequence[int]) -> list[Reading]:
+        """The same with the states of the tokens. They are some hundred kilobytes a text."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        readings: dict[int, Reading] = {}
+        for index, request in self._run(encodings):
+            # Behind the vectors, and copied by `stack`: the next text is read into the same memory.
+            states = np.stack([request.get_output_tensor(1 + layer).data[0] for layer in layers], axis=1)
+            readings[index] = Reading(_vectors(request, layers), states, np.array(encodings[index].offsets))
+        return [readings[index] for index in range(len(texts))]
+
+    def _run(self, encodings: Sequence[Encoding]) -> Iterator[tuple[int, InferRequest]]:
+        """Each text's place and what was read of it, as they become ready; to be used up before the next one."""
+        running: deque[tuple[int, InferRequest]] = deque()
+        free = [self._compiled.create_infer_request() for _ in range(min(self._at_once, len(encodings)))]
+        # By length, so that texts which are read at the same time take as long, and no core waits for another.
+        for index in sorted(range(len(encodings)), key=lambda index: -len(encodings[index])):
+            if not free:
+                yield from self._finish(running, free)
+            request = free.pop()
+            request.start_async([np.array([encodings[index].ids], dtype=np.int32)])
+            running.append((index, request))
+        while running:
+            yield from self._finish(running, free)
+
+    @staticmethod
+    def _finish(
+        running: deque[tuple[int, InferRequest]], free: list[InferRequest]
+    ) -> Iterator[tuple[int, InferRequest]]:
+        # Waited for, not called back: OpenVINO's own threads may meet Python while it shuts down, and abort.
+        index, request = running.popleft()
+        request.wait()
+        yield index, request
+        free.append(request)
+
+
+def _vectors(request: InferRequest, layers: Sequence[int]) -> Vectors:
+    chosen: Vectors = request.get_output_tensor(0).data[0, list(layers)]
+    return chosen
 
 
 def _settings(cores: int | None, precision: Precision) -> dict[str, object]:

@@ -26,7 +26,9 @@ Weight = Callable[[str], npt.NDArray[np.float32]]
 
 
 def build(shape: Shape, weight: Weight, *, depth: int) -> Model:
-    """From the token ids of one text to one vector of length one a layer, 0 (the embeddings) to `depth`."""
+    """From the token ids of one text to one vector of length one a layer, 0 (the embeddings) to `depth`; as further
+    outputs the states of its tokens, layer by layer.
+    """
     return _Graph(shape, weight).build(depth)
 
 
@@ -40,7 +42,7 @@ class _Graph:
         for number in range(depth):
             states.append(self._layer(states[-1], f"encoder.layer.{number}"))
         vectors = [ops.unsqueeze(self._mean(state), _axes(1)) for state in states]
-        return Model([ops.concat(vectors, 1)], [ids])
+        return Model([ops.concat(vectors, 1), *states], [ids])
 
     def _embeddings(self, ids: Node) -> Node:
         words = ops.gather(self._constant("embeddings.word_embeddings.weight"), ids, _axes(0))

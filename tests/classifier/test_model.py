@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from classifier.encoder import Encoder
 from classifier.encoder_files import Vectors, find_encoder
-from classifier.evidence import TRIED
+from classifier.evidence import SHOWN
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
 from classifier.model import SHIPPED, IntentModel, Verdict
 from classifier.runtime import Runtime
@@ -84,16 +84,16 @@ def test_a_score_does_not_depend_on_the_batch_or_the_company(
 
 def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
     class Counting(Runtime):
-        read = 0
+        texts = 0
 
         def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
-            self.read += len(texts)
+            self.texts += len(texts)
             return super().encode_layers(texts, layers)
 
     runtime = Counting(find_encoder(None), depth=5)
     counted = IntentModel.load(SHIPPED, runtime)
     verdicts = counted.predict([ASKS[0], TWINS[0], ASKS[0], ASKS[0]], explain=False)
-    assert runtime.read == 2
+    assert runtime.texts == 2
     assert verdicts[0] == verdicts[2] == verdicts[3] != verdicts[1]
 
 
@@ -124,7 +124,7 @@ def test_evidence_lies_inside_the_text_and_every_lead_has_some(
     posts = [*ASKS, *TWINS, *ODD]
     for post, verdict in zip(posts, asks + twins + model.predict(ODD), strict=True):
         assert bool(verdict.evidence) or not verdict.is_lead
-        assert len(verdict.evidence) <= TRIED
+        assert len(verdict.evidence) <= SHOWN
         for span in verdict.evidence:
             text = post.title if span.field == "title" else post.body
             assert 0 <= span.start < span.end <= len(text)

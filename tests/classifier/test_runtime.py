@@ -34,6 +34,20 @@ def test_it_gives_what_torch_gives_at_every_layer() -> None:
     assert np.abs(ours - reference).max() < 1e-5
 
 
+def test_it_gives_the_states_of_tokens_that_torch_gives_and_the_characters_they_stand_for() -> None:
+    folder = find_encoder(None)
+    for ours, reference, text in zip(
+        Runtime(folder, depth=5).read(TEXTS, (2, 5)), Encoder(folder).read(TEXTS, (2, 5)), TEXTS, strict=True
+    ):
+        assert ours.states.shape == (len(ours.offsets), 2, 384)
+        assert np.abs(ours.states - reference.states).max() < 1e-4
+        assert np.abs(ours.vectors - reference.vectors).max() < 1e-5
+        mean = ours.states.mean(axis=0)
+        assert np.abs(mean / np.linalg.norm(mean, axis=1, keepdims=True) - ours.vectors).max() < 1e-5
+        assert np.array_equal(ours.offsets, reference.offsets)
+        assert all(text[start:end].strip() == text[start:end] for start, end in ours.offsets)
+
+
 def test_a_text_has_the_same_vectors_in_any_company_to_the_last_bit(tiny_runtime: Runtime) -> None:
     together = tiny_runtime.encode_layers(TEXTS, (1, 2))
     backwards = tiny_runtime.encode_layers(TEXTS[::-1], (1, 2))[::-1]
@@ -63,6 +77,7 @@ def test_what_lies_behind_the_last_token_does_not_count(tiny_runtime: Runtime) -
 
 def test_no_texts_give_no_vectors(tiny_runtime: Runtime) -> None:
     assert tiny_runtime.encode_layers([], (0, 2)).shape == (0, 2, 16)
+    assert tiny_runtime.read([], (0, 2)) == []
 
 
 def test_a_verdict_with_evidence_needs_neither_torch_nor_transformers_and_tells_nobody() -> None:
