@@ -6,6 +6,7 @@ are written in two styles; a post is moved to where its need lies, by a matrix l
 every offer (the crowd) is close to none.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -18,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from classifier.encoder_files import TextEncoder, Vectors
+from classifier.encoder_files import TextEncoder, Vectors, find_encoder
+from classifier.runtime import Runtime
 from classifier.text import PostText, Sentence, has_word, split_sentences
 from overheard.errors import ModelError
 
@@ -32,6 +34,7 @@ _RESEMBLES = 0.4
 # How much the closest of the crowd counts against the mean of it.
 _SHARPNESS = 10.0
 _OFFERS_KEPT = 256
+_UNREADABLE = "What relevance needs cannot be read from"
 
 _PHRASE_END = re.compile(r"[,;:.!?\n]+(?:\s+|$)")
 
@@ -113,12 +116,12 @@ class Relevance:
     @classmethod
     def load(cls, folder: Path, encoder: TextEncoder) -> Self:
         """What was trained, from a folder; numbers in safetensors and JSON, so that loading runs no code."""
+        scheme = _read_scheme(folder)
         try:
-            scheme = Scheme.model_validate_json((folder / SCHEME_FILE).read_bytes())
             arrays = load_file(folder / WEIGHTS_FILE)
             space = Space(**{field.name: arrays[field.name] for field in fields(Space)})
-        except (OSError, ValidationError, SafetensorError, KeyError) as error:
-            raise ModelError(f"What relevance needs cannot be read from {folder}: {error}") from error
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ModelError(f"{_UNREADABLE} {folder}: {error}") from error
         return cls(scheme, space, encoder)
 
     @property
@@ -126,29 +129,65 @@ class Relevance:
         """The relevance from which about every second lead of the training posts was one for the offer."""
         return self._scheme.threshold
 
+    def place(self, posts: Sequence[PostText]) -> Vectors:
+        """Where each post stands, in order; nowhere (all zeros) for one without a letter or digit."""
+        worded = [index for index, post in enumerate(posts) if has_word(post.whole)]
+        placed = np.zeros((len(posts), self._encoder.dimensions), dtype=np.float32)
+        if worded:
+            placed[worded] = self._placed([posts[index].whole for index in worded])
+        return placed
+
+    def scores_of(self, placed: Vectors, offer: Offer) -> list[float]:
+        """The relevance of posts that were placed before; 0 for one that stands nowhere."""
+        closeness, crowd = self._space.closeness(placed, self._offer(offer))
+        log_odds = self._scheme.slope * closeness + self._scheme.crowd * crowd + self._scheme.intercept
+        found: list[float] = np.where(placed.any(axis=1), 1 / (1 + np.exp(-log_odds)), 0.0).tolist()
+        return found
+
     def scores(self, posts: Sequence[PostText], offer: Offer) -> list[float]:
         """The relevance of each post, in order; 0 for one without a letter or digit."""
-        worded = [index for index, post in enumerate(posts) if has_word(post.whole)]
-        closeness, crowd = self._closeness([posts[index].whole for index in worded], offer)
-        log_odds = self._scheme.slope * closeness + self._scheme.crowd * crowd + self._scheme.intercept
-        found = dict(zip(worded, (1 / (1 + np.exp(-log_odds))).tolist(), strict=True))
-        return [float(found.get(index, 0.0)) for index in range(len(posts))]
+        return self.scores_of(self.place(posts), offer)
+
+    def closest(self, post: PostText, offers: Sequence[Offer]) -> list[Sentence | None]:
+        """The sentence that is closest to each offer; each sentence of the post costs one more reading."""
+        sentences = [one for one in split_sentences(post) if has_word(post.part(one))]
+        if not sentences:
+            return [None] * len(offers)
+        placed = self._placed([post.part(one) for one in sentences])
+        return [sentences[int((placed @ self._offer(offer)).argmax())] for offer in offers]
 
     def explain(self, post: PostText, offer: Offer) -> Fit:
-        """The relevance with the sentence that is closest to the offer; each sentence costs one more reading."""
-        sentences = [one for one in split_sentences(post) if has_word(post.part(one))]
-        closeness, _ = self._closeness([post.part(one) for one in sentences], offer)
-        return Fit(self.scores([post], offer)[0], sentences[int(closeness.argmax())] if sentences else None)
+        """The relevance with the sentence that is closest to the offer."""
+        return Fit(self.scores([post], offer)[0], self.closest(post, [offer])[0])
 
-    def _closeness(self, texts: Sequence[str], offer: Offer) -> tuple[Vectors, Vectors]:
-        if not texts:
-            return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-        placed = self._space.place_posts(encode(self._encoder, texts, self._scheme.layer))
-        return self._space.closeness(placed, self._offer(offer))
+    def _placed(self, texts: Sequence[str]) -> Vectors:
+        return self._space.place_posts(encode(self._encoder, texts, self._scheme.layer))
 
     def _place_offer(self, offer: Offer) -> Vectors:
         vectors = encode(self._encoder, (offer.text, *offer.phrases), self._scheme.layer)
         return self._space.place_offer(vectors[0], vectors[1:])
+
+
+def space_version(folder: Path) -> str:
+    """The fingerprint of what is in a folder: what was placed by another one cannot be compared."""
+    try:
+        parts = (folder / WEIGHTS_FILE).read_bytes() + (folder / SCHEME_FILE).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{_UNREADABLE} {folder}: {error}") from error
+    return f"meaning-{hashlib.sha256(parts).hexdigest()[:12]}"
+
+
+def _read_scheme(folder: Path) -> Scheme:
+    try:
+        return Scheme.model_validate_json((folder / SCHEME_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelError(f"{_UNREADABLE} {folder}: {error}") from error
+
+
+def load_relevance(encoder_path: Path | None) -> Relevance:
+    """What is shipped, on the encoder that is found."""
+    scheme = _read_scheme(SHIPPED)
+    return Relevance.load(SHIPPED, Runtime(find_encoder(encoder_path), depth=scheme.layer))
 
 
 def encode(encoder: TextEncoder, texts: Sequence[str], layer: int) -> Vectors:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
+from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
 from classifier.text import PostText
 from overheard import funnel
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds.
 BATCH = 256
+
+_Row: TypeAlias = sa.Row[int, int, str, str, str]
 
 
 class Judge(Protocol):
@@ -54,27 +58,37 @@ def classify_pending(
     model: Judge,
     *,
     clock: Callable[[], datetime],
+    meaning: Meaning | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Classified:
     """Judge every post that this model version has not judged yet, newest first, and qualify those that reach the
     threshold of a campaign they are relevant to.
 
     Each batch is one short transaction; nothing is held while the model works. Killed and run again, it goes on.
+    `meaning` compares posts that may be leads with the campaigns' offers; without it queries alone find posts.
     `on_progress` is called with the number of posts of each batch.
     """
     with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
+        if meaning:
+            forget_other_spaces(session, meaning.space)
         leads = funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
+    if meaning:  # and so may a changed offer
+        leads += catch_up(sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock)
     posts = not_judged = 0
     before: int | None = None
     while True:
         with sessions.begin() as session:
             batch = _next_batch(session, model.version, before=before)
+            listeners = read_listeners(session, model.threshold)
         if not batch:
             break
         verdicts = model.predict([PostText.of(row.title, row.body) for row in batch])
+        flagged = _flagged(batch, verdicts, floor=score_floor(listeners, model.threshold))
+        measured = meaning.measure(flagged, listeners) if meaning else []
         with sessions.begin() as session:
             now = clock()
             _store(session, model.version, batch, verdicts, now=now)
+            store_meaning(session, measured, now=now)
             leads += funnel.qualify(
                 session,
                 model_version=model.version,
@@ -106,17 +120,25 @@ def _pending(model_version: str) -> sa.ColumnElement[bool]:
     return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
 
 
-def _next_batch(session: Session, model_version: str, *, before: int | None) -> Sequence[sa.Row[int, str, str, str]]:
-    statement = sa.select(Post.id, Post.title, Post.body, Post.text_hash).where(_pending(model_version))
+def _next_batch(session: Session, model_version: str, *, before: int | None) -> Sequence[_Row]:
+    statement = sa.select(Post.id, Post.source_id, Post.title, Post.body, Post.text_hash).where(_pending(model_version))
     if before is not None:
         statement = statement.where(Post.id < before)
     return session.execute(statement.order_by(Post.id.desc()).limit(BATCH)).all()
 
 
+def _flagged(batch: Sequence[_Row], verdicts: Sequence[Verdict], *, floor: float) -> list[Candidate]:
+    return [
+        Candidate(row.id, row.source_id, row.text_hash, PostText.of(row.title, row.body), verdict.score)
+        for row, verdict in zip(batch, verdicts, strict=True)
+        if verdict.is_judged and verdict.score >= floor
+    ]
+
+
 def _store(
     session: Session,
     model_version: str,
-    batch: Sequence[sa.Row[int, str, str, str]],
+    batch: Sequence[_Row],
     verdicts: Sequence[Verdict],
     *,
     now: datetime,

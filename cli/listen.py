@@ -26,6 +26,7 @@ Every = Annotated[float, typer.Option(help="Seconds between two passes of the cl
 
 def listen(*, every: Every = 10.0) -> None:
     """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
+    from classifier.meaning import Meaning
     from classifier.model import load_model
     from classifier.run import classify_pending
     from collectors.watch import Watch
@@ -33,6 +34,7 @@ def listen(*, every: Every = 10.0) -> None:
     context = start()
     configure_log(as_json=context.settings.log_json)
     model = load_model(context.settings.model_path, context.settings.encoder_path)
+    meaning = Meaning(context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
     watch = Watch(context.sessions, context.settings, clock)
@@ -41,7 +43,7 @@ def listen(*, every: Every = 10.0) -> None:
         watching.start()
         while not watch.stop.is_set():
             try:
-                classify_pending(context.sessions, model, clock=clock)
+                classify_pending(context.sessions, model, meaning=meaning, clock=clock)
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.
                 logger.exception("A pass failed", extra={"action": "pass_failed"})

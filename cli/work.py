@@ -159,10 +159,12 @@ def classify() -> None:
 
 def classify_all(context: Context) -> None:
     """Classify with a progress bar, and say what came of it."""
+    from classifier.meaning import Meaning
     from classifier.model import load_model
     from classifier.run import classify_pending, count_pending
 
     model = load_model(context.settings.model_path, context.settings.encoder_path)
+    meaning = Meaning(context.settings.encoder_path)
     with context.sessions() as session:
         pending = count_pending(session, model.version)
     started = time.monotonic()
@@ -173,7 +175,7 @@ def classify_all(context: Context) -> None:
             done = progress.tasks[task].completed + posts
             progress.update(task, completed=done, rate=f"{done / (time.monotonic() - started):,.0f} posts/s")
 
-        result = classify_pending(context.sessions, model, clock=clock, on_progress=report)
+        result = classify_pending(context.sessions, model, meaning=meaning, clock=clock, on_progress=report)
     seconds = time.monotonic() - started
     out.print(
         f"Classified {result.posts:,} posts in {seconds:.1f} s ({result.posts / max(seconds, 0.001):,.0f}/s) "

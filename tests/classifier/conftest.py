@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 
 from classifier.encoder import Encoder
+from classifier.meaning import Meaning
 from classifier.model import IntentModel, load_model
 from classifier.runtime import Runtime
 
@@ -54,3 +55,9 @@ def tiny_runtime(tiny_encoder_folder: Path) -> Runtime:
 def model() -> IntentModel:
     """The model that is shipped, on the real encoder."""
     return load_model(None, None)
+
+
+@pytest.fixture(scope="session")
+def meaning() -> Meaning:
+    """What is shipped to compare posts with offers, on the real encoder."""
+    return Meaning(None)
