@@ -49,19 +49,14 @@ def _met_by_a_query(post_id: _PostId) -> sa.Exists:
 
 
 def _close_in_meaning(session: Session, post_id: _PostId) -> sa.Exists:
+    offers = session.execute(sa.select(Campaign.id, Campaign.offer))
+    current = [(campaign_id, offer_hash(offer)) for campaign_id, offer in offers]  # what is of a former offer is void
     return sa.exists().where(
         PostRelevance.post_id == post_id,
         PostRelevance.campaign_id == Campaign.id,
         PostRelevance.relevance >= Campaign.meaning_threshold,
-        _is_about_the_offer(session),
+        sa.tuple_(PostRelevance.campaign_id, PostRelevance.offer_hash).in_(current),
     )
-
-
-def _is_about_the_offer(session: Session) -> sa.ColumnElement[bool]:
-    """Whether a relevance is about its campaign's offer as it stands, and not about a former one."""
-    offers = session.execute(sa.select(Campaign.id, Campaign.offer))
-    current = [(campaign_id, offer_hash(offer)) for campaign_id, offer in offers]
-    return sa.tuple_(PostRelevance.campaign_id, PostRelevance.offer_hash).in_(current)
 
 
 def count_by_meaning(session: Session, campaign: Campaign, threshold: float) -> int:
@@ -88,10 +83,11 @@ def count_by_meaning(session: Session, campaign: Campaign, threshold: float) -> 
 
 def closeness_of(session: Session, post_ids: Iterable[int]) -> dict[tuple[int, int], Closeness]:
     """By post and campaign, where it is known."""
-    statement = sa.select(PostRelevance).where(PostRelevance.post_id.in_(list(post_ids)), _is_about_the_offer(session))
+    statement = sa.select(PostRelevance, Campaign.offer).join(Campaign, Campaign.id == PostRelevance.campaign_id)
     return {
         (row.post_id, row.campaign_id): Closeness(row.relevance, _span(row.sentence))
-        for row in session.scalars(statement)
+        for row, offer in session.execute(statement.where(PostRelevance.post_id.in_(list(post_ids))))
+        if row.offer_hash == offer_hash(offer)
     }
 
 

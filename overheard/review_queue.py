@@ -14,6 +14,8 @@ from overheard.errors import InvalidInput, NotFound
 from overheard.funnel import timeline
 from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source
 from overheard.queries import Span
+from overheard.relevance import Closeness, closeness_of
+from overheard.similar_posts import SimilarPost, similar_posts
 from overheard.vocabulary import Intent, Platform, Stage
 
 PAGE_SIZE = 25
@@ -85,6 +87,8 @@ class Card:
     """Whether the model can read the language; if not, the score says nothing."""
     evidence: list[Span]
     matches: list[MatchedQuery]
+    closeness: Closeness | None
+    """How close it is to the campaign's offer in meaning, where that is known."""
 
     @property
     def community(self) -> str:
@@ -120,6 +124,8 @@ class LeadView:
     """Its posts, the strongest first."""
     events: list[LeadEvent]
     """Its timeline, oldest first."""
+    similar: list[SimilarPost]
+    """What was decided about posts like its strongest one, the most alike first."""
 
 
 def lead_view(session: Session, lead_id: int) -> LeadView:
@@ -129,7 +135,8 @@ def lead_view(session: Session, lead_id: int) -> LeadView:
     if row is None:
         raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
     lead, campaign_name = row
-    return LeadView(lead, campaign_name, cards(session, lead), timeline(session, lead_id))
+    similar = similar_posts(session, lead)
+    return LeadView(lead, campaign_name, cards(session, lead), timeline(session, lead_id), similar)
 
 
 def page(
@@ -191,7 +198,7 @@ def _top_cards(session: Session, leads: Sequence[Lead]) -> dict[int, Card]:
 
 
 def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, int]) -> list[tuple[int, Card]]:
-    """The cards of some signals, by lead id, in two statements however many there are."""
+    """The cards of some signals, by lead id, in as many statements however many there are."""
     rows = session.execute(
         signals.join(Post, Post.id == Signal.post_id)
         .join(Source, Source.id == Post.source_id)
@@ -199,6 +206,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
         .add_columns(Post, Source, Prediction)
     ).all()
     matches = _matches(session, [post.id for _, post, _, _ in rows])
+    closeness = closeness_of(session, [post.id for _, post, _, _ in rows])
     return [
         (
             signal.lead_id,
@@ -212,6 +220,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
                 is_judged=prediction is None or prediction.is_judged,
                 evidence=_spans(prediction.evidence if prediction else ()),
                 matches=matches.get((post.id, campaign_of[signal.lead_id]), []),
+                closeness=closeness.get((post.id, campaign_of[signal.lead_id])),
             ),
         )
         for signal, post, source, prediction in rows

@@ -20,4 +20,4 @@ def pack(vectors: Vectors) -> list[bytes]:
 
 def unpack(stored: Sequence[bytes]) -> Vectors:
     """Back from `pack`."""
-    return np.stack([np.frombuffer(value, _STORED) for value in stored]).astype(np.float32)
+    return np.frombuffer(b"".join(stored), _STORED).reshape(len(stored), -1).astype(np.float32)
