@@ -1,14 +1,18 @@
 """What `/v1` takes and gives."""
 
 from datetime import date, datetime
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.deps import Text
+from api.words import first_words
 from overheard.campaigns import MAX_NAME, CampaignView
 from overheard.models import LeadEvent, Query, User
 from overheard.queries import Span
+from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, QueuePage
+from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
 
 
@@ -41,6 +45,9 @@ class NewQuery(Body):
     expression: Text = Field(description='Words, "quoted phrases", -exclusions; `*` meets every post.')
 
 
+_MEANING = "The relevance from which posts come in that no query met; null: queries alone decide."
+
+
 class NewCampaign(Body):
     """What is sold, and the first queries that listen for it."""
 
@@ -50,14 +57,24 @@ class NewCampaign(Body):
     threshold: float | None = Field(
         None, ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
     )
+    meaning_threshold: float | None = Field(DEFAULT_THRESHOLD, gt=0, le=1, description=_MEANING)
 
 
 class CampaignChange(Body):
-    """What can be changed about a campaign."""
+    """What can be changed about a campaign. What is not named stays."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     threshold: float | None = Field(
-        ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
+        None, ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
     )
+    meaning_threshold: float | None = Field(None, gt=0, le=1, description=_MEANING)
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Name what to change.")
+        return self
 
 
 # --- what is given -------------------------------------------------------------------------------------------------
@@ -99,7 +116,21 @@ class PostBody(BaseModel):
     language: str | None = Field(description="ISO 639 code; null: too short or too mixed to tell.")
     judged: bool = Field(description="False: the model cannot read the language, and the score says nothing.")
     evidence: list[SpanBody] = Field(description="What carried the score.")
-    matches: list[MatchBody] = Field(description="Why it is relevant to the campaign.")
+    matches: list[MatchBody] = Field(description="Why it is relevant to the campaign: queries that met it.")
+    relevance: float | None = Field(description="How likely the campaign's offer meets its need; null: not known.")
+    closest: SpanBody | None = Field(description="The sentence closest to the offer, where it was close enough.")
+
+
+class SimilarBody(BaseModel):
+    """A post much like the lead's strongest one, and what somebody decided about it."""
+
+    lead_id: int
+    permalink: str | None
+    title: str = Field(description="Its title, else what it begins with.")
+    decision: LeadAction = Field(description="`promote` or `disqualify`.")
+    reason: DisqualifyReason | None
+    is_lead: bool | None = Field(description="What that says about the post's intent; null: nothing.")
+    similarity: float
 
 
 class EventBody(BaseModel):
@@ -149,6 +180,7 @@ class LeadBody(LeadHead):
 
     posts: list[PostBody]
     timeline: list[EventBody]
+    similar: list[SimilarBody] = Field(description="At most three, the most alike first.")
 
 
 class StepBody(BaseModel):
@@ -177,6 +209,10 @@ class CampaignBody(BaseModel):
     name: str
     offer: str
     threshold: float | None
+    meaning_threshold: float | None
+    by_meaning: int = Field(
+        description="Stored posts that are relevant by meaning alone; where it is off, as many as by default."
+    )
     queries: list[QueryBody]
 
 
@@ -221,6 +257,8 @@ def post_body(card: Card) -> PostBody:
             MatchBody(name=met.name, version=met.version, expression=met.expression, spans=_spans(met.spans))
             for met in card.matches
         ],
+        relevance=card.closeness.relevance if card.closeness else None,
+        closest=_spans([card.closeness.sentence])[0] if card.closeness and card.closeness.sentence else None,
     )
 
 
@@ -275,10 +313,24 @@ def lead_body(view: LeadView) -> LeadBody:
         **dict(_head(view)),
         posts=[post_body(card) for card in view.cards],
         timeline=[event_body(event, event.actor) for event in view.events],
+        similar=[similar_body(similar) for similar in view.similar],
     )
 
 
-def campaign_body(view: CampaignView) -> CampaignBody:
+def similar_body(similar: SimilarPost) -> SimilarBody:
+    """A post that somebody has decided on."""
+    return SimilarBody(
+        lead_id=similar.lead_id,
+        permalink=similar.post.permalink,
+        title=first_words(similar.post),
+        decision=LeadAction.PROMOTE if similar.reason is None else LeadAction.DISQUALIFY,
+        reason=similar.reason,
+        is_lead=similar.is_lead,
+        similarity=similar.similarity,
+    )
+
+
+def campaign_body(view: CampaignView, *, by_meaning: int) -> CampaignBody:
     """A campaign."""
     campaign = view.campaign
     return CampaignBody(
@@ -286,6 +338,8 @@ def campaign_body(view: CampaignView) -> CampaignBody:
         name=campaign.name,
         offer=campaign.offer,
         threshold=campaign.threshold,
+        meaning_threshold=campaign.meaning_threshold,
+        by_meaning=by_meaning,
         queries=[query_body(query) for query in view.queries],
     )
 

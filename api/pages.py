@@ -54,7 +54,9 @@ def make_templates() -> jinja2.Environment:
         excerpt=excerpt,
         in_field=in_field,
         met_words=words.met_words,
+        closest_words=words.closest_words,
         lead_name=words.lead_name,
+        meaning_words=words.meaning_words,
         source_words=source_words,
         terms_of_post=source_words.terms_of_post,
     )
@@ -68,6 +70,8 @@ def make_templates() -> jinja2.Environment:
         step_name=words.step_name,
         reason_name=words.reason_name,
         author=words.author,
+        first_words=words.first_words,
+        decision=words.decision,
         safe_link=words.safe_link,
     )
     return environment

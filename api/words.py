@@ -4,12 +4,16 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from overheard.models import Lead, Post
+from overheard.models import Campaign, Lead, Post
+from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import Card, MatchedQuery
+from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, LeadAction, Platform
 
 _MAX_NAME = 60
 _MAX_WORDS = 4
+_MAX_SENTENCE = 160
+_MAX_TITLE = 90
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK = 7
 _LINK_SCHEMES = ("https://", "http://")
@@ -92,6 +96,42 @@ def met_words(card: Card, match: MatchedQuery) -> list[str]:
         words.setdefault(word.casefold(), word)
     words.pop("", None)
     return _first(list(words.values()))
+
+
+def closest_words(card: Card) -> str:
+    """The sentence of the post that is closest to the offer, as written; nothing where none was looked for."""
+    if card.closeness is None or card.closeness.sentence is None:
+        return ""
+    field, start, end = card.closeness.sentence
+    text = card.post.title if field == "title" else card.post.body
+    return clipped(text[start:end], _MAX_SENTENCE)
+
+
+def first_words(post: Post) -> str:
+    """What a post is called: its title, else what it begins with."""
+    return clipped(post.title, _MAX_TITLE) or clipped(post.body, _MAX_TITLE) or "without words"
+
+
+def clipped(text: str, limit: int) -> str:
+    """A text as one line of a bounded length."""
+    line = plain(" ".join(text[: 4 * limit].split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def decision(similar: SimilarPost) -> str:
+    """What somebody decided about a post."""
+    return "promoted" if similar.reason is None else f"disqualified: {reason_name(similar.reason)}"
+
+
+def meaning_words(campaign: Campaign, brought: int) -> str:
+    """What it does that a campaign finds posts by meaning, and how many of those that are stored."""
+    posts = "1 stored post" if brought == 1 else f"{brought} stored posts"
+    if campaign.meaning_threshold is None:
+        return (
+            "Only posts that a query met come in. By meaning, those whose need is close to the offer would too: "
+            f"{posts} from {DEFAULT_THRESHOLD * 100:g} % on."
+        )
+    return f"Posts whose need is this close to the offer come in though no query met them: {posts}."
 
 
 def _first(words: Sequence[str]) -> list[str]:

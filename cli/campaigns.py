@@ -10,6 +10,7 @@ from cli.context import clock, out, start
 from overheard import campaigns, queries
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Campaign
+from overheard.relevance import count_by_meaning
 from overheard.vocabulary import Platform
 
 app = typer.Typer(help="What we sell, to whom, and the words we listen for.", no_args_is_help=True)
@@ -58,15 +59,49 @@ def query(
         out.print(f"Saved query {saved.name!r}, version {saved.version}. Next: overheard classify", markup=False)
 
 
+@app.command("meaning")
+def meaning(
+    campaign: str,
+    *,
+    percent: Annotated[
+        float | None,
+        typer.Option("--from", help="Relevance in percent, above 0 and at most 100, from which posts come in."),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Queries alone decide.")] = False,
+) -> None:
+    """Let posts come in that no query met but whose need is close to the campaign's offer, or no more."""
+    if off == (percent is not None):
+        raise InvalidInput("Say either how close in meaning, such as --from 30, or --off.")
+    with start().sessions.begin() as session:
+        found = _find(session, campaign)
+        campaigns.set_meaning_threshold(session, found.id, None if percent is None else percent / 100)
+        if off:
+            out.print(
+                f"{campaign} finds posts by its queries alone. The leads that meaning brought stay.", markup=False
+            )
+            return
+        brought = count_by_meaning(session, found)
+    out.print(
+        f"{campaign} finds posts by meaning too, from {percent:g} % on. Of the stored posts that no query met, "
+        f"{brought:,} are known to be this close. Next: overheard classify",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 @app.command("list")
 def list_campaigns() -> None:
     """List campaigns with their queries."""
-    table = Table("campaign", "threshold", "sources", "queries", box=None)
+    table = Table("campaign", "threshold", "meaning", "sources", "queries", box=None)
     with start().sessions() as session:
         for view in campaigns.views(session):
             threshold = "the model's" if view.campaign.threshold is None else f"{view.campaign.threshold:.2f}"
             places = ", ".join(f"{source.platform}:{source.community}" for source in view.campaign.sources) or "all"
-            table.add_row(view.campaign.name, threshold, places, "  |  ".join(q.expression for q in view.queries))
+            close = view.campaign.meaning_threshold
+            by_meaning = "off" if close is None else f"from {close * 100:g} %"
+            table.add_row(
+                view.campaign.name, threshold, by_meaning, places, "  |  ".join(q.expression for q in view.queries)
+            )
     out.print(table, markup=False)
 
 

@@ -59,8 +59,12 @@ def _close_in_meaning(session: Session, post_id: _PostId) -> sa.Exists:
     )
 
 
-def count_by_meaning(session: Session, campaign: Campaign, threshold: float) -> int:
-    """How many stored posts that may be leads would be relevant to the campaign by their meaning alone."""
+def count_by_meaning(session: Session, campaign: Campaign) -> int:
+    """How many stored posts over the campaign's threshold are relevant by their meaning alone: no query met them.
+
+    Of a campaign that does not use meaning, how many it would be at the default.
+    """
+    needed = DEFAULT_THRESHOLD if campaign.meaning_threshold is None else campaign.meaning_threshold
     reaches: sa.ColumnElement[bool] = sa.true()
     if campaign.threshold is not None:  # it may have been raised since relevance was measured
         reaches = sa.exists().where(
@@ -73,7 +77,7 @@ def count_by_meaning(session: Session, campaign: Campaign, threshold: float) -> 
         .where(
             PostRelevance.campaign_id == campaign.id,
             PostRelevance.offer_hash == offer_hash(campaign.offer),
-            PostRelevance.relevance >= threshold,
+            PostRelevance.relevance >= needed,
             ~_met_by_a_query(PostRelevance.post_id),
             reaches,
         )

@@ -15,6 +15,7 @@ from api.pages import Flash, done, page
 from overheard import campaigns, queries, suggestions
 from overheard.errors import InvalidInput, InvalidQuery
 from overheard.models import User
+from overheard.relevance import count_by_meaning
 
 router = APIRouter(prefix="/campaigns")
 
@@ -128,7 +129,24 @@ def set_threshold(
     return done(request, _HERE, Flash(f"The threshold of {campaign.name} is {told} now."))
 
 
+@router.post("/{campaign_id}/meaning")
+def set_meaning_threshold(
+    request: Request,
+    campaign_id: Id,
+    _viewer: Annotated[User, on_page(Action.SET_THRESHOLD)],
+    db: Db,
+    percent: Annotated[float | None, Form(gt=0, le=100, allow_inf_nan=False)] = None,
+) -> Response:
+    """The relevance from which posts come in that no query met; nothing means that queries alone decide."""
+    threshold = None if percent is None else percent / 100
+    campaign = campaigns.set_meaning_threshold(db, campaign_id, threshold)
+    told = "by its queries alone" if threshold is None else f"by meaning too, from {percent:g} % on"
+    return done(request, _HERE, Flash(f"{campaign.name} finds posts {told}."))
+
+
 def _page(request: Request, viewer: User, db: Session, refused: Refused | None = None) -> Response:
     status = status_of(refused.error) if refused else HTTPStatus.OK
     views = campaigns.views(db)
-    return page(request, "campaigns.html", viewer=viewer, status=status, views=views, refused=refused)
+    by_meaning = {view.campaign.id: count_by_meaning(db, view.campaign) for view in views}
+    shown = {"views": views, "by_meaning": by_meaning, "refused": refused}
+    return page(request, "campaigns.html", viewer=viewer, status=status, **shown)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from api import bodies
 from api.access import MAY, Action
@@ -25,9 +26,11 @@ from api.errors import TooLarge
 from api.filters import QueueParams
 from api.openapi import problems
 from overheard import campaigns, funnel, queries, review_queue
+from overheard.campaigns import CampaignView
 from overheard.errors import InvalidInput, InvalidQuery, NotFound, WrongStage
 from overheard.labels import Seen
 from overheard.models import User
+from overheard.relevance import count_by_meaning
 
 router = APIRouter(prefix="/v1")
 
@@ -131,7 +134,7 @@ def undo(user: Annotated[User, by_token(Action.UNDO)], lead_id: Id, db: Db, now:
 )
 def read_campaigns(_user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb) -> list[CampaignBody]:
     """All campaigns by name, each with the queries in force."""
-    return [bodies.campaign_body(view) for view in campaigns.views(db)]
+    return [_campaign_body(db, view) for view in campaigns.views(db)]
 
 
 @router.post(
@@ -152,15 +155,16 @@ def create_campaign(
         offer=body.offer,
         queries={query.name: query.expression for query in body.queries},
         threshold=body.threshold,
+        meaning_threshold=body.meaning_threshold,
         now=now,
     )
-    return bodies.campaign_body(campaigns.view(db, campaign.id))
+    return _campaign_body(db, campaigns.view(db, campaign.id))
 
 
 @router.patch(
     "/campaigns/{campaign_id}",
     operation_id="changeCampaign",
-    summary="Set a campaign's threshold",
+    summary="Set a campaign's thresholds",
     tags=["campaigns"],
     responses=problems(NotFound, InvalidInput, TooLarge),
 )
@@ -168,8 +172,11 @@ def change_campaign(
     _user: Annotated[User, by_token(Action.SET_THRESHOLD)], campaign_id: Id, db: Db, body: CampaignChange
 ) -> CampaignBody:
     """Takes effect when posts are qualified next; leads that are in the queue stay."""
-    campaigns.set_threshold(db, campaign_id, body.threshold)
-    return bodies.campaign_body(campaigns.view(db, campaign_id))
+    if "threshold" in body.model_fields_set:
+        campaigns.set_threshold(db, campaign_id, body.threshold)
+    if "meaning_threshold" in body.model_fields_set:
+        campaigns.set_meaning_threshold(db, campaign_id, body.meaning_threshold)
+    return _campaign_body(db, campaigns.view(db, campaign_id))
 
 
 @router.post(
@@ -198,6 +205,10 @@ def save_query(
 def retire_query(_user: Annotated[User, by_token(Action.RETIRE_QUERY)], query_id: Id, db: Db, now: Now) -> QueryBody:
     """Take a query out of force; the leads it brought stay."""
     return bodies.query_body(queries.retire_query(db, query_id, now=now))
+
+
+def _campaign_body(db: Session, view: CampaignView) -> CampaignBody:
+    return bodies.campaign_body(view, by_meaning=count_by_meaning(db, view.campaign))
 
 
 def _seen(decision: Decision | None) -> Seen:

@@ -56,6 +56,9 @@ def test_the_way_from_nothing_to_a_login_link(overheard: Run) -> None:
     [
         (["login-link", "nobody@example.org"], "There is no user nobody@example.org."),
         (["campaigns", "query", "None", "crm"], "There is no campaign 'None'."),
+        (["campaigns", "meaning", "None", "--off"], "There is no campaign 'None'."),
+        (["campaigns", "meaning", "None"], "either how close"),
+        (["campaigns", "meaning", "None", "--from", "30", "--off"], "either how close"),
         (["campaigns", "add", "A", "--offer", "o", "--query", '"open'], "not closed"),
         (["campaigns", "add", "A", "--offer", "o", "--query", "*", "--source", "reddit"], "platform:community"),
         (["campaigns", "add", "A", "--offer", "o", "--query", "x" * 121, "--query", "x" * 122], "names would be one"),
@@ -79,6 +82,10 @@ def test_a_campaign_can_be_made_listed_and_changed(overheard: Run) -> None:
     assert overheard("campaigns", "add", "Rye", "--offer", "CRM", "--query", "crm -hiring").returncode == 0
     assert "version 2" in overheard("campaigns", "query", "Rye", "crm", "--name", "crm -hiring").stdout
     assert "Rye" in overheard("campaigns", "list").stdout
+    assert "from 30 %" in overheard("campaigns", "list").stdout
+    on = overheard("campaigns", "meaning", "Rye", "--from", "62.5")
+    assert "by meaning too, from 62.5 % on" in on.stdout
+    assert "by its queries alone" in overheard("campaigns", "meaning", "Rye", "--off").stdout
 
 
 def test_importing_five_bad_rows_among_many_stores_the_others_and_tells(overheard: Run, tmp_path: Path) -> None:

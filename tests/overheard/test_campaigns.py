@@ -78,8 +78,9 @@ def test_what_meaning_brings_is_counted_without_what_queries_met_and_what_is_out
         predict(session, post, now=now, score=0.4 if post is weak else 0.9)
         measure(session, post, campaign, relevance, now=now)
     session.execute(sa.update(PostRelevance).where(PostRelevance.post_id == stale.id).values(offer_hash="former"))
-    assert count_by_meaning(session, campaign, 0.3) == 1
-    assert count_by_meaning(session, campaign, 0.1) == 2
+    for threshold, brought in ((0.3, 1), (0.1, 2), (0.95, 0), (None, 1)):
+        campaigns.set_meaning_threshold(session, campaign.id, threshold)
+        assert count_by_meaning(session, campaign) == brought
 
 
 def test_what_was_measured_for_a_campaign_goes_with_it(session: Session, now: datetime) -> None:
