@@ -12,7 +12,7 @@ from overheard.vocabulary import DisqualifyReason, LeadAction, Platform
 
 _MAX_NAME = 60
 _MAX_WORDS = 4
-_MAX_SENTENCE = 160
+_MAX_SENTENCE = 120
 _MAX_TITLE = 90
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK = 7
@@ -115,7 +115,10 @@ def first_words(post: Post) -> str:
 def clipped(text: str, limit: int) -> str:
     """A text as one line of a bounded length."""
     line = plain(" ".join(text[: 4 * limit].split()))
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    if len(line) <= limit:
+        return line
+    kept, _, rest = line[:limit].rpartition(" ")
+    return f"{kept if len(rest) < limit // 3 else line[: limit - 1]}…"
 
 
 def decision(similar: SimilarPost) -> str:
