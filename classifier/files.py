@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from classifier.evidence import Evidence
 from classifier.model import IntentModel, Verdict
 from classifier.rows import BadRow, PostRow, read_posts
+from classifier.text import Span
 from overheard.errors import InvalidInput
 
 # Rows held at once. The model sorts them by length, so some hundreds pay; memory does not grow with the file.
@@ -35,7 +37,7 @@ class PredictSummary:
 def predict_file(
     model: IntentModel, input_path: Path, output_path: Path, *, on_progress: Callable[[int], None] = lambda _: None
 ) -> PredictSummary:
-    """One line per readable row of the input, in its order: id, score, is_lead, intent, evidence, language, judged.
+    """One line per readable row of the input, in its order: id, score, verdict, and what explains it.
 
     The output appears when it is whole, never in part. `on_progress` is called with the rows done since the last call.
     """
@@ -57,26 +59,28 @@ def predict_file(
 
 
 def _line(row: PostRow, verdict: Verdict) -> str:
-    spans = [
-        {
-            "field": span.field,
-            "start": span.start,
-            "end": span.end,
-            "text": (row.post.title if span.field == "title" else row.post.body)[span.start : span.end],
-        }
-        for span in verdict.evidence
-    ]
+    told = verdict.explanation
     # ASCII escapes: a post may hold half a surrogate pair, which no UTF-8 file can.
     line = {
         "id": row.id,
         "score": round(verdict.score, 6),
         "is_lead": verdict.is_lead,
         "intent": verdict.intent,
-        "evidence": spans,
+        "evidence": [_span(row, one) for one in verdict.evidence],
+        "explanation": told
+        and {
+            "need": told.need and _span(row, told.need),
+            "signals": [{"kind": one.kind, **_span(row, one.span)} for one in told.signals],
+        },
         "language": verdict.language,
         "judged": verdict.is_judged,
     }
     return json.dumps(line) + "\n"
+
+
+def _span(row: PostRow, span: Span | Evidence) -> dict[str, str | int]:
+    text = row.post.title if span.field == "title" else row.post.body
+    return {"field": span.field, "start": span.start, "end": span.end, "text": text[span.start : span.end]}
 
 
 def _chunks(rows: Iterator[PostRow | BadRow]) -> Iterator[Sequence[PostRow | BadRow]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from classifier.encoder_files import TokenReader, Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
+from classifier.explanation import Explanation, explain_post
 from classifier.head import (
     INTENTS,
     IS_LEAD,
@@ -52,6 +53,8 @@ class Verdict:
     """ISO 639 code; None where the text is too short or too mixed to tell, which is read as English."""
     is_judged: bool = True
     """Whether the model can read the language. If not, the score is 0 and says nothing."""
+    explanation: Explanation | None = None
+    """Of a post that may be a lead, where it was asked for."""
 
 
 class IntentModel:
@@ -87,7 +90,7 @@ class IntentModel:
         A post in another language than English is not judged. One whose writer says that the need is met has score 0,
         and the line that says so as evidence.
 
-        `explain`: whether to look for evidence.
+        `explain`: whether to look for evidence, need and signals.
         """
         distinct = list(dict.fromkeys(posts))  # what was posted in several places is judged once
         verdicts = dict(zip(distinct, self._predict_distinct(distinct, explain=explain), strict=True))
@@ -115,8 +118,10 @@ class IntentModel:
         probabilities = self._probabilities(np.array([reading.vectors for reading in readings]))
         for post, reading, row in zip(posts, readings, probabilities, strict=True):
             verdict = self._verdict(row)
-            evidence = find_evidence(post, reading, self._scores) if verdict.score >= floor else ()
-            yield replace(verdict, evidence=evidence)
+            if verdict.score >= floor:
+                evidence = find_evidence(post, reading, self._scores)
+                verdict = replace(verdict, evidence=evidence, explanation=explain_post(post, evidence))
+            yield verdict
 
     def _verdict(self, probabilities: Doubles) -> Verdict:
         score = float(probabilities[IS_LEAD].sum())

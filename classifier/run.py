@@ -156,6 +156,7 @@ def _store(
             "evidence": [[span.field, span.start, span.end, round(span.weight, 4)] for span in verdict.evidence],
             "language": verdict.language,
             "is_judged": verdict.is_judged,
+            "explanation": verdict.explanation.stored() if verdict.explanation else None,
             "at": now,
         }
         for post, verdict in zip(batch, verdicts, strict=True)

@@ -3,7 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class PostText:
         original = self.title if field == "title" else self.body
         return _UNREADABLE.sub(" ", original[: MAX_CHARACTERS[field]])
 
-    def part(self, sentence: "Sentence") -> str:
-        """What stands in the sentence."""
-        return self.readable(sentence.field)[sentence.start : sentence.end]
+    def part(self, span: "Span") -> str:
+        """What stands in the span."""
+        return self.readable(span.field)[span.start : span.end]
 
     @property
     def whole(self) -> str:
@@ -80,14 +80,20 @@ def _blank(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """A sentence: characters `start` to `end` (not included) of one field of a post."""
+class Span:
+    """Characters `start` to `end` (not included) of one field of a post."""
 
     field: Field
     start: int
     end: int
 
 
+@dataclass(frozen=True)
+class Sentence(Span):
+    """A span that is a sentence."""
+
+
+@lru_cache(maxsize=4)  # evidence, need and signals of a post ask one after the other
 def split_sentences(post: PostText) -> tuple[Sentence, ...]:
     """The sentences of title and body in order; a line break ends one too (lists, signatures)."""
     found: list[Sentence] = []

@@ -41,6 +41,7 @@ app.command("evaluate")(model.evaluate)
 app.command("predict")(model.predict)
 app.add_typer(bench.app, name="bench")
 app.command("relevance")(model.relevance)
+app.command("needs")(model.needs)
 
 
 def main() -> None:

@@ -79,6 +79,24 @@ def relevance(
     out.print(table, markup=False)
 
 
+def needs(
+    *, data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)]
+) -> None:
+    """Measure how well the needs that are shown fit what annotators called them."""
+    from classifier.model import load_model
+    from classifier.need_measure import leads_with_needs, measure_needs
+    from classifier.rows import read_labelled
+
+    settings = read_settings()
+    leads = leads_with_needs(read_labelled(data))
+    verdicts = load_model(settings.model_path, settings.encoder_path).predict([lead.post for lead in leads])
+    table = Table("shown", "found", "any word", "recall", "precision", "words", box=None)
+    for one in measure_needs(leads, [verdict.evidence for verdict in verdicts]):
+        shares = (one.found, one.met, one.recall, one.precision)
+        table.add_row(one.name, *(f"{share:.2f}" for share in shares), f"{one.words:.1f}")
+    out.print(table, markup=False)
+
+
 def predict(
     *,
     input: Annotated[Path, typer.Option("--input", help="Posts, JSON Lines.", exists=True, dir_okay=False)],  # noqa: A002 - the option's name

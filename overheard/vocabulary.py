@@ -154,6 +154,16 @@ _REASON_SENTENCES = {
 NEGATIVE_REASONS = frozenset({DisqualifyReason.NOT_A_BUYER, DisqualifyReason.NO_NEED})
 
 
+class SignalKind(StrEnum):
+    """What else a post says that helps to sell."""
+
+    BUDGET = "budget"
+    DEADLINE = "deadline"
+    COMPETITOR = "competitor"
+    TEAM_SIZE = "team_size"
+    LOCATION = "location"
+
+
 class LeadAction(StrEnum):
     """What was done to a lead; each is one event on its timeline."""
 

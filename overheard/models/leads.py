@@ -32,7 +32,8 @@ class Prediction(Base):
     is_judged: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
     """Whether the model can read the language. If not, score 0 means nothing and no campaign's threshold is reached."""
     explanation: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    """`{"need": ..., "signals": ..., "similar": ...}`, where the model gives one."""
+    """`{"need": [field, start, end] | null, "signals": [[kind, field, start, end], ...]}` of a post that may be a lead:
+    character offsets as in `evidence`. None for the others, and for what was judged before there were explanations."""
     at: Mapped[datetime]
 
 
