@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.deps import Text
 from api.words import first_words
 from overheard.campaigns import MAX_NAME, CampaignView
-from overheard.models import LeadEvent, Query, User
+from overheard.models import LeadEvent, Post, Query, User
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, QueuePage
 from overheard.similar_posts import SimilarPost
-from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, Stage
+from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, SignalKind, Stage
 
 
 class Body(BaseModel):
@@ -88,6 +88,25 @@ class SpanBody(BaseModel):
     end: int
 
 
+class WordsBody(SpanBody):
+    """The same, with what stands there."""
+
+    text: str
+
+
+class BuyingSignalBody(WordsBody):
+    """Words that help to sell."""
+
+    kind: SignalKind
+
+
+class ExplanationBody(BaseModel):
+    """What the writer needs, and buying signals, in words of the post."""
+
+    need: WordsBody | None
+    signals: list[BuyingSignalBody]
+
+
 class MatchBody(BaseModel):
     """A query that met a post."""
 
@@ -116,6 +135,7 @@ class PostBody(BaseModel):
     language: str | None = Field(description="ISO 639 code; null: too short or too mixed to tell.")
     judged: bool = Field(description="False: the model cannot read the language, and the score says nothing.")
     evidence: list[SpanBody] = Field(description="What carried the score.")
+    explanation: ExplanationBody | None = Field(description="Null: it was judged before there were explanations.")
     matches: list[MatchBody] = Field(description="Why it is relevant to the campaign: queries that met it.")
     relevance: float | None = Field(description="How likely the campaign's offer meets its need; null: not known.")
     closest: SpanBody | None = Field(description="The sentence closest to the offer, where it was close enough.")
@@ -233,6 +253,21 @@ def _spans(spans: list[Span]) -> list[SpanBody]:
     return [SpanBody(field=field, start=start, end=end) for field, start, end in spans]
 
 
+def _words(post: Post, span: Span) -> WordsBody:
+    field, start, end = span
+    text = post.title if field == "title" else post.body
+    return WordsBody(field=field, start=start, end=end, text=text[start:end])
+
+
+def _explanation(card: Card) -> ExplanationBody | None:
+    if (told := card.explanation) is None:
+        return None
+    return ExplanationBody(
+        need=_words(card.post, told.need) if told.need else None,
+        signals=[BuyingSignalBody(kind=kind, **dict(_words(card.post, span))) for kind, span in told.signals],
+    )
+
+
 def post_body(card: Card) -> PostBody:
     """A card."""
     post = card.post
@@ -253,6 +288,7 @@ def post_body(card: Card) -> PostBody:
         language=card.language,
         judged=card.is_judged,
         evidence=_spans(card.evidence),
+        explanation=_explanation(card),
         matches=[
             MatchBody(name=met.name, version=met.version, expression=met.expression, spans=_spans(met.spans))
             for met in card.matches

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from overheard.models import Campaign, Lead, Post
+from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import Card, MatchedQuery
 from overheard.similar_posts import SimilarPost
-from overheard.vocabulary import DisqualifyReason, LeadAction, Platform
+from overheard.vocabulary import DisqualifyReason, LeadAction, Platform, SignalKind
 
 _MAX_NAME = 60
 _MAX_WORDS = 4
@@ -16,6 +17,13 @@ _MAX_SENTENCE = 120
 _MAX_TITLE = 90
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK = 7
+_SIGNAL_NAMES = {
+    SignalKind.BUDGET: "budget",
+    SignalKind.DEADLINE: "deadline",
+    SignalKind.COMPETITOR: "names",
+    SignalKind.TEAM_SIZE: "team",
+    SignalKind.LOCATION: "place",
+}
 _LINK_SCHEMES = ("https://", "http://")
 
 
@@ -67,6 +75,17 @@ def odds(score: float) -> str:
 def plain(text: str) -> str:
     """A one-line text without control characters, so that a name cannot turn the direction of what follows it."""
     return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf")).strip()
+
+
+def words_of(post: Post, span: Span) -> str:
+    """What stands in a span, as one short line."""
+    field, start, end = span
+    return clipped((post.title if field == "title" else post.body)[start:end], _MAX_SENTENCE)
+
+
+def signal_name(kind: SignalKind) -> str:
+    """What stands before the words of a buying signal."""
+    return _SIGNAL_NAMES[kind]
 
 
 def author(post: Post) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,7 +17,7 @@ from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction,
 from overheard.queries import Span
 from overheard.relevance import Closeness, closeness_of
 from overheard.similar_posts import SimilarPost, similar_posts
-from overheard.vocabulary import Intent, Platform, Stage
+from overheard.vocabulary import Intent, Platform, SignalKind, Stage
 
 PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
@@ -74,6 +75,14 @@ class MatchedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a post's writer needs and what else helps to sell, as spans of the post."""
+
+    need: Span | None
+    signals: list[tuple[SignalKind, Span]]
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A post as it is shown to a person: what was said, and why the machine flagged it."""
 
@@ -86,6 +95,7 @@ class Card:
     is_judged: bool
     """Whether the model can read the language; if not, the score says nothing."""
     evidence: list[Span]
+    explanation: Explanation | None
     matches: list[MatchedQuery]
     closeness: Closeness | None
     """How close it is to the campaign's offer in meaning, where that is known."""
@@ -219,6 +229,7 @@ def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, 
                 language=prediction.language if prediction else None,
                 is_judged=prediction is None or prediction.is_judged,
                 evidence=_spans(prediction.evidence if prediction else ()),
+                explanation=_explanation(prediction.explanation if prediction else None),
                 matches=matches.get((post.id, campaign_of[signal.lead_id]), []),
                 closeness=closeness.get((post.id, campaign_of[signal.lead_id])),
             ),
@@ -243,6 +254,14 @@ def _matches(session: Session, post_ids: Sequence[int]) -> dict[tuple[int, int],
 
 def _spans(stored: Iterable[Sequence[str | int | float]]) -> list[Span]:
     return [(str(field), int(start), int(end)) for field, start, end, *_ in stored]
+
+
+def _explanation(stored: dict[str, Any] | None) -> Explanation | None:
+    if stored is None:
+        return None
+    need = _spans([stored["need"]])[0] if stored["need"] else None
+    signals = [(SignalKind(kind), (field, start, end)) for kind, field, start, end in stored["signals"]]
+    return Explanation(need, signals)
 
 
 def _signal_counts(session: Session, lead_ids: Sequence[int]) -> dict[int, int]:

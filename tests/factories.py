@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -135,6 +136,7 @@ def predict(
     score: float = 0.9,
     intent: Intent = Intent.RECOMMENDATION,
     evidence: list[list[str | int | float]] | None = None,
+    explanation: dict[str, Any] | None = None,
 ) -> Prediction:
     """The machine's word about a stored post."""
     prediction = Prediction(
@@ -144,6 +146,7 @@ def predict(
         intent=intent,
         probabilities={intent.value: score},
         evidence=evidence if evidence is not None else [["title", 0, len(post.title), score]],
+        explanation=explanation,
         at=now,
     )
     session.add(prediction)
@@ -190,10 +193,11 @@ def make_lead(
     post: NewPost | None = None,
     score: float = 0.9,
     intent: Intent = Intent.RECOMMENDATION,
+    explanation: dict[str, Any] | None = None,
 ) -> Lead:
     """A lead as the system makes it: post taken in, matched, predicted, qualified."""
     campaign = campaign or session.scalars(sa.select(Campaign)).first() or make_campaign(session, now=now)
     row = store(session, post or new_post(author=f"author{next(_numbers)}"), now=now)[0]
-    predict(session, row, now=now, score=score, intent=intent)
+    predict(session, row, now=now, score=score, intent=intent, explanation=explanation)
     funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
     return session.scalars(sa.select(Lead).where(Lead.campaign_id == campaign.id, Lead.top_post_id == row.id)).one()

@@ -69,7 +69,9 @@ def site(sqlite_template: Path, tmp_path: Path, settings: Settings, now: datetim
         campaign = make_campaign(session, now=now, queries={"asks": "crm"})
         for number, title in enumerate(TITLES):
             post = new_post(title=title, author=f"baker{number}", body="We are three people. Looking for a CRM. " * 3)
-            make_lead(session, now=now, campaign=campaign, post=post, score=0.9 - number / 10)
+            signals = [["team_size", "body", 7, 19], ["competitor", "title", 0, len(title)], ["budget", "body", 0, 80]]
+            told = {"need": ["body", 21, 38], "signals": signals[: number + 1]}
+            make_lead(session, now=now, campaign=campaign, post=post, score=0.9 - number / 10, explanation=told)
     app = create_app(settings, engine=engine, clock=lambda: now)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

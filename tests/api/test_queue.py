@@ -48,6 +48,24 @@ def test_a_card_shows_what_was_said_and_why_it_was_flagged(world: World) -> None
     assert 'rel="noopener noreferrer nofollow"' in page
 
 
+def test_a_card_and_its_page_say_what_is_needed_and_which_signals_there_are(world: World) -> None:
+    body = "We are three people. Looking for a simple CRM."
+    told = {"need": ["body", 35, 45], "signals": [["team_size", "body", 7, 19], ["location", "title", 9, 14]]}
+    lead = world.lead(post=new_post(title="A CRM in Leeds?", body=body), explanation=told)
+    sam = world.browser(world.cast.sam)
+    for path in ("/queue", f"/leads/{lead}"):
+        page = sam.get(path).text
+        assert '<li class="need"><span>Needs</span> <bdi>simple CRM</bdi></li>' in page
+        assert '<li class="chip"><span>team</span> <bdi>three people</bdi></li>' in page
+        assert '<li class="chip"><span>place</span> <bdi>Leeds</bdi></li>' in page
+
+
+def test_a_post_without_explanation_has_no_line_for_it(world: World) -> None:
+    world.lead()
+    world.lead(explanation={"need": None, "signals": []})
+    assert 'class="told"' not in world.browser(world.cast.sam).get("/queue").text
+
+
 def test_the_newest_day_comes_first_and_pages_follow_without_gap_or_repetition(world: World) -> None:
     with world.sessions.begin() as session:
         campaign = make_campaign(session, now=world.now)
@@ -129,7 +147,8 @@ def test_the_page_of_decided_leads_leads_back_to_the_first(world: World) -> None
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_texts_are_shown_and_do_nothing(world: World, kind: str) -> None:
     text = HOSTILE[kind]
-    lead = world.lead(post=new_post(title=text, body=text, author=text, community=text[:200]))
+    told = {"need": ["title", 0, 900], "signals": [["competitor", "body", 0, 900], ["budget", "body", 5, 5000]]}
+    lead = world.lead(post=new_post(title=text, body=text, author=text, community=text[:200]), explanation=told)
     alice = world.browser(world.cast.alice)
     for path in ("/queue", f"/leads/{lead}"):
         page = alice.get(path)

@@ -29,6 +29,20 @@ def test_a_program_reads_the_queue_page_by_page(world: World) -> None:
     assert program.get("/v1/queue", params={"limit": 101}).status_code == 422
 
 
+def test_a_post_is_given_with_what_its_writer_needs_and_the_signals_in_its_words(world: World) -> None:
+    told = {"need": ["title", 6, 22], "signals": [["team_size", "body", 7, 19]]}
+    explained, plain = world.lead(explanation=told), world.lead()
+    program = world.program(world.cast.sam)
+    assert program.get(f"/v1/leads/{plain}").json()["posts"][0]["explanation"] is None
+    expected = {
+        "need": {"field": "title", "start": 6, "end": 22, "text": "CRM for a bakery"},
+        "signals": [{"kind": "team_size", "field": "body", "start": 7, "end": 19, "text": "three people"}],
+    }
+    assert program.get(f"/v1/leads/{explained}").json()["posts"][0]["explanation"] == expected
+    items = program.get("/v1/queue").json()["items"]
+    assert {item["id"]: item["post"]["explanation"] for item in items} == {explained: expected, plain: None}
+
+
 def test_a_lead_is_given_with_posts_evidence_matches_and_timeline(world: World) -> None:
     with world.sessions.begin() as session:
         campaign = make_campaign(session, now=world.now, queries={"asks": '"looking for"'})
