@@ -34,6 +34,8 @@ _RESEMBLES = 0.4
 # How much the closest of the crowd counts against the mean of it.
 _SHARPNESS = 10.0
 _OFFERS_KEPT = 256
+# Each costs a short reading; the shipped offers have 16 to 18.
+_MAX_PHRASES = 64
 _UNREADABLE = "What relevance needs cannot be read from"
 
 _PHRASE_END = re.compile(r"[,;:.!?\n]+(?:\s+|$)")
@@ -49,7 +51,8 @@ class Offer:
     @property
     def phrases(self) -> tuple[str, ...]:
         """Short things to be close to, beside the text as a whole."""
-        return self.keywords or tuple(part for part in _PHRASE_END.split(self.text) if part.strip()) or (self.text,)
+        phrases = self.keywords or tuple(part for part in _PHRASE_END.split(self.text) if part.strip())
+        return phrases[:_MAX_PHRASES] or (self.text,)
 
 
 @dataclass(frozen=True)

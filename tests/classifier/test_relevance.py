@@ -121,6 +121,15 @@ def test_an_offer_of_signs_alone_is_no_error(relevance: Relevance) -> None:
     assert 0 <= relevance.scores([BAKERY], Offer("..."))[0] <= 1
 
 
+def test_an_offer_of_a_thousand_commas_costs_no_more_than_a_long_one() -> None:
+    assert len(Offer("a, " * 1_000).phrases) == 64
+
+
+def test_a_post_that_was_placed_before_has_the_same_relevance(relevance: Relevance) -> None:
+    posts = [BAKERY, PostText("", ""), HEADPHONES]
+    assert relevance.scores_of(relevance.place(posts), BOOKKEEPER) == relevance.scores(posts, BOOKKEEPER)
+
+
 def test_an_encoder_that_was_cut_shorter_is_refused_and_not_believed() -> None:
     with pytest.raises(ModelError, match="needs layer 6 of the encoder; the one at hand keeps 5"):
         Relevance.load(SHIPPED, Encoder(find_encoder(None), depth=5))
