@@ -20,7 +20,7 @@ _WEEK = 7
 _SIGNAL_NAMES = {
     SignalKind.BUDGET: "budget",
     SignalKind.DEADLINE: "deadline",
-    SignalKind.COMPETITOR: "names",
+    SignalKind.COMPETITOR: "product",
     SignalKind.TEAM_SIZE: "team",
     SignalKind.LOCATION: "place",
 }

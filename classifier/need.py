@@ -38,7 +38,7 @@ _CUES = {
         rf"\b(?:in need of|i'm after|we're after|in search of|seeking|wish there (?:was|were)) {_OF_IT}",
         r"(?P<need>(?:[\w-]{1,30} ){0,3}(?:alternatives?|replacements?|substitutes?) (?:to|for|of)\b.*)",
         rf"\b(?:is|are) there (?:an?|any|some|anything)\b {_OF_IT}",
-        rf"\b(?:know|heard|aware) (?:of )?(?:an?|any|some|anything)\b {_OF_IT}",
+        rf"\b(?:knows?|heard|aware) (?:of )?(?:an?|any|some|anything)\b {_OF_IT}",
         rf"\b(?:recommend|suggest)(?:ed|ing)? (?:me |us )?{_OF_IT}",
         rf"\b{_REQUEST} (?:for|on) ",
         r"\bbest (?!way\b|practi)(?=\w)",
@@ -106,7 +106,8 @@ _VAGUE = _words(
     " software service services solution solutions good better best similar else other others alternative alternatives"
     " what how do does did you use used new here more some any where who when is are easy direction whether experience"
     " experiences a an the to for of in on and or my your me i we need with not would could should can different"
-    " actually question questions difference issue issues hn ask will promote"
+    " actually question questions difference issue issues hn ask will promote please pls thanks thank hi"
+    " hello hey urgent all everyone guys folks looking stuck lost new noob beginner newbie"
 )
 # What a title says before it comes to the need, and words of one that rather tells.
 _OPENING = _pattern(

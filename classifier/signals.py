@@ -86,7 +86,8 @@ _DEADLINE = _patterns(
 )
 # A time is a deadline only in a sentence that wants something.
 _WANTS = re.compile(
-    r"\b(?:i|we)\b.{0,40}\b(?:need|looking|want|hir(?:e|ing)|must|have to|require|launching|seeking|trying to find)\b"
+    r"\b(?:i|we)\b.{0,40}\b(?:need(?:ed|ing)?|looking|want|hire|hiring|must|have to|require|launching|seeking"
+    r"|trying to find)\b"
     r"|^\W*(?:need|looking for|hiring|urgent|wanted|seeking)|\bneeds? (?:it|this|to be)\b|\bdeadline\b",
     re.IGNORECASE,
 )
@@ -148,7 +149,10 @@ _NO_PRODUCT = frozenset(_NOT_NAMES.split())
 _SHORT = frozenset({"AWS", "GCP", "IBM", "SAP", "QB", "QBO", "ADP", "DHL", "UPS", "SES", "GHL", "MS"})
 _ABBREVIATION, _LONG_WORD = re.compile("[A-Z]{2,4}"), re.compile(r"[^\W\d_]{4,}")
 _UNMISTAKABLE = re.compile(rf"{_KNOWN}|\S*(?:[a-z][A-Z]|\d|\.)")  # MailBox, Box365, mailbox.com
-_OTHERS = re.compile(r"\b(?:who|author|they|he|she|users|everyone|people|companies)\b", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\b(?:who|author|they|he|she|users|everyone|people|companies|startups|manufacturers|clients|customers|target\w*)\b",
+    re.IGNORECASE,
+)
 
 
 _STATES = (
@@ -209,6 +213,8 @@ def _holds(kind: SignalKind, text: str, start: int, end: int) -> bool:
     before = text[max(0, start - 30) : start]
     if kind is SignalKind.BUDGET:
         return _NOT_PAID.search(before) is None and _SEEKS.search(text) is not None
+    if kind is SignalKind.TEAM_SIZE:
+        return _OTHERS.search(before) is None
     if kind is SignalKind.COMPETITOR:
         return _OTHERS.search(before) is None and _is_product(text[start:end], text)
     return True

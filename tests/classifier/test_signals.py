@@ -59,6 +59,8 @@ def test_a_signal_is_found_where_it_is_said(text: str, kind: str, words: str) ->
         "Alternatives To Expensive Bread For Busy People",
         "5 people wrote to me.",
         "A team player in every sense.",
+        "I sell flour to companies with 50 employees.",
+        "An urgent care centre is what I need.",
     ],
 )
 def test_what_only_looks_like_a_signal_is_none(text: str) -> None:
