@@ -12,17 +12,15 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import zstandard
-
 from classifier.encoder_files import find_encoder, read_tokenizer
-from classifier.head import read_head, read_scheme
+from classifier.first_stage import FirstStage
+from classifier.head import INTENTS, read_head, read_scheme
 from classifier.language import find_language
 from classifier.model import SHIPPED, IntentModel, load_model
 from classifier.rows import PostRow, read_posts
@@ -46,15 +44,7 @@ print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru
 
 def read_sample(path: Path, posts: int) -> list[PostText]:
     """So many posts of a file, drawn at random, always the same; all where it has no more. It may be a `.zst` file."""
-    with tempfile.NamedTemporaryFile() as plain, path.open("rb") as file:
-        if path.suffix == ".zst":
-            zstandard.ZstdDecompressor().copy_stream(file, plain)
-            plain.flush()
-        found = [
-            row.post
-            for row in read_posts(Path(plain.name) if path.suffix == ".zst" else path)
-            if isinstance(row, PostRow)
-        ]
+    found = [row.post for row in read_posts(path) if isinstance(row, PostRow)]
     return random.Random(1).sample(found, min(posts, len(found)))  # noqa: S311 - no secret
 
 
@@ -99,6 +89,24 @@ def measure(posts: Sequence[PostText], *, encoder_path: Path | None = None) -> I
         process.join()
     for name, stage in _stages(posts, folder).items():
         yield _measured(f"stage: {name}", [_seconds(stage)], len(posts))
+
+
+def shares(posts: Sequence[PostText], *, encoder_path: Path | None = None) -> dict[str, float]:
+    """What becomes of the posts, as shares of all: only those that are read cost what an encoder costs."""
+    distinct = list(dict.fromkeys(posts))
+    verdicts = load_model(None, encoder_path).predict(distinct)
+    dismissed = sum(verdict.is_dismissed for verdict in verdicts)
+    foreign = sum(not verdict.is_judged for verdict in verdicts)
+    read = sum(len(verdict.probabilities) == len(INTENTS) for verdict in verdicts)
+    counts = {
+        "said before": len(posts) - len(distinct),
+        "in another language": foreign,
+        "without a word, or settled by the writer": len(distinct) - dismissed - foreign - read,
+        "dismissed by the first stage": dismissed,
+        "read": read,
+        "explained": sum(bool(verdict.evidence) for verdict in verdicts),
+    }
+    return {what: count / len(posts) for what, count in counts.items()}
 
 
 @dataclass(frozen=True)
@@ -159,12 +167,18 @@ def _baseline(posts: Sequence[PostText], folder: Path) -> Work:
 def _torch(posts: Sequence[PostText], folder: Path) -> Work:
     from classifier.encoder import Encoder
 
-    model = IntentModel.load(SHIPPED, Encoder(folder, depth=max(read_scheme(SHIPPED).layers)))
+    encoder = Encoder(folder, depth=max(read_scheme(SHIPPED).layers))
+    model = IntentModel.load(SHIPPED, encoder, first_stage=False)
     return lambda: model.predict(posts, explain=False)
 
 
 def _ours(posts: Sequence[PostText], folder: Path) -> Work:
     model = load_model(None, folder)
+    return lambda: model.predict(posts, explain=False)
+
+
+def _ours_without_first_stage(posts: Sequence[PostText], folder: Path) -> Work:
+    model = load_model(None, folder, first_stage=False)
     return lambda: model.predict(posts, explain=False)
 
 
@@ -174,17 +188,18 @@ def _ours_with_evidence(posts: Sequence[PostText], folder: Path) -> Work:
 
 
 def _ours_on_one_core(posts: Sequence[PostText], folder: Path) -> Work:
-    model = IntentModel.load(SHIPPED, Runtime(folder, depth=max(read_scheme(SHIPPED).layers), cores=1))
-    return lambda: model.predict(posts, explain=False)
+    model = load_model(None, folder, cores=1)
+    return lambda: model.predict(posts)
 
 
 _BASELINE = "sentence-transformers, batches of 32"
 _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
     _BASELINE: _baseline,
-    "our model on torch": _torch,
+    "our model on torch, every post read": _torch,
+    "ours, every post read": _ours_without_first_stage,
     "ours": _ours,
     "ours, with evidence": _ours_with_evidence,
-    f"ours, one core of {os.cpu_count()}": _ours_on_one_core,
+    f"ours, with evidence, one core of {os.cpu_count()}": _ours_on_one_core,
 }
 
 
@@ -196,9 +211,11 @@ def _stages(posts: Sequence[PostText], folder: Path) -> dict[str, Work]:
     vectors = runtime.encode_layers(texts, scheme.layers).reshape(len(texts), -1)
     split_sentences(distinct[0])  # spaCy is imported here, the language model read there
     find_language(distinct[0])
+    stage = FirstStage.load(SHIPPED)
     return {
         "telling posts apart": lambda: dict.fromkeys(posts),
         "language": lambda: [find_language(post) for post in distinct],
+        **({"first stage": lambda: [stage.score(post) for post in distinct]} if stage else {}),
         "tokens": lambda: tokenizer.encode_batch(texts),
         "tokens and encoder": lambda: runtime.encode_layers(texts, scheme.layers),
         "head": lambda: head.log_probabilities(vectors),

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from classifier.rows import LabelledRow
+from classifier.rows import LabelledRow, RowId
 from overheard.errors import ModelError
 
 FOLDER = Path(__file__).parent / "labels"
@@ -23,18 +24,28 @@ def write_labels(rows: Iterable[LabelledRow], path: Path) -> None:
 
 def write_held_out(rows: Iterable[LabelledRow], path: Path = HELD_OUT) -> None:
     """The fingerprints of rows that training must refuse."""
-    path.write_text("".join(sorted(f"{_fingerprint(row)}\n" for row in rows)), encoding="ascii")
+    path.write_text("".join(sorted(f"{_fingerprint(row.id)}\n" for row in rows)), encoding="ascii")
 
 
 def refuse_held_out(rows: Iterable[LabelledRow], fingerprints: Path = HELD_OUT) -> None:
     """A model that has seen the rows it is measured on is measured wrongly: say so before any is trained."""
-    held_out = frozenset(fingerprints.read_text(encoding="ascii").split())
-    seen = [row for row in rows if row.draw == _RANDOM_DRAW or _fingerprint(row) in held_out]
+    held_out = _read(fingerprints)
+    seen = [row for row in rows if row.draw == _RANDOM_DRAW or _fingerprint(row.id) in held_out]
     if seen:
         raise ModelError(
             f"{len(seen)} of these rows are kept for evaluation; training must never see them. The first: {seen[0].id}."
         )
 
 
-def _fingerprint(row: LabelledRow) -> str:
-    return hashlib.sha256(row.id.encode()).hexdigest()
+def is_held_out(row_id: RowId) -> bool:
+    """Whether evaluation is for this row, whatever file it stands in."""
+    return _fingerprint(str(row_id)) in _read(HELD_OUT)
+
+
+@cache
+def _read(fingerprints: Path) -> frozenset[str]:
+    return frozenset(fingerprints.read_text(encoding="ascii").split())
+
+
+def _fingerprint(row_id: str) -> str:
+    return hashlib.sha256(row_id.encode(errors="surrogatepass")).hexdigest()

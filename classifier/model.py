@@ -11,6 +11,7 @@ import numpy as np
 from classifier.encoder_files import TokenReader, Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.explanation import Explanation, explain_post
+from classifier.first_stage import FirstStage
 from classifier.head import (
     INTENTS,
     IS_LEAD,
@@ -53,6 +54,8 @@ class Verdict:
     """ISO 639 code; None where the text is too short or too mixed to tell, which is read as English."""
     is_judged: bool = True
     """Whether the model can read the language. If not, the score is 0 and says nothing."""
+    is_dismissed: bool = False
+    """Whether the first stage alone said so. The score is its own, and it knows nothing of the nine intents."""
     explanation: Explanation | None = None
     """Of a post that may be a lead, where it was asked for."""
 
@@ -60,24 +63,48 @@ class Verdict:
 class IntentModel:
     """An encoder with a trained head, calibrated, and a threshold."""
 
-    def __init__(self, scheme: Scheme, head: Head, encoder: TokenReader, *, version: str) -> None:
+    def __init__(
+        self,
+        scheme: Scheme,
+        head: Head,
+        encoder: TokenReader,
+        *,
+        version: str,
+        version_alone: str,
+        first_stage: FirstStage | None,
+    ) -> None:
         expected = encoder.dimensions * len(scheme.layers)
         if head.mean.shape != (expected,) or max(scheme.layers) > encoder.layers:
             raise ModelError(f"The model {version} was trained on another encoder than the one at hand.")
-        self._scheme, self._head, self._encoder, self._version = scheme, head, encoder, version
+        if first_stage and first_stage.scheme.taught_by != version_alone:
+            message = f"The first stage beside the model {version_alone} was taught by {first_stage.scheme.taught_by}."
+            raise ModelError(f"{message} Teach it anew with `overheard first-stage`, or delete its two files.")
+        self._scheme, self._head, self._encoder, self._first_stage = scheme, head, encoder, first_stage
+        self._version, self._version_alone = version, version_alone
 
     @classmethod
-    def load(cls, folder: Path, encoder: TokenReader) -> Self:
-        """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs."""
+    def load(cls, folder: Path, encoder: TokenReader, *, first_stage: bool = True) -> Self:
+        """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs.
+
+        `first_stage`: whether to dismiss what a first stage is sure of, where the folder has one.
+        """
         scheme = read_scheme(folder)
         head = read_head(folder)
+        stage = FirstStage.load(folder) if first_stage else None
         parts = (folder / WEIGHTS_FILE).read_bytes() + (folder / SCHEME_FILE).read_bytes()
-        return cls(scheme, head, encoder, version=f"{scheme.name}-{hashlib.sha256(parts).hexdigest()[:12]}")
+        both = parts + b"".join(stage.files().values()) if stage else parts
+        versions = [f"{scheme.name}-{hashlib.sha256(content).hexdigest()[:12]}" for content in (both, parts)]
+        return cls(scheme, head, encoder, version=versions[0], version_alone=versions[1], first_stage=stage)
 
     @property
     def version(self) -> str:
         """Name and fingerprint: other weights or another threshold are another version."""
         return self._version
+
+    @property
+    def version_alone(self) -> str:
+        """The same without the first stage."""
+        return self._version_alone
 
     @property
     def threshold(self) -> float:
@@ -99,6 +126,11 @@ class IntentModel:
     def _predict_distinct(self, posts: Sequence[PostText], *, explain: bool) -> list[Verdict]:
         languages = [find_language(post) for post in posts]
         verdicts = [_known_unread(post, language) for post, language in zip(posts, languages, strict=True)]
+        if stage := self._first_stage:
+            verdicts = [
+                verdict or _dismissed(post, stage, language)
+                for post, verdict, language in zip(posts, verdicts, languages, strict=True)
+            ]
         unread = [index for index, verdict in enumerate(verdicts) if verdict is None]
         for start in range(0, len(unread), _POSTS_AT_ONCE):
             some = unread[start : start + _POSTS_AT_ONCE]
@@ -130,6 +162,16 @@ class IntentModel:
         intent = INTENTS[int(np.where(is_lead == IS_LEAD, probabilities, -1.0).argmax())]
         return Verdict(score, is_lead, intent, dict(zip(INTENTS, probabilities.tolist(), strict=True)), ())
 
+    def scores(self, posts: Sequence[PostText]) -> Doubles:
+        """The scores of posts that are all read: no first stage, no rule, no other language."""
+        found = np.zeros(len(posts))
+        worded = [index for index, post in enumerate(posts) if has_word(post.whole)]
+        for start in range(0, len(worded), _POSTS_AT_ONCE):
+            some = worded[start : start + _POSTS_AT_ONCE]
+            texts = [posts[index].whole for index in some]
+            found[some] = self._scores(self._encoder.encode_layers(texts, self._scheme.layers))
+        return found
+
     def _probabilities(self, vectors: Vectors) -> Doubles:
         """Calibrated: the leads' sum is the score, the others' is the rest."""
         raw = self._head.log_probabilities(vectors.reshape(len(vectors), -1))
@@ -154,6 +196,14 @@ def _known_unread(post: PostText, language: str | None) -> Verdict | None:
     return None
 
 
+def _dismissed(post: PostText, stage: FirstStage, language: str | None) -> Verdict | None:
+    """The verdict about a post that the first stage is sure of."""
+    score = stage.score(post)
+    if score >= stage.scheme.floor:
+        return None
+    return Verdict(score, False, Intent.DISCUSSION, {}, (), language=language, is_dismissed=True)
+
+
 def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> Doubles:
     """Probabilities whose lead side sums to the calibrated score; within a side the proportions stay."""
     score = 1 / (1 + np.exp(-(slope * lead_log_odds(log_probabilities) + intercept)))
@@ -163,8 +213,10 @@ def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> 
     return probabilities
 
 
-def load_model(model_path: Path | None, encoder_path: Path | None) -> IntentModel:
-    """The model in a folder (default: the one shipped) on the encoder that is found."""
+def load_model(
+    model_path: Path | None, encoder_path: Path | None, *, cores: int | None = None, first_stage: bool = True
+) -> IntentModel:
+    """The model in a folder (default: the one shipped) on the encoder that is found, on all cores or on some."""
     folder = model_path or SHIPPED
-    depth = max(read_scheme(folder).layers)
-    return IntentModel.load(folder, Runtime(find_encoder(encoder_path), depth=depth))
+    runtime = Runtime(find_encoder(encoder_path), depth=max(read_scheme(folder).layers), cores=cores)
+    return IntentModel.load(folder, runtime, first_stage=first_stage)

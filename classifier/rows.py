@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
+
+from zstandard import ZstdDecompressor, ZstdError
 
 from classifier.text import PostText
 from overheard.errors import InvalidInput
@@ -76,18 +79,23 @@ def read_labelled(path: Path) -> list[LabelledRow]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Of a file as it is, or of a `.zst` file unpacked."""
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    with file:
-        number = 0
-        while raw := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if len(raw) > MAX_LINE_BYTES:
-                _skip_line(file)
-            if raw.strip():
-                yield number, raw
+        with path.open("rb") as packed:
+            file = BufferedReader(ZstdDecompressor().stream_reader(packed)) if path.suffix == ".zst" else packed
+            yield from _numbered(file)
+    except (OSError, ZstdError) as error:
+        raise InvalidInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            _skip_line(file)
+        if raw.strip():
+            yield number, raw
 
 
 def _skip_line(file: BinaryIO) -> None:

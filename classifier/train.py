@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from classifier import config as configuration
+from classifier import first_stage
 from classifier.calibration import calibrate_scores, natural_weights
 from classifier.card import CARD_FILE, Figures, write_card
 from classifier.config import TrainConfig
@@ -90,11 +91,13 @@ def train_model(
 
 
 def write_model(trained: Trained, output: Path, settings: TrainConfig, *, data_checksum: str) -> None:
-    """Weights, scheme and model card into a folder."""
+    """Weights, scheme and model card into a folder. A first stage that stood there was taught by another model."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / WEIGHTS_FILE).write_bytes(head_bytes(trained.head))
         (output / SCHEME_FILE).write_bytes(scheme_bytes(trained.scheme))
+        for name in (first_stage.WEIGHTS_FILE, first_stage.SCHEME_FILE):
+            (output / name).unlink(missing_ok=True)
         write_card(output / CARD_FILE, trained.scheme, trained.figures, settings, data_checksum=data_checksum)
     except OSError as error:
         raise InvalidInput(f"The model cannot be written to {output}: {error.strerror}.") from error

@@ -23,7 +23,7 @@ def classify(
     posts: Annotated[int, typer.Option(help="How many of them.", min=8)] = 240,
 ) -> None:
     """Judge the same posts in several ways, taking turns, and print speeds, ratios, memory and start-up."""
-    from classifier.bench import measure, read_sample, start_up
+    from classifier.bench import measure, read_sample, shares, start_up
 
     some = read_sample(data or SAMPLE, posts)
     if not some:
@@ -33,6 +33,8 @@ def classify(
         ratio, peak = f"{row.ratio:.2f}" if row.ratio else "", f"{row.peak:,.0f}" if row.peak else ""
         table.add_row(row.what, f"{row.speed:,.1f}", ratio, f"{row.processor:,.2f}", peak)
     out.print(table, markup=False)
+    for what, share in shares(some, encoder_path=read_settings().encoder_path).items():
+        out.print(f"{share:6.1%} {what}", markup=False)
     for explain, what in ((False, "first score"), (True, "first verdict with evidence")):
         start = start_up(explain=explain)
         out.print(f"Start to the {what}: {start.seconds:.1f} s, {start.peak:,.0f} MB", markup=False)

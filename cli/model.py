@@ -26,6 +26,29 @@ def train(
     out.print(f"Trained: {output}. Use it: OVERHEARD_MODEL_PATH={output}", soft_wrap=True)
 
 
+def first_stage(
+    *,
+    unlabelled: Annotated[
+        list[Path], typer.Option(help="Posts, JSON Lines or .zst; more than one file may be given.", exists=True)
+    ],
+    model: Annotated[Path, typer.Option(help="Folder of the model that teaches it.", file_okay=False)] = Path(
+        "var/model"
+    ),
+    config: Annotated[Path | None, typer.Option(help="Configuration; default: the shipped one.", exists=True)] = None,
+) -> None:
+    """Teach the stage that dismisses what is surely no lead, with what the model says of posts nobody labelled."""
+    from classifier.first_stage_train import teach
+    from classifier.model import load_model
+
+    teacher = load_model(model, read_settings().encoder_path, first_stage=False)
+    figures = teach(teacher, unlabelled, model, config)
+    out.print(
+        f"Taught by {figures.posts:,} posts: {figures.dismissed:.1%} of all are dismissed, and with them "
+        f"{figures.missed:.1%} of the {figures.flagged:,} that the model flags (by a stage that had not seen them).",
+        soft_wrap=True,
+    )
+
+
 def evaluate(
     *,
     data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)],

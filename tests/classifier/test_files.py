@@ -27,7 +27,9 @@ def test_each_row_gets_its_line_in_order_with_evidence_as_text(model: IntentMode
     summary = predict_file(model, source, target)
     written = lines(target)
     assert [line["id"] for line in written] == ["ask", 12, "twin", "odd"]
-    assert {tuple(line) for line in written} == {("id", "score", "is_lead", "intent", "evidence", "language", "judged")}
+    assert {tuple(line) for line in written} == {
+        ("id", "score", "is_lead", "intent", "evidence", "explanation", "language", "judged")
+    }
     assert (summary.rows, summary.bad_rows, summary.bad) == (4, 0, ())
     assert summary.leads == sum(bool(line["is_lead"]) for line in written)
     assert written[0]["is_lead"] is True
@@ -35,6 +37,29 @@ def test_each_row_gets_its_line_in_order_with_evidence_as_text(model: IntentMode
     assert isinstance(evidence, list)
     for span in evidence:
         assert span["text"] == getattr(ASK, span["field"])[span["start"] : span["end"]]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00", "\x00" * 1_000_000, "🙂🔥" * 300, "\ud800", "\udfff\ud800", " \n" * 500_000]
+)
+def test_a_row_without_a_word_gets_an_answer_that_says_nothing(model: IntentModel, tmp_path: Path, text: str) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"id": "odd", "body": text}) + "\n" + json.dumps(GOOD[0]))
+    assert predict_file(model, source, target).rows == 2
+    odd, good = lines(target)
+    assert (odd["score"], odd["is_lead"], odd["intent"], odd["judged"]) == (0.0, False, "discussion", True)
+    assert (odd["evidence"], odd["language"]) == ([], None)
+    assert good["is_lead"] is True
+
+
+@pytest.mark.parametrize("text", [bytes(range(256)).decode("latin-1") * 4000, "word " * 200_000, "🙂 ok " * 100_000])
+def test_a_megabyte_and_binary_get_a_score_like_any_post(model: IntentModel, tmp_path: Path, text: str) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"id": "odd", "title": text, "body": text}))
+    assert predict_file(model, source, target).bad_rows == 0
+    (odd,) = lines(target)
+    assert isinstance(odd["score"], float)
+    assert 0 <= odd["score"] <= 1
 
 
 def test_bad_rows_are_reported_and_stop_no_other(model: IntentModel, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ ODD = [
     PostText("\u202edesrever", "<script>alert(1)</script>"),
     PostText("x" * 1_000_000, "what do you use? " * 60_000),
     PostText("", bytes(range(256)).decode("latin-1") * 40),
+    PostText("\x00", ""),
+    PostText("", "\ud83d"),
+    PostText("", "\x00" * 1_000_000 + "what do you use?"),
+    PostText("", "\n" * 1_000_000),
 ]
 
 
@@ -113,7 +117,8 @@ def test_without_evidence_the_scores_are_the_same(model: IntentModel, asks: list
 def test_any_input_gets_a_defined_answer(model: IntentModel) -> None:
     verdicts = model.predict(ODD)
     assert all(0 <= verdict.score <= 1 for verdict in verdicts)
-    for wordless in verdicts[:3]:
+    assert all(span.start < 2400 for verdict in verdicts for span in verdict.evidence)  # no more is read of a megabyte
+    for wordless in [*verdicts[:3], *verdicts[-4:]]:
         assert (wordless.score, wordless.intent, wordless.evidence) == (0.0, Intent.DISCUSSION, ())
     assert model.predict([]) == []
 
