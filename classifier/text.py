@@ -39,12 +39,14 @@ class PostText:
     def of(cls, title: str, body: str) -> Self:
         """The text of a post for training and judging alike: code and quotes are blanked out, character by character.
 
-        A body that is nothing else stays as it is: some feeds give a whole letter as if it were code.
+        What would leave nothing to judge is not done: some feeds give a whole letter as if it were code.
         """
         said = _CODE_OR_QUOTE.sub(_blank, body)
-        if not _LIST.search(said):  # in a list, what is indented belongs to an item
-            said = _INDENTED.sub(_blank, said)
-        return cls(title, said if has_word(said) else body)
+        if not has_word(said) and not has_word(title):
+            said = body
+        # In a list, what is indented belongs to an item.
+        rest = said if _LIST.search(said) else _INDENTED.sub(_blank, said)
+        return cls(title, rest if has_word(rest) else said)
 
     def readable(self, field: Field) -> str:
         """The part of a field that the model looks at. A character's index in it is its index in the original."""

@@ -59,3 +59,17 @@ def test_code_and_quotes_are_not_judged_and_move_nothing(body: str, judged: str)
     post = PostText.of("", body)
     assert " ".join(post.whole.split()) == judged
     assert len(post.body) == len(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "judged"),
+    [
+        ("> Can anyone recommend a CRM?", "Thoughts on this?"),
+        ("```\nlooking for a CRM\n```", "Thoughts on this?"),
+        ("    Dear all,\n    we look for a CRM.", "Thoughts on this? Dear all, we look for a CRM."),
+    ],
+)
+def test_under_a_title_a_body_of_code_or_quotes_says_nothing_but_a_letter_that_is_indented_does(
+    body: str, judged: str
+) -> None:
+    assert " ".join(PostText.of("Thoughts on this?", body).whole.split()) == judged
