@@ -1,11 +1,15 @@
 """Figures about scores, weighted or not."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from classifier.head import Doubles
 
 Flags = npt.NDArray[np.bool_]
+
+Labels = npt.NDArray[np.int64]
 
 ECE_BINS = 10
 
@@ -30,6 +34,31 @@ def average_precision(scores: Doubles, truth: Flags, weights: Doubles | None = N
         return 0.0
     gained = np.diff(hits[last_of_score], prepend=0.0) / hits[-1]
     return float((gained * hits[last_of_score] / seen[last_of_score]).sum())
+
+
+def recall_at_precision(scores: Doubles, truth: Flags, floor: float) -> float:
+    """The most that can be found while at least such a share of what is said is right: the marketer's end."""
+    found = [recall for precision, recall in _curve(scores, truth) if precision >= floor]
+    return max(found, default=0.0)
+
+
+def precision_at_recall(scores: Doubles, truth: Flags, floor: float) -> float:
+    """How right one can be while at least such a share is found: the SDR's end."""
+    return max((precision for precision, recall in _curve(scores, truth) if recall >= floor), default=0.0)
+
+
+def _curve(scores: Doubles, truth: Flags) -> list[tuple[float, float]]:
+    return [precision_recall_f1(scores >= score, truth)[:2] for score in np.unique(scores)]
+
+
+def intervals(
+    figures: Callable[[Labels], Sequence[float]], rows: int, *, samples: int, seed: int = 1
+) -> list[tuple[float, float]]:
+    """Of each figure the middle 95 % over bootstrap samples of the rows."""
+    dice = np.random.default_rng(seed)
+    drawn = np.array([figures(dice.integers(rows, size=rows)) for _ in range(samples)])
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def expected_calibration_error(scores: Doubles, truth: Flags, weights: Doubles | None = None) -> float:
