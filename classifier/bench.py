@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from classifier.adapters import read_adapters
 from classifier.encoder_files import find_encoder, read_tokenizer
 from classifier.first_stage import FirstStage
 from classifier.head import INTENTS, read_head, read_scheme
@@ -167,9 +168,14 @@ def _baseline(posts: Sequence[PostText], folder: Path) -> Work:
 def _torch(posts: Sequence[PostText], folder: Path) -> Work:
     from classifier.encoder import Encoder
 
-    encoder = Encoder(folder, depth=max(read_scheme(SHIPPED).layers))
+    encoder = Encoder(folder, depth=_depth(), adapters=read_adapters(SHIPPED))
     model = IntentModel.load(SHIPPED, encoder, first_stage=False)
     return lambda: model.predict(posts, explain=False)
+
+
+def _depth() -> int:
+    adapters = read_adapters(SHIPPED)
+    return adapters.depth if adapters else max(read_scheme(SHIPPED).layers)
 
 
 def _ours(posts: Sequence[PostText], folder: Path) -> Work:
@@ -205,12 +211,15 @@ _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
 
 def _stages(posts: Sequence[PostText], folder: Path) -> dict[str, Work]:
     scheme, head = read_scheme(SHIPPED), read_head(SHIPPED)
-    runtime, tokenizer = Runtime(folder, depth=max(scheme.layers)), read_tokenizer(folder, positions=512)
+    runtime, tokenizer = (
+        Runtime(folder, depth=_depth(), adapters=read_adapters(SHIPPED)),
+        read_tokenizer(folder, positions=512),
+    )
     distinct = list(dict.fromkeys(posts))
     texts = [post.whole for post in distinct]
     vectors = runtime.encode_layers(texts, scheme.layers).reshape(len(texts), -1)
     split_sentences(distinct[0])  # spaCy is imported here, the language model read there
-    find_language(distinct[0])
+    find_language(PostText("", "Wo finde ich in der Altstadt einen guten Handwerker für mein Badezimmer?"))
     stage = FirstStage.load(SHIPPED)
     return {
         "telling posts apart": lambda: dict.fromkeys(posts),

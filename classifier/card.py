@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.config import TrainConfig
+from classifier.config import TrainConfig, Tuning
 from classifier.head import Scheme
 
 CARD_FILE = "MODEL_CARD.md"
@@ -16,14 +16,15 @@ somebody with a need that a product or a service could meet.
 
 ## What it is
 
-A frozen sentence encoder (all-MiniLM-L6-v2, `model.safetensors` SHA-256 `{encoder}`), the mean over the tokens at
-layers {layers}, and {members} networks of one hidden layer ({hidden} units) whose answers are averaged. The score is
+A sentence encoder (all-MiniLM-L6-v2, `model.safetensors` SHA-256 `{encoder}`), {tuning}. The mean over the tokens at
+layers {layers} goes to {members} networks of one hidden layer ({hidden} units) whose answers are averaged. The score is
 the sum over the lead intents, calibrated by Platt's method. A post is a lead from a score of {threshold} on.
 
 ## What it was trained on
 
-{rows} posts, {leads} of them leads (file SHA-256 `{data}`), and {invented} invented short
-ones; seed {seed}. The labels of the posts were made by careful model
+{rows} posts, {leads} of them leads (file SHA-256 `{data}`; with the
+labels of `classifier/labels/pool.jsonl` where the texts were given), {varied} of them once more with invented words
+around them, and {invented} invented short ones; seed {seed}. The labels of the posts were made by careful model
 annotators reading each post under a written guideline. **They are not human gold**, and every figure here is agreement
 with them.
 
@@ -33,9 +34,18 @@ By {folds}-fold cross-validation on the training rows, weighted so that {share} 
 Threshold and calibration were chosen on the same rows, so expect a little less on new ones; `docs/model.md` has figures
 on held-out posts.
 
-| precision | recall | F1 | average precision | expected calibration error |
-|--:|--:|--:|--:|--:|
-| {precision:.3f} | {recall:.3f} | {f1:.3f} | {average_precision:.3f} | {ece:.3f} |
+| | precision | recall | F1 | average precision | expected calibration error |
+|---|--:|--:|--:|--:|--:|
+| | {precision:.3f} | {recall:.3f} | {f1:.3f} | {average_precision:.3f} | {ece:.3f} |
+| 95 % by bootstrap | {intervals} |
+
+## What it may be used for
+
+It puts posts before a person who reads them and answers in their own words. It is meant for English posts of
+communities in which people ask one another for products and services.
+
+The encoder is under the Apache License 2.0. The posts are public ones, collected by others, mostly without a stated
+licence: no text of theirs is shipped, only numbers learned from many, and labels by id.
 
 ## What it is not for
 
@@ -50,6 +60,7 @@ class Figures:
     """How good a model was on rows it had not seen, weighted to a random draw."""
 
     rows: int
+    varied: int
     invented: int
     leads: int
     precision: float
@@ -57,6 +68,17 @@ class Figures:
     f1: float
     average_precision: float
     ece: float
+    intervals: tuple[tuple[float, float], ...]
+    """Of the last five, the middle 95 % of the bootstrap samples."""
+
+
+def _told(tuning: Tuning | None) -> str:
+    if tuning is None:
+        return "frozen"
+    changed = f"changed by adapters of rank {tuning.rank}"
+    return (
+        f"frozen, and its layers from {tuning.frozen_layers + 1} on once more, {changed}, each kind with its networks"
+    )
 
 
 def write_card(path: Path, scheme: Scheme, figures: Figures, settings: TrainConfig, *, data_checksum: str) -> None:
@@ -64,7 +86,8 @@ def write_card(path: Path, scheme: Scheme, figures: Figures, settings: TrainConf
     text = _TEXT.format(
         name=scheme.name,
         encoder=scheme.encoder,
-        layers=" and ".join(map(str, scheme.layers)),
+        tuning=_told(settings.tuning),
+        layers=" and ".join(map(str, settings.features.layers)),
         members=settings.network.members,
         hidden=settings.network.hidden,
         threshold=scheme.threshold,
@@ -72,6 +95,6 @@ def write_card(path: Path, scheme: Scheme, figures: Figures, settings: TrainConf
         seed=settings.seed,
         folds=settings.calibration.folds,
         share=f"{settings.calibration.natural_lead_share:.0%}",
-        **vars(figures),
+        **vars(figures) | {"intervals": " | ".join(f"{low:.3f} to {high:.3f}" for low, high in figures.intervals)},
     )
     path.write_text(text, encoding="utf-8")

@@ -2,8 +2,9 @@
 
 import tomllib
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from overheard.errors import InvalidInput
 
@@ -40,11 +41,38 @@ class Fit(_Section):
     unsure_weight: float = Field(gt=0)
 
 
+class Tuning(_Section):
+    """How the encoder's upper layers change; `fit` says how the head learns beside them, but for epochs and batches."""
+
+    frozen_layers: int = Field(ge=0)
+    rank: int = Field(gt=0)
+    scale: float = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
 class Auxiliary(_Section):
     """Labelled rows beside those of the training file; a relative path starts at the configuration's folder."""
 
     path: Path
     weight: float = Field(gt=0)
+
+
+class Variations(_Section):
+    """Training posts once more, with other words around them; a relative path starts at the configuration's folder."""
+
+    path: Path
+    weight: float = Field(gt=0)
+    share_of_leads: float = Field(ge=0, le=1)
+    share_of_others: float = Field(ge=0, le=1)
+
+
+class Further(_Section):
+    """Labels beside those of the training file, without texts; a relative path starts at the configuration's folder."""
+
+    path: Path
 
 
 class Calibration(_Section):
@@ -68,9 +96,18 @@ class TrainConfig(_Section):
     features: Features
     network: Network
     fit: Fit
+    tuning: Tuning | None = None
+    further: Further | None = None
     auxiliary: Auxiliary | None = None
+    variations: Variations | None = None
     calibration: Calibration
     evidence: EvidenceSearch
+
+    @model_validator(mode="after")
+    def _see_what_is_tuned(self) -> Self:
+        if self.tuning and min(self.features.layers) <= self.tuning.frozen_layers:
+            raise ValueError("features.layers must all lie above tuning.frozen_layers")
+        return self
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -82,7 +119,10 @@ def read_config(path: Path) -> TrainConfig:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise InvalidInput(f"The configuration {path} does not fit: {problems}.") from error
-    if settings.auxiliary is None:
-        return settings
-    auxiliary = settings.auxiliary.model_copy(update={"path": path.parent / settings.auxiliary.path})
-    return settings.model_copy(update={"auxiliary": auxiliary})
+    named = {name: getattr(settings, name) for name in ("further", "auxiliary", "variations")}
+    found = {
+        name: section.model_copy(update={"path": path.parent / section.path})
+        for name, section in named.items()
+        if section
+    }
+    return settings.model_copy(update=found)

@@ -6,9 +6,22 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from classifier.config import Fit, Network
-from classifier.examples import Examples
-from classifier.head import IS_LEAD, Head
+from classifier.config import Fit, Network, TrainConfig
+from classifier.examples import Examples, Labels, Learned
+from classifier.head import IS_LEAD, Doubles, Head
+
+
+class HeadFitter:
+    """Learns from texts by their vectors alone, as often as asked; the encoder stays as it is."""
+
+    def __init__(self, examples: Examples, settings: TrainConfig) -> None:
+        self._examples, self._settings = examples, settings
+
+    def learn(self, rows: Labels, asked: Labels) -> tuple[Learned, Doubles]:
+        """What some rows teach, and the log probabilities that it gives to others."""
+        settings = self._settings
+        head = fit_head(self._examples.only(rows), settings.network, settings.fit, seed=settings.seed)
+        return Learned(head), head.log_probabilities(self._examples.vectors[asked])
 
 
 def fit_head(examples: Examples, network: Network, fit: Fit, *, seed: int) -> Head:
@@ -28,7 +41,7 @@ def _learn(
     inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, network: Network, fit: Fit
 ) -> list[torch.Tensor]:
     """All members at once, each with its own start, order of rows and dropout."""
-    tensors = _start(inputs.shape[1], network)
+    tensors = start(inputs.shape[1], network)
     steps = math.ceil(len(inputs) / fit.batch_size)
     optimizer = torch.optim.AdamW(tensors, lr=fit.learning_rate, weight_decay=fit.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -37,16 +50,17 @@ def _learn(
     for _ in range(fit.epochs):
         orders = torch.stack([torch.randperm(len(inputs)) for _ in range(network.members)])
         for rows in torch.split(orders, fit.batch_size, dim=1):
-            outputs = _outputs(tensors, inputs[rows], fit)
-            loss = _loss(outputs.flatten(0, 1), targets[rows].flatten(), weights[rows].flatten(), fit)
+            outputs = answers(tensors, inputs[rows], fit, learning=True)
+            value = loss(outputs.flatten(0, 1), targets[rows].flatten(), weights[rows].flatten(), fit)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call] # torch has no types there
+            value.backward()  # type: ignore[no-untyped-call] # torch has no types there
             optimizer.step()
             schedule.step()
     return tensors
 
 
-def _start(inputs: int, network: Network) -> list[torch.Tensor]:
+def start(inputs: int, network: Network) -> list[torch.Tensor]:
+    """Weights of networks that have learned nothing, in the order of `Head`."""
     members, hidden = network.members, network.hidden
     shapes = [(inputs, (members, inputs, hidden)), (inputs, (members, hidden))]
     shapes += [(hidden, (members, hidden, len(IS_LEAD))), (hidden, (members, len(IS_LEAD)))]
@@ -54,13 +68,16 @@ def _start(inputs: int, network: Network) -> list[torch.Tensor]:
     return [((torch.rand(shape) * 2 - 1) / math.sqrt(width)).requires_grad_() for width, shape in shapes]
 
 
-def _outputs(tensors: list[torch.Tensor], batch: torch.Tensor, fit: Fit) -> torch.Tensor:
+def answers(tensors: list[torch.Tensor], batch: torch.Tensor, fit: Fit, *, learning: bool) -> torch.Tensor:
+    """Per member (axis 0) and text, what the networks say; with dropout while they learn."""
     hidden_weight, hidden_bias, output_weight, output_bias = tensors
-    hidden = functional.dropout(batch, fit.input_dropout) @ hidden_weight + hidden_bias[:, None]
-    return functional.dropout(functional.relu(hidden), fit.hidden_dropout) @ output_weight + output_bias[:, None]
+    hidden = functional.dropout(batch, fit.input_dropout, learning) @ hidden_weight + hidden_bias[:, None]
+    return (
+        functional.dropout(functional.relu(hidden), fit.hidden_dropout, learning) @ output_weight + output_bias[:, None]
+    )
 
 
-def _loss(outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, fit: Fit) -> torch.Tensor:
+def loss(outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, fit: Fit) -> torch.Tensor:
     """Which of the nine, and (as that is what counts) whether it is a lead at all."""
     is_lead = torch.from_numpy(IS_LEAD)
     odds = outputs[:, is_lead].logsumexp(dim=1) - outputs[:, ~is_lead].logsumexp(dim=1)

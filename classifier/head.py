@@ -38,8 +38,25 @@ class Head:
         inputs = (vectors - self.mean) / self.scale
         hidden = np.maximum(inputs @ self.hidden_weight + self.hidden_bias[:, None], 0.0)
         outputs = (hidden @ self.output_weight + self.output_bias[:, None]).mean(axis=0, dtype=np.float64)
-        normalised: Doubles = outputs - _log_sum(outputs)[:, None]
-        return normalised
+        return normalise(outputs)
+
+
+def beside(first: Head, second: Head) -> Head:
+    """The networks of two heads, which see different vectors of one text, as one head that sees both.
+
+    Each network's weights for the vectors that it does not see are zero. Heads of equally many networks count the same.
+    """
+    inputs = (len(first.mean), len(second.mean))
+    blind = [((0, 0), (0, inputs[1]), (0, 0)), ((0, 0), (inputs[0], 0), (0, 0))]
+    hidden = [np.pad(head.hidden_weight, zeros) for head, zeros in zip((first, second), blind, strict=True)]
+    return Head(
+        mean=np.concatenate([first.mean, second.mean]),
+        scale=np.concatenate([first.scale, second.scale]),
+        hidden_weight=np.concatenate(hidden),
+        hidden_bias=np.concatenate([first.hidden_bias, second.hidden_bias]),
+        output_weight=np.concatenate([first.output_weight, second.output_weight]),
+        output_bias=np.concatenate([first.output_bias, second.output_bias]),
+    )
 
 
 class Scheme(BaseModel):
@@ -56,6 +73,12 @@ class Scheme(BaseModel):
     intercept: float
     threshold: float = Field(gt=0, lt=1)
     evidence_floor: float = Field(ge=0, le=1)
+
+
+def normalise(outputs: Doubles) -> Doubles:
+    """Log probabilities: those of a row sum to one."""
+    log_probabilities: Doubles = outputs - _log_sum(outputs)[:, None]
+    return log_probabilities
 
 
 def lead_log_odds(log_probabilities: Doubles) -> Doubles:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from classifier.rows import LabelledRow, RowId
-from overheard.errors import ModelError
+from classifier.rows import LabelledRow, PostRow, RowId, read_labelled, read_posts
+from overheard.errors import InvalidInput, ModelError
 
 FOLDER = Path(__file__).parent / "labels"
 HELD_OUT = FOLDER / "dev.sha256"
@@ -20,6 +21,17 @@ def write_labels(rows: Iterable[LabelledRow], path: Path) -> None:
     """Id, label and doubt of each row."""
     lines = [json.dumps({"id": row.id, "label": row.label, "unsure": row.unsure}) + "\n" for row in rows]
     path.write_text("".join(lines), encoding="ascii")
+
+
+def join_posts(labels: Path, posts: Path) -> list[LabelledRow]:
+    """Labelled rows with the texts of a file of posts, found by id."""
+    texts = {str(row.id): row for row in read_posts(posts) if isinstance(row, PostRow)}
+    rows = read_labelled(labels)
+    if missing := [row.id for row in rows if row.id not in texts]:
+        raise InvalidInput(
+            f"{posts} lacks {len(missing)} of the {len(rows)} posts that {labels} speaks of: {missing[0]}…"
+        )
+    return [replace(row, post=texts[row.id].post, platform=texts[row.id].platform) for row in rows]
 
 
 def write_held_out(rows: Iterable[LabelledRow], path: Path = HELD_OUT) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from classifier.adapters import ADAPTERS_FILE, read_adapters
 from classifier.encoder_files import TokenReader, Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.explanation import Explanation, explain_post
@@ -84,14 +85,17 @@ class IntentModel:
 
     @classmethod
     def load(cls, folder: Path, encoder: TokenReader, *, first_stage: bool = True) -> Self:
-        """The model in a folder. Its weights are numbers in safetensors and JSON; loading runs no code of theirs.
+        """The model in a folder, on the encoder with the adapters that stand there (`read_adapters`).
+
+        Its weights are numbers in safetensors and JSON; loading runs no code of theirs.
 
         `first_stage`: whether to dismiss what a first stage is sure of, where the folder has one.
         """
         scheme = read_scheme(folder)
         head = read_head(folder)
         stage = FirstStage.load(folder) if first_stage else None
-        parts = (folder / WEIGHTS_FILE).read_bytes() + (folder / SCHEME_FILE).read_bytes()
+        files = [folder / name for name in (WEIGHTS_FILE, SCHEME_FILE, ADAPTERS_FILE)]
+        parts = b"".join(file.read_bytes() for file in files if file.exists())
         both = parts + b"".join(stage.files().values()) if stage else parts
         versions = [f"{scheme.name}-{hashlib.sha256(content).hexdigest()[:12]}" for content in (both, parts)]
         return cls(scheme, head, encoder, version=versions[0], version_alone=versions[1], first_stage=stage)
@@ -218,5 +222,7 @@ def load_model(
 ) -> IntentModel:
     """The model in a folder (default: the one shipped) on the encoder that is found, on all cores or on some."""
     folder = model_path or SHIPPED
-    runtime = Runtime(find_encoder(encoder_path), depth=max(read_scheme(folder).layers), cores=cores)
+    adapters = read_adapters(folder)
+    depth = adapters.depth if adapters else max(read_scheme(folder).layers)
+    runtime = Runtime(find_encoder(encoder_path), depth=depth, adapters=adapters, cores=cores)
     return IntentModel.load(folder, runtime, first_stage=first_stage)

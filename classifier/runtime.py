@@ -11,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from tokenizers import Encoding
 
+from classifier.adapters import Adapters
 from classifier.encoder_files import CONFIG, WEIGHTS, Reading, Vectors, read_tokenizer
 from classifier.runtime_graph import Shape, build
 from classifier.runtime_openvino import Core, InferRequest
@@ -27,11 +28,18 @@ class Runtime:
     """
 
     def __init__(
-        self, folder: Path, *, depth: int | None = None, cores: int | None = None, precision: Precision = "f32"
+        self,
+        folder: Path,
+        *,
+        depth: int | None = None,
+        adapters: Adapters | None = None,
+        cores: int | None = None,
+        precision: Precision = "f32",
     ) -> None:
         """`depth`: how many of the layers are kept, and paid for at each reading; default: all.
 
-        `cores`: how many are used; default: all there are. `precision`: with "bf16" a score depends on the processor.
+        `adapters`: the layers that they change, up to `depth`, are read too and stand behind the others. `cores`: how
+        many are used; default: all there are. `precision`: with "bf16" a score depends on the processor.
         """
         try:
             shape = Shape.model_validate_json((folder / CONFIG).read_bytes())
@@ -39,9 +47,13 @@ class Runtime:
             self.layers = min(depth or shape.num_hidden_layers, shape.num_hidden_layers)
             self._tokenizer = read_tokenizer(folder, positions=shape.max_position_embeddings)
             with safe_open(folder / WEIGHTS, "numpy") as file:
-                graph = build(shape, file.get_tensor, depth=self.layers)
+                graph = build(shape, file.get_tensor, depth=self.layers, adapters=adapters)
+            if adapters:
+                self.layers += self.layers - adapters.first_layer
             self._compiled = Core().compile_model(graph, "CPU", _settings(cores, precision))
             self._at_once: int = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        except ModelError:
+            raise
         except SafetensorError as error:
             raise ModelError(f"The encoder in {folder} lacks weights, or cannot be read: {error}") from error
         except Exception as error:  # the libraries raise whatever they meet in a damaged file

@@ -1,11 +1,12 @@
 """BERT as a graph of OpenVINO, made from the encoder's weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from classifier.adapters import Adapters
 from classifier.runtime_openvino import Model, Node, ops
 
 # Axes of the states: one text, its tokens, the numbers of each token.
@@ -25,26 +26,33 @@ class Shape(BaseModel):
 Weight = Callable[[str], npt.NDArray[np.float32]]
 
 
-def build(shape: Shape, weight: Weight, *, depth: int) -> Model:
-    """From the token ids of one text to one vector of length one a layer, 0 (the embeddings) to `depth`; as further
-    outputs the states of its tokens, layer by layer.
+def build(shape: Shape, weight: Weight, *, depth: int, adapters: Adapters | None = None) -> Model:
+    """From the token ids of one text to a vector of length one a layer, 0 (the embeddings) to `depth`, behind them the
+    layers that adapters change, up to the same depth; as further outputs the states of its tokens, layer by layer.
     """
-    return _Graph(shape, weight).build(depth)
+    ids = ops.parameter([1, -1], np.int32)
+    graph = _Graph(shape, weight)
+    states = [graph.embeddings(ids)]
+    states += graph.layers(states[0], range(depth))
+    if adapters:
+        changed = _Graph(shape, lambda name: adapters.merge(name, weight(name)))
+        states += changed.layers(states[adapters.first_layer], range(adapters.first_layer, depth))
+    vectors = [ops.unsqueeze(graph.mean(state), _axes(1)) for state in states]
+    return Model([ops.concat(vectors, 1), *states], [ids])
 
 
 class _Graph:
     def __init__(self, shape: Shape, weight: Weight) -> None:
         self._shape, self._weight = shape, weight
 
-    def build(self, depth: int) -> Model:
-        ids = ops.parameter([1, -1], np.int32)
-        states = [self._embeddings(ids)]
-        for number in range(depth):
-            states.append(self._layer(states[-1], f"encoder.layer.{number}"))
-        vectors = [ops.unsqueeze(self._mean(state), _axes(1)) for state in states]
-        return Model([ops.concat(vectors, 1), *states], [ids])
+    def layers(self, states: Node, numbers: range) -> Iterator[Node]:
+        """The states behind each of some layers."""
+        for number in numbers:
+            states = self._layer(states, f"encoder.layer.{number}")
+            yield states
 
-    def _embeddings(self, ids: Node) -> Node:
+    def embeddings(self, ids: Node) -> Node:
+        """What the first layer is given."""
         words = ops.gather(self._constant("embeddings.word_embeddings.weight"), ids, _axes(0))
         # Every token is of the first of BERT's two texts, so its kind is as fixed as its place.
         places = self._weight("embeddings.position_embeddings.weight")
@@ -79,7 +87,8 @@ class _Graph:
         return ops.add(ops.multiply(normal, self._constant(f"{name}.weight")), self._constant(f"{name}.bias"))
 
     @staticmethod
-    def _mean(states: Node) -> Node:
+    def mean(states: Node) -> Node:
+        """The mean over the tokens, at length one."""
         return ops.normalize_l2(ops.reduce_mean(states, _axes(_TOKENS)), _axes(1), 1e-12, "max")
 
     def _constant(self, name: str) -> Node:

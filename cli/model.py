@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +18,15 @@ def train(
     *,
     data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)],
     output: Annotated[Path, typer.Option(help="Folder for the trained model.")] = Path("var/model"),
+    posts: Annotated[
+        Path | None, typer.Option(help="Posts that the configuration's further labels speak of.", exists=True)
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Configuration; default: the shipped one.", exists=True)] = None,
 ) -> None:
     """Train the intent model. The same data, configuration and seed give the same files."""
     from classifier.train import train as train_model
 
-    train_model(data, output, config, encoder_path=read_settings().encoder_path)
+    train_model(data, output, config, posts=posts, encoder_path=read_settings().encoder_path)
     out.print(f"Trained: {output}. Use it: OVERHEARD_MODEL_PATH={output}", soft_wrap=True)
 
 
@@ -55,17 +59,31 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the model on labelled posts: precision, recall, F1, average precision, calibration error."""
-    from classifier.evaluate import evaluate_file
+    from classifier.evaluate import INTERVALS, evaluate_file
     from classifier.model import load_model
 
     settings = read_settings()
-    figures = evaluate_file(load_model(settings.model_path, settings.encoder_path), data)
+    found = evaluate_file(load_model(settings.model_path, settings.encoder_path), data)
     if as_json:
-        typer.echo(json.dumps(figures, indent=2))
+        typer.echo(json.dumps(found.as_json(), indent=2))
         return
-    for name in ("n", "n_leads", "threshold", "precision", "recall", "f1", "average_precision", "ece"):
-        value = figures[name]
-        out.print(f"{name:18} {value:.3f}" if isinstance(value, float) else f"{name:18} {value}")
+    out.print(f"{found.model}, threshold {found.threshold}; in brackets the 95 % interval", markup=False)
+    some = {
+        "all": found.leads,
+        "without unsure": found.without_unsure,
+        "without pain": found.without_pain,
+        "without both": found.without_unsure_and_pain,
+        **found.per_platform,
+    }
+    table = Table("rows", "n (leads)", *INTERVALS, "R at P 0.6", "P at R 0.6", box=None)
+    for name, one in some.items():
+        values = asdict(one)
+        shown = [f"{values[key]:.2f} [{low:.2f}-{high:.2f}]" for key, (low, high) in one.intervals.items()]
+        ends = (f"{one.recall_at_60:.2f}", f"{one.precision_at_60:.2f}")
+        table.add_row(name, f"{one.n} ({one.n_leads})", *shown, *ends)
+    out.print(table, markup=False)
+    intents = ", ".join(f"{name} {one.f1:.2f} ({one.support})" for name, one in found.per_label.items())
+    out.print(f"F1 by intent (posts): {intents}; their mean {found.macro_f1:.2f}", markup=False)
 
 
 def relevance(

@@ -16,13 +16,13 @@ TEXTS = [post for pair in PAIRS for post in (pair.ask, pair.twin)]
 STAYING = {
     "lower case": 1.0,
     "upper case": 1.0,
-    "typos": 0.8,
-    "no punctuation": 0.88,
-    "emoji after it": 0.85,
-    "a greeting before it": 0.68,
-    "a long story before it": 0.48,
-    "a quoted ask after it": 0.5,
-    "a code block after it": 0.54,
+    "typos": 0.85,
+    "no punctuation": 0.9,
+    "emoji after it": 0.88,
+    "a greeting before it": 0.83,
+    "a long story before it": 0.83,
+    "a quoted ask after it": 1.0,
+    "a code block after it": 1.0,
     "a signature after it": 0.85,
 }
 
@@ -30,10 +30,10 @@ STAYING = {
 def test_most_asks_are_flagged_and_most_twins_are_not(model: IntentModel) -> None:
     passed = judge_pairs(model, PAIRS)
     everything = total(list(passed.values()))
-    assert everything.asks >= 151
-    assert everything.twins >= 153
-    assert everything.above >= 178
-    assert passed["solved meanwhile"].twins == 8
+    assert everything.asks >= 168
+    assert everything.twins >= 141
+    assert everything.above >= 177
+    assert passed["solved meanwhile"].twins >= 6
 
 
 def test_what_a_post_asks_does_not_hang_on_how_it_is_typed(model: IntentModel) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from classifier.adapters import read_adapters
 from classifier.encoder import Encoder
 from classifier.encoder_files import Vectors, find_encoder
 from classifier.evidence import SHOWN
@@ -94,7 +95,7 @@ def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
             self.texts += len(texts)
             return super().encode_layers(texts, layers)
 
-    runtime = Counting(find_encoder(None), depth=5)
+    runtime = Counting(find_encoder(None), depth=5, adapters=read_adapters(SHIPPED))
     counted = IntentModel.load(SHIPPED, runtime)
     verdicts = counted.predict([ASKS[0], TWINS[0], ASKS[0], ASKS[0]], explain=False)
     assert runtime.texts == 2
@@ -102,7 +103,7 @@ def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
 
 
 def test_the_runtime_that_judges_scores_as_the_one_that_trains(model: IntentModel) -> None:
-    reference = IntentModel.load(SHIPPED, Encoder(find_encoder(None), depth=5))
+    reference = IntentModel.load(SHIPPED, Encoder(find_encoder(None), depth=5, adapters=read_adapters(SHIPPED)))
     posts = ASKS + TWINS + ODD
     ours = [verdict.score for verdict in model.predict(posts, explain=False)]
     assert np.abs(np.array([v.score for v in reference.predict(posts, explain=False)]) - ours).max() < 1e-3

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from classifier import config as configuration
+from classifier.adapters import ADAPTERS_FILE, read_adapters
 from classifier.config import Auxiliary, TrainConfig, read_config
 from classifier.encoder import Encoder
 from classifier.encoder_files import CHECKSUM
 from classifier.evaluate import evaluate
-from classifier.examples import make_examples
+from classifier.examples import make_examples, texts_and_targets
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
-from classifier.labels import FOLDER, HELD_OUT, refuse_held_out, write_held_out, write_labels
+from classifier.labels import FOLDER, HELD_OUT, join_posts, refuse_held_out, write_held_out, write_labels
 from classifier.model import SHIPPED, IntentModel
 from classifier.rows import LabelledRow, read_labelled
 from classifier.text import PostText
@@ -43,7 +45,8 @@ def tiny_config() -> TrainConfig:
     layers = shipped.features.model_copy(update={"layers": (1, 2)})
     network = shipped.network.model_copy(update={"members": 2, "hidden": 16})
     calibration = shipped.calibration.model_copy(update={"folds": 3})
-    return shipped.model_copy(update={"features": layers, "network": network, "calibration": calibration})
+    sections = {"features": layers, "network": network, "calibration": calibration}
+    return shipped.model_copy(update=sections | {"tuning": None, "variations": None})
 
 
 def train_into(folder: Path, encoder: Encoder, settings: TrainConfig) -> None:
@@ -105,12 +108,14 @@ def test_auxiliary_rows_stand_behind_the_posts_and_count_as_the_configuration_sa
     fit = tiny_config.fit.model_copy(update={"unsure_weight": 0.25})
     auxiliary = Auxiliary(path=Path("any"), weight=0.5)
     settings = tiny_config.model_copy(update={"fit": fit, "auxiliary": auxiliary})
-    examples = make_examples(invented_rows(3), invented_rows(2), tiny_encoder, settings)
+    texts, targets = texts_and_targets(invented_rows(3), invented_rows(2), settings)
+    examples = make_examples(texts, targets, tiny_encoder, settings)
     assert examples.weights.tolist() == [0.25, 1, 1, 0.5, 0.5]
+    assert examples.origins.tolist() == [0, 1, 2, -1, -1]
     assert np.abs(examples.vectors[3:] - examples.vectors[:2]).max() < 1e-5
-    rest = examples.without(np.array([0, 2]))
-    assert rest.weights.tolist() == [1, 0.5, 0.5]
-    assert np.array_equal(rest.vectors, examples.vectors[[1, 3, 4]])
+    some = examples.only(np.array([1, 3, 4]))
+    assert some.weights.tolist() == [1, 0.5, 0.5]
+    assert np.array_equal(some.vectors, examples.vectors[[1, 3, 4]])
 
 
 def test_the_auxiliary_section_may_be_left_out(tmp_path: Path) -> None:
@@ -130,9 +135,9 @@ def test_what_was_invented_for_training_is_short_of_all_intents_and_not_what_the
     assert settings.auxiliary
     invented = read_labelled(settings.auxiliary.path)
     assert {row.label for row in invented} == set(Intent)
-    titles = [plain(row.post.title) for row in invented]
-    assert len(set(titles)) == len(titles)
-    assert not set(titles) & {plain(post.title) for post in plain_texts.ASKS + plain_texts.TWINS}
+    texts = [plain(row.post.whole) for row in invented]
+    assert len(set(texts)) == len(texts)
+    assert not set(texts) & {plain(post.title) for post in plain_texts.ASKS + plain_texts.TWINS}
 
 
 def plain(text: str) -> str:
@@ -153,11 +158,29 @@ def test_a_configuration_must_say_everything_and_nothing_else(tmp_path: Path) ->
 
 
 def test_shipped_labels_hold_no_text() -> None:
-    lines = [json.loads(line) for line in (FOLDER / "train.jsonl").read_text().splitlines()]
-    assert len(lines) > 2000
-    assert {tuple(line) for line in lines} == {("id", "label", "unsure")}
-    assert {line["label"] for line in lines} == set(Intent)
-    assert all(" " not in line["id"] for line in lines)
+    for name in ("train.jsonl", "pool.jsonl"):
+        lines = [json.loads(line) for line in (FOLDER / name).read_text().splitlines()]
+        assert len(lines) > 2000
+        assert {tuple(line) for line in lines} == {("id", "label", "unsure")}
+        assert {line["label"] for line in lines} == set(Intent)
+        assert all(" " not in line["id"] for line in lines)
+
+
+def test_labels_without_texts_find_their_posts_and_miss_none(tmp_path: Path) -> None:
+    labels, posts = tmp_path / "labels.jsonl", tmp_path / "posts.jsonl.zst"
+    rows = invented_rows(3)
+    write_labels(rows[1:], labels)
+    lines = [
+        json.dumps({"id": row.id, "platform": "slack", "title": row.post.title, "body": row.post.body}) for row in rows
+    ]
+    posts.write_bytes(zstandard.compress("\n".join(lines).encode()))
+    joined = join_posts(labels, posts)
+    assert [(row.id, row.post, row.label, row.platform) for row in joined] == [
+        (row.id, row.post, row.label, "slack") for row in rows[1:]
+    ]
+    posts.write_bytes(zstandard.compress(lines[1].encode()))
+    with pytest.raises(InvalidInput, match=r"lacks 1 of the 2 posts .*: p2"):
+        join_posts(labels, posts)
 
 
 def test_labels_are_written_without_their_posts(tmp_path: Path) -> None:
@@ -167,16 +190,22 @@ def test_labels_are_written_without_their_posts(tmp_path: Path) -> None:
 
 
 def test_shipped_training_labels_and_held_out_rows_do_not_overlap() -> None:
-    refuse_held_out(read_labelled(FOLDER / "train.jsonl"))
+    for name in ("train.jsonl", "pool.jsonl"):
+        refuse_held_out(read_labelled(FOLDER / name))
     assert len(HELD_OUT.read_text().split()) == 400
 
 
 def test_the_shipped_model_is_small_complete_and_was_trained_as_the_shipped_configuration_says() -> None:
     beside = ["relevance.json", "relevance.safetensors"]  # which `overheard relevance` writes
-    assert sorted(path.name for path in SHIPPED.iterdir()) == sorted(NAMES + beside)
+    beside += ["first_stage.json", "first_stage.safetensors"]  # and these `overheard first-stage`
+    assert sorted(path.name for path in SHIPPED.iterdir()) == sorted([*NAMES, ADAPTERS_FILE, *beside])
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 5 * 2**20
     scheme = json.loads((SHIPPED / SCHEME_FILE).read_text())
     settings = read_config(configuration.SHIPPED)
     assert scheme["encoder"] == CHECKSUM
-    assert tuple(scheme["layers"]) == settings.features.layers
+    assert settings.tuning
+    assert tuple(scheme["layers"][:2]) == settings.features.layers
+    adapters = read_adapters(SHIPPED)
+    assert adapters
+    assert (adapters.first_layer, adapters.depth) == (settings.tuning.frozen_layers, max(settings.features.layers))
     assert (SHIPPED / WEIGHTS_FILE).stat().st_size > 100_000
