@@ -60,8 +60,9 @@ evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labell
 checklist: $(VENV)/.installed-dev ## Pass rates of the shipped model on invented pairs: an ask, and its near twin that is none
 	@$(BIN)/python -m tests.classifier.checklist
 
-train: $(VENV)/.installed-dev ## Train the shipped model anew from DATA (labelled JSON Lines): make train DATA=train.jsonl
-	@$(BIN)/overheard train --data $(DATA) --output classifier/artefact
+train: $(VENV)/.installed-dev ## Train the shipped model anew: make train DATA=train.jsonl POSTS=posts-2026.jsonl.zst (an hour on two cores)
+	@$(BIN)/overheard train --data $(DATA) --posts $(POSTS) --output classifier/artefact
+	@$(BIN)/overheard first-stage --model classifier/artefact --unlabelled $(POSTS)
 
 migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: make migration NAME="add tags"
 	@$(BIN)/python -m overheard.migrations.new "$(NAME)"
