@@ -28,6 +28,8 @@ _TERM = re.compile(r"\w+|[?!$€£%:#]")
 # Odd numbers that spread 32 bits: one for the place of a word in a pair, one for words of the title.
 _SECOND, _TITLE = np.uint32(2654435761), np.uint32(2246822519)
 
+_SHORT = 20
+
 Buckets = npt.NDArray[np.uint32]
 Weights = npt.NDArray[np.float32]
 
@@ -45,6 +47,15 @@ class FirstStageScheme(BaseModel):
     intercept: float
     floor: float = Field(ge=0, lt=1)
     """Posts with a lower score are dismissed."""
+
+
+def is_short(post: PostText) -> bool:
+    """Whether reading a post costs so little, and its words tell so little, that it is never dismissed.
+
+    Posts under 20 words are a sixth of those dismissed otherwise and a fiftieth of what that saves; of 189 invented
+    one-line asks eleven were among them.
+    """
+    return len(post.whole.split()) < _SHORT
 
 
 def hashed_terms(post: PostText, buckets: int) -> Buckets:
@@ -94,6 +105,13 @@ class FirstStage:
         terms = hashed_terms(post, len(self.weights))
         line = float(self.weights[terms].sum(dtype=np.float64)) / math.sqrt(len(terms)) + self.scheme.bias
         return 1 / (1 + math.exp(-(self.scheme.slope * line + self.scheme.intercept)))
+
+    def dismiss(self, post: PostText) -> float | None:
+        """The score of a post that need not be read; None for one that has to be."""
+        if is_short(post):
+            return None
+        score = self.score(post)
+        return score if score < self.scheme.floor else None
 
     def files(self) -> dict[str, bytes]:
         """What `load` reads, by name; equal stages give equal bytes."""

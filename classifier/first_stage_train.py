@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from classifier.first_stage import FirstStage, FirstStageScheme, hashed_terms
+from classifier.first_stage import FirstStage, FirstStageScheme, hashed_terms, is_short
 from classifier.head import Doubles
 from classifier.labels import is_held_out
 from classifier.model import IntentModel
@@ -101,7 +101,7 @@ def fit_first_stage(
         intercept=intercept,
         floor=floor,
     )
-    dismissed = calibrated < floor
+    dismissed = (calibrated < floor) & ~np.array([is_short(post) for post in posts])
     stage = FirstStage(scheme, line.coef_[0].astype(np.float16).astype(np.float32))
     return stage, Figures(len(posts), int(flagged.sum()), float(dismissed.mean()), float(dismissed[flagged].mean()))
 

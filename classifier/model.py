@@ -202,8 +202,8 @@ def _known_unread(post: PostText, language: str | None) -> Verdict | None:
 
 def _dismissed(post: PostText, stage: FirstStage, language: str | None) -> Verdict | None:
     """The verdict about a post that the first stage is sure of."""
-    score = stage.score(post)
-    if score >= stage.scheme.floor:
+    score = stage.dismiss(post)
+    if score is None:
         return None
     return Verdict(score, False, Intent.DISCUSSION, {}, (), language=language, is_dismissed=True)
 

@@ -19,7 +19,10 @@ from overheard.errors import InvalidInput, ModelError
 from overheard.vocabulary import Intent
 from tests.classifier.plain_texts import ASKS
 
-CHAT = [PostText("", f"I think the {word} was fine, and so it goes.") for word in ("weather", "game", "talk", "walk")]
+LONG = (
+    "I think the {} was fine, and so it goes; we were there until late, and all of us went home by the river, slowly."
+)
+CHAT = [PostText("", LONG.format(word)) for word in ("weather", "game", "talk", "walk")]
 SETTINGS = FirstStageConfig(seed=1, buckets=2048, strength=10.0, folds=3, missed=0.05)
 
 
@@ -43,7 +46,7 @@ def stage(model: IntentModel, posts: list[PostText]) -> FirstStage:
 def cascade(model: IntentModel, stage: FirstStage, tmp_path_factory: pytest.TempPathFactory) -> IntentModel:
     """The shipped model behind this stage."""
     folder = tmp_path_factory.mktemp("model")
-    for name in ("model.json", "model.safetensors"):
+    for name in ("model.json", "model.safetensors", "adapters.safetensors"):
         (folder / name).write_bytes((SHIPPED / name).read_bytes())
     write(stage, folder)
     return IntentModel.load(folder, model._encoder)  # noqa: SLF001 - loading the real one again takes a second
@@ -96,6 +99,13 @@ def test_what_is_dismissed_keeps_the_score_of_the_stage_and_the_rest_is_judged_a
     assert judged == alone.predict([asked])[0]
     assert not alone.predict([CHAT[0]])[0].is_dismissed
     assert cascade.version != alone.version == cascade.version_alone
+
+
+def test_a_short_post_is_read_whatever_its_words_say(stage: FirstStage) -> None:
+    long, short = CHAT[0], PostText("", "I think the weather was fine, and so it goes.")
+    assert stage.score(short) < stage.scheme.floor
+    assert stage.dismiss(short) is None
+    assert stage.dismiss(long) == stage.score(long)
 
 
 def test_a_stage_stands_before_no_other_model_than_the_one_that_taught_it(
