@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.deps import Text
-from api.words import first_words
+from api.words import first_words, text_at
 from overheard.campaigns import MAX_NAME, CampaignView
 from overheard.models import LeadEvent, Post, Query, User
 from overheard.queries import Span
@@ -255,8 +255,7 @@ def _spans(spans: list[Span]) -> list[SpanBody]:
 
 def _words(post: Post, span: Span) -> WordsBody:
     field, start, end = span
-    text = post.title if field == "title" else post.body
-    return WordsBody(field=field, start=start, end=end, text=text[start:end])
+    return WordsBody(field=field, start=start, end=end, text=text_at(post, span))
 
 
 def _explanation(card: Card) -> ExplanationBody | None:

@@ -79,8 +79,13 @@ def plain(text: str) -> str:
 
 def words_of(post: Post, span: Span) -> str:
     """What stands in a span, as one short line."""
+    return clipped(text_at(post, span), _MAX_SENTENCE)
+
+
+def text_at(post: Post, span: Span) -> str:
+    """What stands in a span."""
     field, start, end = span
-    return clipped((post.title if field == "title" else post.body)[start:end], _MAX_SENTENCE)
+    return (post.title if field == "title" else post.body)[start:end]
 
 
 def signal_name(kind: SignalKind) -> str:

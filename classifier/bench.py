@@ -23,7 +23,7 @@ from classifier.encoder_files import find_encoder, read_tokenizer
 from classifier.first_stage import FirstStage
 from classifier.head import INTENTS, read_head, read_scheme
 from classifier.language import find_language
-from classifier.model import SHIPPED, IntentModel, load_model
+from classifier.model import SHIPPED, IntentModel, depth_of, load_model
 from classifier.rows import PostRow, read_posts
 from classifier.runtime import Runtime
 from classifier.text import PostText, split_sentences
@@ -168,14 +168,10 @@ def _baseline(posts: Sequence[PostText], folder: Path) -> Work:
 def _torch(posts: Sequence[PostText], folder: Path) -> Work:
     from classifier.encoder import Encoder
 
-    encoder = Encoder(folder, depth=_depth(), adapters=read_adapters(SHIPPED))
+    adapters = read_adapters(SHIPPED)
+    encoder = Encoder(folder, depth=depth_of(SHIPPED, adapters), adapters=adapters)
     model = IntentModel.load(SHIPPED, encoder, first_stage=False)
     return lambda: model.predict(posts, explain=False)
-
-
-def _depth() -> int:
-    adapters = read_adapters(SHIPPED)
-    return adapters.depth if adapters else max(read_scheme(SHIPPED).layers)
 
 
 def _ours(posts: Sequence[PostText], folder: Path) -> Work:
@@ -211,10 +207,9 @@ _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
 
 def _stages(posts: Sequence[PostText], folder: Path) -> dict[str, Work]:
     scheme, head = read_scheme(SHIPPED), read_head(SHIPPED)
-    runtime, tokenizer = (
-        Runtime(folder, depth=_depth(), adapters=read_adapters(SHIPPED)),
-        read_tokenizer(folder, positions=512),
-    )
+    adapters = read_adapters(SHIPPED)
+    runtime = Runtime(folder, depth=depth_of(SHIPPED, adapters), adapters=adapters)
+    tokenizer = read_tokenizer(folder, positions=512)
     distinct = list(dict.fromkeys(posts))
     texts = [post.whole for post in distinct]
     vectors = runtime.encode_layers(texts, scheme.layers).reshape(len(texts), -1)

@@ -2,13 +2,16 @@
 
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from overheard.errors import InvalidInput
 
 SHIPPED = Path(__file__).parent / "configs" / "intent.toml"
+
+
+_Form = TypeVar("_Form", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -112,13 +115,7 @@ class TrainConfig(_Section):
 
 def read_config(path: Path) -> TrainConfig:
     """The configuration in a file."""
-    try:
-        settings = TrainConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The configuration {path} cannot be read: {error}.") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise InvalidInput(f"The configuration {path} does not fit: {problems}.") from error
+    settings = read_toml(path, TrainConfig)
     named = {name: getattr(settings, name) for name in ("further", "auxiliary", "variations")}
     found = {
         name: section.model_copy(update={"path": path.parent / section.path})
@@ -126,3 +123,14 @@ def read_config(path: Path) -> TrainConfig:
         if section
     }
     return settings.model_copy(update=found)
+
+
+def read_toml(path: Path, form: type[_Form]) -> _Form:
+    """What a TOML file says, in this form and no other."""
+    try:
+        return form.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The configuration {path} cannot be read: {error}.") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise InvalidInput(f"The configuration {path} does not fit: {problems}.") from error

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from classifier.examples import Labels
 from classifier.metrics import (
-    Labels,
     average_precision,
     expected_calibration_error,
     intervals,

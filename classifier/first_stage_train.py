@@ -1,16 +1,16 @@
 """Teach the first stage what the model says of posts that nobody labelled. Equal input gives equal bytes."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
+from classifier.config import read_toml
 from classifier.first_stage import FirstStage, FirstStageScheme, hashed_terms, is_short
 from classifier.head import Doubles
 from classifier.labels import is_held_out
@@ -49,10 +49,7 @@ class Figures:
 
 def read_config(path: Path) -> FirstStageConfig:
     """The configuration in a file."""
-    try:
-        return FirstStageConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise InvalidInput(f"The configuration {path} cannot be used: {error}.") from error
+    return read_toml(path, FirstStageConfig)
 
 
 def teach(model: IntentModel, unlabelled: Sequence[Path], output: Path, config: Path | None = None) -> Figures:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from classifier.examples import Labels
 from classifier.head import Doubles
 
 Flags = npt.NDArray[np.bool_]
-
-Labels = npt.NDArray[np.int64]
 
 ECE_BINS = 10
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from classifier.adapters import ADAPTERS_FILE, read_adapters
+from classifier.adapters import ADAPTERS_FILE, Adapters, read_adapters
 from classifier.encoder_files import TokenReader, Vectors, find_encoder
 from classifier.evidence import Evidence, find_evidence
 from classifier.explanation import Explanation, explain_post
@@ -35,7 +35,7 @@ from overheard.vocabulary import Intent
 SHIPPED = Path(__file__).parent / "artefact"
 
 # Posts read at once: enough to keep all cores busy, and memory stays flat whatever comes. The states of the tokens of
-# one take up to 0.8 MB.
+# one take up to 1.6 MB.
 _POSTS_AT_ONCE = 128
 
 # Languages that are judged; None is too short or too mixed to tell.
@@ -223,6 +223,10 @@ def load_model(
     """The model in a folder (default: the one shipped) on the encoder that is found, on all cores or on some."""
     folder = model_path or SHIPPED
     adapters = read_adapters(folder)
-    depth = adapters.depth if adapters else max(read_scheme(folder).layers)
-    runtime = Runtime(find_encoder(encoder_path), depth=depth, adapters=adapters, cores=cores)
+    runtime = Runtime(find_encoder(encoder_path), depth=depth_of(folder, adapters), adapters=adapters, cores=cores)
     return IntentModel.load(folder, runtime, first_stage=first_stage)
+
+
+def depth_of(folder: Path, adapters: Adapters | None) -> int:
+    """How many of the encoder's layers the model in a folder reads, changed ones not counted again."""
+    return adapters.depth if adapters else max(read_scheme(folder).layers)

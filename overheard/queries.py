@@ -31,6 +31,12 @@ Span = tuple[str, int, int]
 """Field of the post (`title` or `body`), and start and end of the characters met there."""
 
 
+def read_span(stored: Sequence[str | int | float]) -> Span:
+    """The span that begins a stored list; a weight may stand behind it."""
+    field, start, end, *_ = stored
+    return str(field), int(start), int(end)
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A query that was read: patterns for the normalised text."""

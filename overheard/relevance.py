@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from overheard.models import Campaign, Match, PostRelevance, Prediction, Query
-from overheard.queries import Span
+from overheard.queries import Span, read_span
 
 DEFAULT_THRESHOLD = 0.3
 """What a new campaign gets; docs/model.md has the figures."""
@@ -89,14 +89,7 @@ def closeness_of(session: Session, post_ids: Iterable[int]) -> dict[tuple[int, i
     """By post and campaign, where it is known."""
     statement = sa.select(PostRelevance, Campaign.offer).join(Campaign, Campaign.id == PostRelevance.campaign_id)
     return {
-        (row.post_id, row.campaign_id): Closeness(row.relevance, _span(row.sentence))
+        (row.post_id, row.campaign_id): Closeness(row.relevance, read_span(row.sentence) if row.sentence else None)
         for row, offer in session.execute(statement.where(PostRelevance.post_id.in_(list(post_ids))))
         if row.offer_hash == offer_hash(offer)
     }
-
-
-def _span(stored: list[str | int] | None) -> Span | None:
-    if not stored:
-        return None
-    field, start, end = stored
-    return str(field), int(start), int(end)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from overheard.errors import InvalidInput, NotFound
 from overheard.funnel import timeline
 from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source
-from overheard.queries import Span
+from overheard.queries import Span, read_span
 from overheard.relevance import Closeness, closeness_of
 from overheard.similar_posts import SimilarPost, similar_posts
 from overheard.vocabulary import Intent, Platform, SignalKind, Stage
@@ -253,14 +253,14 @@ def _matches(session: Session, post_ids: Sequence[int]) -> dict[tuple[int, int],
 
 
 def _spans(stored: Iterable[Sequence[str | int | float]]) -> list[Span]:
-    return [(str(field), int(start), int(end)) for field, start, end, *_ in stored]
+    return [read_span(one) for one in stored]
 
 
 def _explanation(stored: dict[str, Any] | None) -> Explanation | None:
     if stored is None:
         return None
-    need = _spans([stored["need"]])[0] if stored["need"] else None
-    signals = [(SignalKind(kind), (field, start, end)) for kind, field, start, end in stored["signals"]]
+    need = read_span(stored["need"]) if stored["need"] else None
+    signals = [(SignalKind(kind), read_span(span)) for kind, *span in stored["signals"]]
     return Explanation(need, signals)
 
 
