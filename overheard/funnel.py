@@ -197,6 +197,8 @@ def refresh(session: Session, lead_ids: Iterable[int]) -> None:
             sa.select(Signal).where(Signal.lead_id == lead_id).order_by(Signal.score.desc(), Signal.id)
         ).all()
         if not signals:
+            freed = sa.update(Lead).where(Lead.merged_into_id == lead_id).values(merged_into_id=None)
+            session.execute(freed.execution_options(synchronize_session=False))
             session.execute(sa.delete(Lead).where(Lead.id == lead_id))
             continue
         top = signals[0]

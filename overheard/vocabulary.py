@@ -171,7 +171,18 @@ class LeadAction(StrEnum):
     PROMOTE = "promote"
     DISQUALIFY = "disqualify"
     REOPEN = "reopen"
+    PUSH_BACK = "push_back"
+    RECORD_REPLY = "record_reply"
+    MAKE_PROSPECT = "make_prospect"
+    WIN = "win"
+    LOSE = "lose"
     UNDO = "undo"
+    NOTE = "note"
+    ASSIGN = "assign"
+    SNOOZE = "snooze"
+    FOLLOW_UP = "follow_up"
+    TAG = "tag"
+    MERGE = "merge"
 
 
 class Role(StrEnum):
@@ -181,3 +192,55 @@ class Role(StrEnum):
     MARKETER = "marketer"
     SDR = "sdr"
     ML_ENGINEER = "ml_engineer"
+
+
+class ReplyState(StrEnum):
+    """Where a reply stands on its one way out. Only `overheard.replies` moves it."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    """The platform's answer was lost: it may stand there or not. It is read back, never sent again by itself."""
+    DISCARDED = "discarded"
+
+
+class ReplyWay(StrEnum):
+    """Who brings a reply to its platform."""
+
+    ASSISTED = "assisted"
+    """The SDR posts it there themselves and marks it sent."""
+    DIRECT = "direct"
+    """Overheard sends it once, by the SDR's own connected account."""
+
+
+class AnswerKind(StrEnum):
+    """What an answer to a reply of ours means."""
+
+    POSITIVE = "positive"
+    QUESTION = "question"
+    NEGATIVE = "negative"
+    STOP = "stop"
+    """They do not want to hear from us again."""
+
+
+class Topic(StrEnum):
+    """What a qualifying question is about."""
+
+    NEED = "need"
+    PAIN = "pain"
+    BUDGET = "budget"
+    AUTHORITY = "authority"
+    TIMELINE = "timeline"
+    AREA = "area"
+    INDUSTRY = "industry"
+
+
+class ContactKind(StrEnum):
+    """A way to reach somebody."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    SITE = "site"

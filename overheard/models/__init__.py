@@ -2,24 +2,50 @@
 
 from overheard.models.base import Base
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
-from overheard.models.leads import Label, Lead, LeadEvent, Prediction, Signal
+from overheard.models.leads import (
+    Contact,
+    Label,
+    Lead,
+    LeadEvent,
+    LeadTag,
+    Prediction,
+    QualifyingAnswer,
+    QualifyingQuestion,
+    SavedView,
+    Signal,
+)
 from overheard.models.people import ApiToken, Login, LoginFailure, LoginLink, User
 from overheard.models.posts import Post, Tombstone
+from overheard.models.replies import (
+    Answer,
+    CommunityRules,
+    ConnectedAccount,
+    DoNotContact,
+    Reply,
+    ReplyStop,
+    Snippet,
+)
 from overheard.models.sources import Credential, DeadLetter, Delivery, FileImport, Gap, Revisit, Source, Usage
 
 __all__ = [
+    "Answer",
     "ApiToken",
     "Base",
     "Campaign",
+    "CommunityRules",
+    "ConnectedAccount",
+    "Contact",
     "Credential",
     "DeadLetter",
     "Delivery",
+    "DoNotContact",
     "Embedding",
     "FileImport",
     "Gap",
     "Label",
     "Lead",
     "LeadEvent",
+    "LeadTag",
     "Login",
     "LoginFailure",
     "LoginLink",
@@ -27,9 +53,15 @@ __all__ = [
     "Post",
     "PostRelevance",
     "Prediction",
+    "QualifyingAnswer",
+    "QualifyingQuestion",
     "Query",
+    "Reply",
+    "ReplyStop",
     "Revisit",
+    "SavedView",
     "Signal",
+    "Snippet",
     "Source",
     "Tombstone",
     "Usage",

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
+from overheard import vocabulary
 from overheard.db import UtcDateTime
-from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, SourceState, Stage
 
 
 def _words(kind: type[enum.StrEnum]) -> sa.Enum:
@@ -33,7 +33,8 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         **{
             kind: _words(kind)
-            for kind in (DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, SourceState, Stage)
+            for kind in vars(vocabulary).values()
+            if isinstance(kind, type) and issubclass(kind, enum.StrEnum) and kind is not enum.StrEnum
         },
     }
 

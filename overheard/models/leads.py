@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from overheard.models.base import Base, owner
 from overheard.models.campaigns import Campaign
 from overheard.models.people import User
-from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, Stage
+from overheard.vocabulary import ContactKind, DisqualifyReason, Intent, LeadAction, Platform, Stage, Topic
 
 
 class Prediction(Base):
@@ -44,6 +44,7 @@ class Lead(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "platform", "author"),
         Index("ix_leads_queue", "stage", "signalled_on", "score", "id"),
+        Index(None, "platform", "author"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,6 +60,18 @@ class Lead(Base):
     signalled_on: Mapped[date]
     score: Mapped[float]
     intent: Mapped[Intent]
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Whose lead it is; none: anybody's."""
+    claimed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """Who looks at it just now, until `claimed_until`; nobody else is offered it meanwhile."""
+    claimed_until: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None]
+    """Not shown in the queue before."""
+    follow_up_on: Mapped[date | None] = mapped_column(index=True)
+    decision_maker: Mapped[str | None]
+    """Who decides, where it is not the writer."""
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("leads.id"), index=True)
+    """The lead of the same person that has taken over this one's posts; what this author says next goes there too."""
 
     campaign: Mapped[Campaign] = relationship(lazy="raise")
 
@@ -80,7 +93,7 @@ class Signal(Base):
 
 
 class LeadEvent(Base):
-    """One step of a lead. Append-only: the migration's triggers refuse any change."""
+    """One step of a lead, or a word about it. Append-only: the migration's triggers refuse any change."""
 
     __tablename__ = "lead_events"
 
@@ -97,6 +110,76 @@ class LeadEvent(Base):
     model_version: Mapped[str | None]
 
     actor: Mapped[User | None] = relationship(lazy="raise")
+
+
+class LeadTag(Base):
+    """A word that somebody hung on a lead."""
+
+    __tablename__ = "lead_tags"
+    __table_args__ = (UniqueConstraint("lead_id", "tag"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = owner("leads.id", index=False)
+    tag: Mapped[str] = mapped_column(index=True)
+
+
+class QualifyingQuestion(Base):
+    """What a campaign wants to know of a lead before it counts as one that fits."""
+
+    __tablename__ = "qualifying_questions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = owner("campaigns.id")
+    topic: Mapped[Topic]
+    question: Mapped[str]
+    retired_at: Mapped[datetime | None]
+
+
+class QualifyingAnswer(Base):
+    """What is known of a lead on one of these questions, and whether it speaks for them."""
+
+    __tablename__ = "qualifying_answers"
+    __table_args__ = (UniqueConstraint("lead_id", "question_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = owner("leads.id", index=False)
+    question_id: Mapped[int] = owner("qualifying_questions.id")
+    answer: Mapped[str]
+    fits: Mapped[bool | None]
+    """Whether the answer meets what the campaign looks for; none: it cannot be said."""
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
+class Contact(Base):
+    """A way to reach a lead, and what a check of it said."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (UniqueConstraint("lead_id", "kind", "value"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead_id: Mapped[int] = owner("leads.id", index=False)
+    kind: Mapped[ContactKind]
+    value: Mapped[str]
+    is_reachable: Mapped[bool | None]
+    """None: not checked yet, or it could not be told."""
+    checked_at: Mapped[datetime | None]
+    finding: Mapped[str | None]
+    """What the check said, in plain words."""
+
+
+class SavedView(Base):
+    """Filters of the queue that somebody gave a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = owner("users.id", index=False)
+    name: Mapped[str]
+    params: Mapped[str]
+    """The queue's address behind the question mark."""
+    is_shared: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class Label(Base):
