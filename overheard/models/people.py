@@ -21,6 +21,8 @@ class User(Base):
     created_at: Mapped[datetime]
     password_hash: Mapped[str | None]
     disabled_at: Mapped[datetime | None]
+    affiliation: Mapped[str | None]
+    """The sentence by which they say for whom they work, in every reply; none: the one of the settings."""
 
 
 class LoginLink(Base):

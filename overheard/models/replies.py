@@ -35,26 +35,42 @@ class ConnectedAccount(Base):
     user: Mapped[User] = relationship(lazy="raise")
 
 
+_IS_LIVE = sa.text("state NOT IN ('failed', 'discarded')")
+_IS_OPEN = sa.text("state IN ('draft', 'approved', 'sending', 'ambiguous')")
+_IS_SENDING = sa.text("state = 'sending'")
+
+
 class Reply(Base):
-    """What an SDR writes to one person under one post. `overheard.replies` is the only writer of `state`."""
+    """What an SDR writes to one person under one post. `overheard.replies` is the only writer of `state`.
+
+    The database itself holds the three rules that two people or two workers could break by being quick: one live reply
+    to a post, one open reply to a person, one sending at a time from an account.
+    """
 
     __tablename__ = "replies"
     __table_args__ = (
         Index(None, "state", "approved_at"),
         Index(None, "platform", "recipient"),
+        Index(None, "recipient_hash"),
+        Index("uq_replies_live", "platform", "target", unique=True, sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE),
+        Index("uq_replies_open", "recipient_hash", unique=True, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        Index("uq_replies_sending", "account_id", unique=True, sqlite_where=_IS_SENDING, postgresql_where=_IS_SENDING),
         UniqueConstraint("key"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    lead_id: Mapped[int] = owner("leads.id")
+    lead_id: Mapped[int | None] = mapped_column(ForeignKey("leads.id", ondelete="SET NULL"), index=True)
+    """None: the lead went with its last post. What we wrote stays, without anything of theirs."""
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
     """What it answers; none: that was erased."""
     platform: Mapped[Platform]
     community: Mapped[str]
     target: Mapped[str]
     """The post's id at its platform: kept, so that no second reply goes to it even if the post is gone here."""
-    recipient: Mapped[str]
-    """The writer's key at the platform."""
+    recipient: Mapped[str | None]
+    """The writer's key at the platform; none: that was erased."""
+    recipient_hash: Mapped[str]
+    """The same as a keyed hash, which survives an erasure, so that nobody is written to twice."""
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     state: Mapped[ReplyState]
     way: Mapped[ReplyWay]

@@ -130,12 +130,13 @@ def upgrade() -> None:
 
     op.create_table('replies',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('lead_id', sa.Integer(), nullable=False),
+    sa.Column('lead_id', sa.Integer(), nullable=True),
     sa.Column('post_id', sa.Integer(), nullable=True),
     sa.Column('platform', sa.Enum('reddit', 'slack', 'hackernews', 'bluesky', 'mastodon', 'discourse', 'rss', 'stackexchange', 'github', 'discord', 'telegram', 'x', 'facebook', 'linkedin', 'quora', 'other', name='platform', native_enum=False, length=32), nullable=False),
     sa.Column('community', sa.Text(), nullable=False),
     sa.Column('target', sa.Text(), nullable=False),
-    sa.Column('recipient', sa.Text(), nullable=False),
+    sa.Column('recipient', sa.Text(), nullable=True),
+    sa.Column('recipient_hash', sa.Text(), nullable=False),
     sa.Column('author_id', sa.Integer(), nullable=False),
     sa.Column('state', sa.Enum('draft', 'approved', 'sending', 'sent', 'failed', 'ambiguous', 'discarded', name='replystate', native_enum=False, length=32), nullable=False),
     sa.Column('way', sa.Enum('assisted', 'direct', name='replyway', native_enum=False, length=32), nullable=False),
@@ -158,7 +159,7 @@ def upgrade() -> None:
     sa.Column('removed_at', overheard.db.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['connected_accounts.id'], name=op.f('fk_replies_account_id_connected_accounts'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['author_id'], ['users.id'], name=op.f('fk_replies_author_id_users')),
-    sa.ForeignKeyConstraint(['lead_id'], ['leads.id'], name=op.f('fk_replies_lead_id_leads'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['lead_id'], ['leads.id'], name=op.f('fk_replies_lead_id_leads'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['post_id'], ['posts.id'], name=op.f('fk_replies_post_id_posts'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_replies')),
     sa.UniqueConstraint('key', name=op.f('uq_replies_key'))
@@ -168,7 +169,15 @@ def upgrade() -> None:
     op.create_index(op.f('ix_replies_lead_id'), 'replies', ['lead_id'])
     op.create_index(op.f('ix_replies_platform_recipient'), 'replies', ['platform', 'recipient'])
     op.create_index(op.f('ix_replies_post_id'), 'replies', ['post_id'])
+    op.create_index(op.f('ix_replies_recipient_hash'), 'replies', ['recipient_hash'])
     op.create_index(op.f('ix_replies_state_approved_at'), 'replies', ['state', 'approved_at'])
+    for name, columns, condition in (
+        ('uq_replies_live', ['platform', 'target'], "state NOT IN ('failed', 'discarded')"),
+        ('uq_replies_open', ['recipient_hash'], "state IN ('draft', 'approved', 'sending', 'ambiguous')"),
+        ('uq_replies_sending', ['account_id'], "state = 'sending'"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, 'replies', columns, unique=True, sqlite_where=where, postgresql_where=where)
 
     op.create_table('answers',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -192,6 +201,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('platform', 'external_id', name=op.f('uq_answers_platform_external_id'))
     )
     op.create_index(op.f('ix_answers_reply_id'), 'answers', ['reply_id'])
+
+    op.add_column('users', sa.Column('affiliation', sa.Text(), nullable=True))
 
     # Columns are added in place: SQLite would otherwise copy `leads`, and dropping the old one would delete by foreign key
     # what hangs on it.
@@ -222,6 +233,7 @@ def _refer(name: str, table: str) -> None:
 
 def downgrade() -> None:
     """Take it back. With leads in it an SQLite file refuses (it would have to copy `leads`): restore a backup."""
+    op.drop_column('users', 'affiliation')
     with op.batch_alter_table('leads', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_leads_platform_author'))
         batch_op.drop_index(batch_op.f('ix_leads_merged_into_id'))
