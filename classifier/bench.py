@@ -208,7 +208,7 @@ _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
 def _stages(posts: Sequence[PostText], folder: Path) -> dict[str, Work]:
     scheme, head = read_scheme(SHIPPED), read_head(SHIPPED)
     adapters = read_adapters(SHIPPED)
-    runtime = Runtime(folder, depth=depth_of(SHIPPED, adapters), adapters=adapters)
+    runtime = Runtime(folder, depth=depth_of(SHIPPED, adapters), adapters=adapters, layers=scheme.layers)
     tokenizer = read_tokenizer(folder, positions=512)
     distinct = list(dict.fromkeys(posts))
     texts = [post.whole for post in distinct]

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from classifier.relevance import SHIPPED, Offer, Relevance, load_relevance, space_version
 from classifier.text import PostText, Sentence
-from overheard import funnel
 from overheard.db import Sessions, upsert
 from overheard.models import Campaign, Embedding, Post, PostRelevance, Prediction, campaign_sources
+from overheard.qualify import qualify
 from overheard.relevance import offer_hash
 from overheard.vectors import pack, unpack
 
@@ -144,7 +144,7 @@ def catch_up(
         with sessions.begin() as session:
             now = clock()
             store(session, measured, now=now)
-            leads += funnel.qualify(session, model_version=model_version, threshold=threshold, now=now)
+            leads += qualify(session, model_version=model_version, threshold=threshold, now=now)
         posts += len(batch)
         before = batch[-1].post_id
     if posts:

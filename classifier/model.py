@@ -26,7 +26,7 @@ from classifier.head import (
     read_scheme,
 )
 from classifier.language import ENGLISH, find_language
-from classifier.runtime import Runtime
+from classifier.runtime import Precision, Runtime
 from classifier.settled import find_settled
 from classifier.text import PostText, has_word
 from overheard.errors import ModelError
@@ -218,12 +218,24 @@ def calibrate(log_probabilities: Doubles, *, slope: float, intercept: float) -> 
 
 
 def load_model(
-    model_path: Path | None, encoder_path: Path | None, *, cores: int | None = None, first_stage: bool = True
+    model_path: Path | None,
+    encoder_path: Path | None,
+    *,
+    cores: int | None = None,
+    precision: Precision = "f32",
+    first_stage: bool = True,
 ) -> IntentModel:
     """The model in a folder (default: the one shipped) on the encoder that is found, on all cores or on some."""
     folder = model_path or SHIPPED
     adapters = read_adapters(folder)
-    runtime = Runtime(find_encoder(encoder_path), depth=depth_of(folder, adapters), adapters=adapters, cores=cores)
+    runtime = Runtime(
+        find_encoder(encoder_path),
+        depth=depth_of(folder, adapters),
+        adapters=adapters,
+        layers=read_scheme(folder).layers,
+        cores=cores,
+        precision=precision,
+    )
     return IntentModel.load(folder, runtime, first_stage=first_stage)
 
 

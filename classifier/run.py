@@ -13,9 +13,9 @@ from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces
 from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
 from classifier.text import PostText
-from overheard import funnel
 from overheard.db import Sessions, upsert
 from overheard.models import Post, Prediction
+from overheard.qualify import qualify
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def classify_pending(
     with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
         if meaning:
             forget_other_spaces(session, meaning.space)
-        leads = funnel.qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
+        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
     if meaning:  # and so may a changed offer
         leads += catch_up(sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock)
     posts = not_judged = 0
@@ -89,7 +89,7 @@ def classify_pending(
             now = clock()
             _store(session, model.version, batch, verdicts, now=now)
             store_meaning(session, measured, now=now)
-            leads += funnel.qualify(
+            leads += qualify(
                 session,
                 model_version=model.version,
                 threshold=model.threshold,

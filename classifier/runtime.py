@@ -17,7 +17,8 @@ from classifier.runtime_graph import Shape, build
 from classifier.runtime_openvino import Core, InferRequest
 from overheard.errors import ModelError
 
-Precision: TypeAlias = Literal["f32", "bf16"]
+Precision: TypeAlias = Literal["f32", "bf16", "native"]
+"""Single precision; bfloat16; or bfloat16 where the processor reckons in it, and single precision elsewhere."""
 
 
 class Runtime:
@@ -33,13 +34,15 @@ class Runtime:
         *,
         depth: int | None = None,
         adapters: Adapters | None = None,
+        layers: Sequence[int] | None = None,
         cores: int | None = None,
         precision: Precision = "f32",
     ) -> None:
         """`depth`: how many of the layers are kept, and paid for at each reading; default: all.
 
-        `adapters`: the layers that they change, up to `depth`, are read too and stand behind the others. `cores`: how
-        many are used; default: all there are. `precision`: with "bf16" a score depends on the processor.
+        `adapters`: the layers that they change, up to `depth`, are read too and stand behind the others. `layers`: the
+        only ones that will be asked for; what none of them stands on is not paid for. `cores`: how many are used;
+        default: all there are. `precision`: with bfloat16 a score depends a little on the processor.
         """
         try:
             shape = Shape.model_validate_json((folder / CONFIG).read_bytes())
@@ -47,10 +50,13 @@ class Runtime:
             self.layers = min(depth or shape.num_hidden_layers, shape.num_hidden_layers)
             self._tokenizer = read_tokenizer(folder, positions=shape.max_position_embeddings)
             with safe_open(folder / WEIGHTS, "numpy") as file:
-                graph = build(shape, file.get_tensor, depth=self.layers, adapters=adapters)
+                graph = build(shape, file.get_tensor, depth=self.layers, adapters=adapters, layers=layers)
             if adapters:
                 self.layers += self.layers - adapters.first_layer
-            self._compiled = Core().compile_model(graph, "CPU", _settings(cores, precision))
+            given = range(self.layers + 1) if layers is None else layers
+            self._places = {layer: place for place, layer in enumerate(given)}
+            core = Core()
+            self._compiled = core.compile_model(graph, "CPU", _settings(cores, _precision(core, precision)))
             self._at_once: int = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         except ModelError:
             raise
@@ -63,7 +69,7 @@ class Runtime:
         """One row a text, in the order given, and one vector of length one a layer: the mean over its tokens."""
         vectors = np.zeros((len(texts), len(layers), self.dimensions), dtype=np.float32)
         for index, request in self._run(self._tokenizer.encode_batch(list(texts))):
-            vectors[index] = _vectors(request, layers)
+            vectors[index] = self._vectors(request, layers)
         return vectors
 
     def read(self, texts: Sequence[str], layers: Sequence[int]) -> list[Reading]:
@@ -72,9 +78,14 @@ class Runtime:
         readings: dict[int, Reading] = {}
         for index, request in self._run(encodings):
             # Behind the vectors, and copied by `stack`: the next text is read into the same memory.
-            states = np.stack([request.get_output_tensor(1 + layer).data[0] for layer in layers], axis=1)
-            readings[index] = Reading(_vectors(request, layers), states, np.array(encodings[index].offsets))
+            outputs = [request.get_output_tensor(1 + self._places[layer]) for layer in layers]
+            states = np.stack([output.data[0] for output in outputs], axis=1)
+            readings[index] = Reading(self._vectors(request, layers), states, np.array(encodings[index].offsets))
         return [readings[index] for index in range(len(texts))]
+
+    def _vectors(self, request: InferRequest, layers: Sequence[int]) -> Vectors:
+        chosen: Vectors = request.get_output_tensor(0).data[0, [self._places[layer] for layer in layers]]
+        return chosen
 
     def _run(self, encodings: Sequence[Encoding]) -> Iterator[tuple[int, InferRequest]]:
         """Each text's place and what was read of it, as they become ready; to be used up before the next one."""
@@ -101,9 +112,10 @@ class Runtime:
         free.append(request)
 
 
-def _vectors(request: InferRequest, layers: Sequence[int]) -> Vectors:
-    chosen: Vectors = request.get_output_tensor(0).data[0, list(layers)]
-    return chosen
+def _precision(core: Core, asked: Precision) -> Precision:
+    if asked != "native":
+        return asked
+    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 def _settings(cores: int | None, precision: Precision) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """BERT as a graph of OpenVINO, made from the encoder's weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +26,32 @@ class Shape(BaseModel):
 Weight = Callable[[str], npt.NDArray[np.float32]]
 
 
-def build(shape: Shape, weight: Weight, *, depth: int, adapters: Adapters | None = None) -> Model:
-    """From the token ids of one text to a vector of length one a layer, 0 (the embeddings) to `depth`, behind them the
-    layers that adapters change, up to the same depth; as further outputs the states of its tokens, layer by layer.
+def build(
+    shape: Shape,
+    weight: Weight,
+    *,
+    depth: int,
+    adapters: Adapters | None = None,
+    layers: Sequence[int] | None = None,
+) -> Model:
+    """From the token ids of one text to a vector of length one a layer; as further outputs the states of its tokens.
+
+    The layers are numbered 0 (the embeddings) to `depth`, behind them those that adapters change, up to the same depth.
+    `layers`: which of them are given, in this order; default: all. What none of them stands on is not computed.
     """
     ids = ops.parameter([1, -1], np.int32)
     graph = _Graph(shape, weight)
-    states = [graph.embeddings(ids)]
-    states += graph.layers(states[0], range(depth))
+    first, last = (adapters.first_layer, 2 * depth - adapters.first_layer) if adapters else (0, depth)
+    given = range(last + 1) if layers is None else layers
+    untouched = max([first, *(layer for layer in given if layer <= depth)])
+    states = dict(enumerate(graph.layers(graph.embeddings(ids), range(untouched))))
     if adapters:
         changed = _Graph(shape, lambda name: adapters.merge(name, weight(name)))
-        states += changed.layers(states[adapters.first_layer], range(adapters.first_layer, depth))
-    vectors = [ops.unsqueeze(graph.mean(state), _axes(1)) for state in states]
-    return Model([ops.concat(vectors, 1), *states], [ids])
+        behind = changed.layers(states[first], range(first, depth))
+        next(behind)
+        states |= dict(enumerate(behind, start=depth + 1))
+    vectors = [ops.unsqueeze(graph.mean(states[layer]), _axes(1)) for layer in given]
+    return Model([ops.concat(vectors, 1), *(states[layer] for layer in given)], [ids])
 
 
 class _Graph:
@@ -46,7 +59,8 @@ class _Graph:
         self._shape, self._weight = shape, weight
 
     def layers(self, states: Node, numbers: range) -> Iterator[Node]:
-        """The states behind each of some layers."""
+        """These states, and those behind each of some layers."""
+        yield states
         for number in numbers:
             states = self._layer(states, f"encoder.layer.{number}")
             yield states

@@ -9,6 +9,7 @@ import numpy as np
 from classifier.encoder import Encoder
 from classifier.encoder_files import MAX_TOKENS, find_encoder
 from classifier.runtime import Runtime
+from classifier.runtime_openvino import Core
 
 SENTENCES = (
     "What do you use for invoices?",
@@ -67,6 +68,30 @@ def test_a_runtime_cut_short_gives_what_the_whole_one_gives_at_that_layer(
     short = Runtime(tiny_encoder_folder, depth=1)
     assert (short.layers, tiny_runtime.layers) == (1, 2)
     assert np.array_equal(short.encode_layers(TEXTS, (1,)), tiny_runtime.encode_layers(TEXTS, (1,)))
+
+
+def test_a_runtime_that_gives_some_layers_gives_what_the_whole_one_gives_there(
+    tiny_encoder_folder: Path, tiny_runtime: Runtime
+) -> None:
+    last = Runtime(tiny_encoder_folder, layers=(2,))
+    assert np.abs(last.encode_layers(TEXTS, (2,)) - tiny_runtime.encode_layers(TEXTS, (2,))).max() < 1e-6
+    both = Runtime(tiny_encoder_folder, layers=(2, 0))
+    assert np.abs(both.encode_layers(TEXTS, (0, 2)) - tiny_runtime.encode_layers(TEXTS, (0, 2))).max() < 1e-6
+    (ours, *_), (whole, *_) = both.read(TEXTS[3:], (0, 2)), tiny_runtime.read(TEXTS[3:], (0, 2))
+    assert np.abs(ours.states - whole.states).max() < 1e-5
+
+
+def test_native_precision_is_single_precision_where_the_processor_has_no_other(tiny_encoder_folder: Path) -> None:
+    has_other = "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    native = Runtime(tiny_encoder_folder, precision="native").encode_layers(TEXTS, (2,))
+    same = np.array_equal(native, Runtime(tiny_encoder_folder).encode_layers(TEXTS, (2,)))
+    assert same != has_other
+
+
+def test_in_bfloat16_a_vector_hardly_differs(tiny_encoder_folder: Path, tiny_runtime: Runtime) -> None:
+    rough = Runtime(tiny_encoder_folder, precision="bf16").encode_layers(TEXTS[:4], (2,))
+    fine = tiny_runtime.encode_layers(TEXTS[:4], (2,))
+    assert (rough * fine).sum(axis=-1).min() > 0.999
 
 
 def test_what_lies_behind_the_last_token_does_not_count(tiny_runtime: Runtime) -> None:

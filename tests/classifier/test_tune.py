@@ -90,6 +90,8 @@ def test_the_runtime_says_of_a_tuned_encoder_what_torch_said_while_it_learned(
     torch = Encoder(tiny_encoder_folder, adapters=learned.adapters).encode_layers(texts, layers)
     assert np.abs(runtime - torch).max() < 1e-5
     assert np.array_equal(runtime[:, :3], Runtime(tiny_encoder_folder).encode_layers(texts, (0, 1, 2)))
+    alone = Runtime(tiny_encoder_folder, adapters=learned.adapters, layers=(3, 4)).encode_layers(texts, (3, 4))
+    assert np.abs(alone - torch[:, 3:]).max() < 1e-5
     # The states below the tuned layers are kept in half precision while it learns.
     assert np.abs(learned.head.log_probabilities(runtime[:, 3:].reshape(180, -1)) - said).max() < 0.02
 
