@@ -6,10 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel
 from overheard.db import upsert
 from overheard.models import DeadLetter, Post, Signal, Tombstone
 from overheard.posts import Key, ids_among
+from overheard.qualify import refresh
 
 
 def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
@@ -38,4 +38,4 @@ def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:
     leads = sa.select(Signal.lead_id).join(Post, Post.id == Signal.post_id).where(these).distinct()
     lead_ids = list(session.scalars(leads))
     session.execute(sa.delete(Post).where(these), execution_options={"synchronize_session": False})
-    funnel.refresh(session, lead_ids)
+    refresh(session, lead_ids)

@@ -1,4 +1,4 @@
-"""From a post to a lead, and from stage to stage. The only writer of `Lead.stage`.
+"""What people do with leads, from stage to stage. The only writer of `Lead.stage`.
 
     (post) ─qualify─▶ marketing_qualified ─promote─▶ sales_qualified ─▶ replied ─▶ prospect ─▶ won | lost
                            │  ▲                          │
@@ -9,23 +9,19 @@ Each move is one `UPDATE … WHERE id = :id AND stage = :from`: of two people wh
 is told who was faster. Each move is an event, and each decision of a person is a label.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from overheard import labels
-from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen
-from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
-from overheard.relevance import is_relevant
+from overheard.models import Lead, LeadEvent, User
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 
 MAX_NOTE = 2_000
-_QUALIFY_BATCH = 500  # posts held in memory at once
 
 # From which stages a person may take each step.
 OPEN_FROM = {
@@ -41,180 +37,6 @@ _DONE = {
     LeadAction.REOPEN: "reopened",
     LeadAction.UNDO: "took back a step of",
 }
-
-
-# --- a post becomes a lead -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A post that is relevant to a campaign and over its threshold."""
-
-    campaign_id: int
-    post: Post
-    prediction: Prediction
-
-
-def qualify(
-    session: Session,
-    *,
-    model_version: str,
-    threshold: float,
-    now: datetime,
-    among: Sequence[int] | None = None,
-) -> int:
-    """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
-
-    `threshold` is the model's own, for campaigns that set none. `among` (ids of posts just judged) spares looking at
-    all others, and takes up what the new judgement means for leads that these posts had made before.
-    It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
-    are all mended by calling it again.
-    """
-    made = 0
-    if among is not None:
-        _rejudge(session, model_version=model_version, threshold=threshold, among=among)
-    while candidates := _candidates(session, model_version=model_version, threshold=threshold, among=among):
-        made += sum(_add_signal(session, candidate, now=now) for candidate in candidates)
-    return made
-
-
-def _candidates(
-    session: Session, *, model_version: str, threshold: float, among: Sequence[int] | None
-) -> list[_Candidate]:
-    """The next posts that are relevant, over the threshold and not yet a signal of their campaign."""
-    already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
-    statement = (
-        sa.select(Campaign.id, Post, Prediction)
-        .select_from(Prediction)
-        .join(Post, Post.id == Prediction.post_id)
-        .join(Campaign, sa.true())
-        .where(
-            Prediction.model_version == model_version,
-            Prediction.is_judged,
-            Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
-            is_relevant(session, Post.id),
-            ~already,
-        )
-        .order_by(Campaign.id, Post.id)
-        .limit(_QUALIFY_BATCH)
-    )
-    if among is not None:
-        statement = statement.where(Prediction.post_id.in_(among))
-    return [_Candidate(*row) for row in session.execute(statement)]
-
-
-def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bool:
-    post, prediction = candidate.post, candidate.prediction
-    signalled_on = (post.posted_at or post.collected_at).date()
-    author = post.author or f"post {post.external_id}"
-    inserted = session.execute(
-        upsert(session, Lead)
-        .values(
-            campaign_id=candidate.campaign_id,
-            platform=post.platform,
-            author=author,
-            stage=Stage.MARKETING_QUALIFIED,
-            stage_changed_at=now,
-            qualified_at=now,
-            top_post_id=post.id,
-            signalled_on=signalled_on,
-            score=prediction.score,
-            intent=prediction.intent,
-        )
-        .on_conflict_do_nothing()
-        .returning(Lead.id)
-    ).scalar_one_or_none()
-    is_new = inserted is not None
-    lead_id = (
-        inserted
-        or session.scalars(
-            sa.select(Lead.id).where(
-                Lead.campaign_id == candidate.campaign_id, Lead.platform == post.platform, Lead.author == author
-            )
-        ).one()
-    )
-    session.execute(
-        upsert(session, Signal)
-        .values(
-            lead_id=lead_id,
-            post_id=post.id,
-            score=prediction.score,
-            intent=prediction.intent,
-            model_version=prediction.model_version,
-            signalled_on=signalled_on,
-            at=now,
-        )
-        .on_conflict_do_nothing()
-    )
-    if is_new:
-        session.add(
-            LeadEvent(
-                lead_id=lead_id,
-                action=LeadAction.QUALIFY,
-                to_stage=Stage.MARKETING_QUALIFIED,
-                at=now,
-                model_version=prediction.model_version,
-            )
-        )
-    else:
-        refresh(session, [lead_id])
-    return is_new
-
-
-def _rejudge(session: Session, *, model_version: str, threshold: float, among: Sequence[int]) -> None:
-    """A post that was edited, or judged by another model, is another signal: stronger, weaker, or none any more.
-
-    A lead that only the system has touched goes with its last signal; what a person has decided on stays.
-    """
-    relevant = is_relevant(session, Signal.post_id)
-    statement = (
-        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), relevant)
-        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
-        .join(Lead, Lead.id == Signal.lead_id)
-        .join(Campaign, Campaign.id == Lead.campaign_id)
-        .where(Signal.post_id.in_(among))
-    )
-    for signal, prediction, needed, fits in session.execute(statement).all():
-        is_signal = prediction.is_judged and prediction.score >= needed and fits
-        if not is_signal and not _is_decided(session, signal.lead_id):
-            session.delete(signal)
-        else:
-            signal.score, signal.intent = prediction.score, prediction.intent
-            signal.model_version = prediction.model_version
-        session.flush()
-        refresh(session, [signal.lead_id])
-
-
-def _is_decided(session: Session, lead_id: int) -> bool:
-    statement = sa.select(LeadEvent.id).where(LeadEvent.lead_id == lead_id, LeadEvent.actor_id.is_not(None))
-    return session.scalar(statement.limit(1)) is not None
-
-
-def refresh(session: Session, lead_ids: Iterable[int]) -> None:
-    """Copy the strongest signal of each lead to the lead; a lead without any signal is removed."""
-    for lead_id in lead_ids:
-        signals = session.scalars(
-            sa.select(Signal).where(Signal.lead_id == lead_id).order_by(Signal.score.desc(), Signal.id)
-        ).all()
-        if not signals:
-            freed = sa.update(Lead).where(Lead.merged_into_id == lead_id).values(merged_into_id=None)
-            session.execute(freed.execution_options(synchronize_session=False))
-            session.execute(sa.delete(Lead).where(Lead.id == lead_id))
-            continue
-        top = signals[0]
-        session.execute(
-            sa.update(Lead)
-            .where(Lead.id == lead_id)
-            .values(
-                top_post_id=top.post_id,
-                score=top.score,
-                intent=top.intent,
-                signalled_on=max(signal.signalled_on for signal in signals),
-            )
-        )
-
-
-# --- a person decides ----------------------------------------------------------------------------------------------
 
 
 def promote(session: Session, lead_id: int, *, actor: User, now: datetime, seen: Seen | None = None) -> LeadEvent:

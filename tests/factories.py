@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collectors import collector_class
-from overheard import accounts, campaigns, funnel, sources
+from overheard import accounts, campaigns, sources
 from overheard.intake import take_in
 from overheard.models import Campaign, Embedding, Lead, Post, PostRelevance, Prediction, Source, User
 from overheard.posts import NewPost
+from overheard.qualify import qualify
 from overheard.relevance import offer_hash
 from overheard.vectors import pack
 from overheard.vocabulary import Intent, Platform, Role
@@ -199,5 +200,5 @@ def make_lead(
     campaign = campaign or session.scalars(sa.select(Campaign)).first() or make_campaign(session, now=now)
     row = store(session, post or new_post(author=f"author{next(_numbers)}"), now=now)[0]
     predict(session, row, now=now, score=score, intent=intent, explanation=explanation)
-    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    qualify(session, model_version=MODEL, threshold=0.5, now=now)
     return session.scalars(sa.select(Lead).where(Lead.campaign_id == campaign.id, Lead.top_post_id == row.id)).one()

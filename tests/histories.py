@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 
 from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.sweep import sweep
-from overheard import credentials, funnel, sources
+from overheard import credentials, sources
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.models import Post, Prediction, Source
+from overheard.qualify import qualify
 from overheard.vocabulary import PostKind
 from tests.collectors.crashes import killed_at
 from tests.factories import MODEL, make_campaign, predict, watch_source
@@ -241,7 +242,7 @@ class Life:
             has_none = ~sa.exists().where(Prediction.post_id == Post.id)
             for post in session.scalars(sa.select(Post).where(has_none)):
                 predict(session, post, now=self.world.now)
-            funnel.qualify(session, model_version=MODEL, threshold=0.5, now=self.world.now)
+            qualify(session, model_version=MODEL, threshold=0.5, now=self.world.now)
 
     def crash(self) -> None:
         """A pass that breaks off at some statement or commit, with all that it had not committed."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from overheard import campaigns, funnel
 from overheard.models import Campaign, Lead, Post
+from overheard.qualify import qualify
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.vocabulary import DisqualifyReason
 from tests.api.conftest import World
@@ -25,7 +26,7 @@ def lead_by_meaning(session: Session, now: datetime, *, body: str = BODY, query:
     post = store(session, new_post(body=body, author="rita"), now=now)[0]
     predict(session, post, now=now)
     measure(session, post, campaign, 0.624, now=now, sentence=SPAN)
-    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    qualify(session, model_version=MODEL, threshold=0.5, now=now)
     return session.scalars(sa.select(Lead)).one()
 
 

@@ -25,6 +25,7 @@ from overheard.db import Sessions, make_engine, make_sessions
 from overheard.intake import Erased, Item, Rejected, take_in
 from overheard.models import DeadLetter, Lead, Match, Post, Query, Signal, Tombstone
 from overheard.posts import NewPost
+from overheard.qualify import qualify
 from overheard.source_health import health
 from overheard.text import MAX_BODY, cap
 from overheard.vocabulary import DisqualifyReason, Intent, Platform, Stage
@@ -278,13 +279,13 @@ def test_18_who_repeats_a_text_is_one_lead_that_one_decision_takes_out_and_a_cro
     crossed = [new_post(author="rita", community=place) for place in ("r/bakers", "r/cooks")]
     for post in store(session, *spam, *crossed, now=NOW):
         predict(session, post, now=NOW)
-    assert funnel.qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 2
+    assert qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 2
     leads = {lead.author: lead for lead in session.scalars(sa.select(Lead))}
     assert session.scalar(sa.select(sa.func.count()).where(Signal.lead_id == leads["rita"].id)) == 2
     funnel.disqualify(session, leads["spam"].id, reason=DisqualifyReason.NOT_A_BUYER, actor=cast.sam, now=NOW)
     for post in store(session, new_post(author="spam"), now=NOW):
         predict(session, post, now=NOW)
-    assert funnel.qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 0
+    assert qualify(session, model_version=MODEL, threshold=0.5, now=NOW) == 0
     session.refresh(leads["spam"])
     assert leads["spam"].stage is Stage.DISQUALIFIED
 

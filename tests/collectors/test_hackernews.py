@@ -8,12 +8,12 @@ from pydantic import HttpUrl
 from collectors import collector_class
 from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
-from overheard import funnel
 from overheard.db import Sessions
 from overheard.errors import CollectorError, NotFound
 from overheard.intake import Intake, take_in
 from overheard.models import DeadLetter, Gap, Lead, Post, Revisit, Source, Tombstone
 from overheard.posts import NewPost
+from overheard.qualify import qualify
 from overheard.queries import match_posts
 from overheard.settings import HackerNewsSettings, Settings
 from overheard.vocabulary import Platform
@@ -166,7 +166,7 @@ def test_what_is_stored_is_asked_for_again_when_the_list_of_changes_has_passed_u
         match_posts(session, [(post.platform, post.external_id) for post in session.scalars(sa.select(Post))])
         for post in session.scalars(sa.select(Post)):
             predict(session, post, now=now)
-        funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+        qualify(session, model_version=MODEL, threshold=0.5, now=now)
         assert len(session.scalars(sa.select(Lead)).all()) == 3
 
     world.edit(edited, body="Which CRM for two bakers?")
@@ -194,7 +194,7 @@ def test_a_lead_that_cannot_be_asked_for_again_stays_and_is_told(watcher: Watche
         post = session.scalars(sa.select(Post)).one()
         match_posts(session, [(post.platform, post.external_id)])
         predict(session, post, now=now)
-        funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+        qualify(session, model_version=MODEL, threshold=0.5, now=now)
     world.fail("/item/", faults.HTML_PAGE, times=4)
     watcher.now += timedelta(days=1)
     summary = sweep(watcher.sessions, watcher.settings, clock=lambda: watcher.now, sleep=watcher.waits.append)

@@ -22,6 +22,7 @@ from overheard.models import (
     Signal,
     Tombstone,
 )
+from overheard.qualify import qualify
 from overheard.vocabulary import Platform
 from tests.factories import POSTED, Cast, make_lead, measure, new_post, place, predict, store
 
@@ -85,7 +86,7 @@ def test_a_lead_with_another_signal_survives_an_erasure_with_what_is_left(sessio
     lead = make_lead(session, now=now, post=new_post(external_id="t3_gone", author="two_posts"), score=0.95)
     other = store(session, new_post(author="two_posts"), now=now)[0]
     predict(session, other, now=now, score=0.7)
-    funnel.qualify(session, model_version="tiny-1", threshold=0.5, now=now)
+    qualify(session, model_version="tiny-1", threshold=0.5, now=now)
     take_in(session, [GONE], origin="reddit", now=now)
     session.refresh(lead)
     assert (lead.top_post_id, lead.score) == (other.id, 0.7)

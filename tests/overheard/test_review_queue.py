@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from overheard import funnel, review_queue
 from overheard.errors import InvalidInput
 from overheard.models import Lead
+from overheard.qualify import qualify
 from overheard.review_queue import Filters, Place
 from overheard.vocabulary import Intent, Platform, Stage
 from tests.factories import MODEL, POSTED, Cast, make_campaign, make_lead, new_post, predict, store
@@ -63,7 +64,7 @@ def test_a_card_says_what_was_said_and_why_it_is_here(session: Session, now: dat
     make_campaign(session, now=now, queries={"crm": "crm"})
     post = store(session, new_post(title="A CRM?", body="", community="r/bakers"), now=now)[0]
     predict(session, post, now=now, score=0.8, evidence=[["title", 0, 6, 0.8]])
-    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    qualify(session, model_version=MODEL, threshold=0.5, now=now)
     item = review_queue.page(session).items[0]
     assert (item.campaign_name, item.n_signals) == ("Rye CRM", 1)
     card = item.card
@@ -77,7 +78,7 @@ def test_a_lead_shows_all_its_posts_strongest_first(session: Session, now: datet
     weak, strong = store(session, new_post(author="ann"), new_post(author="ann"), now=now)
     predict(session, weak, now=now, score=0.6)
     predict(session, strong, now=now, score=0.9)
-    funnel.qualify(session, model_version=MODEL, threshold=0.5, now=now)
+    qualify(session, model_version=MODEL, threshold=0.5, now=now)
     lead = session.scalars(sa.select(Lead)).one()
     assert [card.post.id for card in review_queue.cards(session, lead)] == [strong.id, weak.id]
 

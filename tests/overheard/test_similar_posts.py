@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from overheard import funnel, similar_posts
 from overheard.intake import take_in
 from overheard.models import Campaign, Embedding, Lead, Post
+from overheard.qualify import qualify
 from overheard.vocabulary import DisqualifyReason
 from tests.factories import Cast, make_campaign, make_lead, new_post, place
 
@@ -73,7 +74,7 @@ def test_what_is_less_alike_is_not_shown(board: Board) -> None:
 def test_neither_the_lead_itself_nor_another_post_of_its_author_is_shown(board: Board, now: datetime) -> None:
     lead = board.promoted(1, author="ann")
     make_campaign(board.session, now=now, name="Barley CRM")
-    funnel.qualify(board.session, model_version="tiny-1", threshold=0.5, now=now)
+    qualify(board.session, model_version="tiny-1", threshold=0.5, now=now)
     same = board.session.scalars(sa.select(Lead).where(Lead.author == "ann", Lead.id != lead.id)).one()
     funnel.promote(board.session, same.id, actor=board.cast.sam, now=now)
     assert board.similar(lead) == []
