@@ -1,12 +1,17 @@
 """What people do with leads, from stage to stage. The only writer of `Lead.stage`.
 
-    (post) ─qualify─▶ marketing_qualified ─promote─▶ sales_qualified ─▶ replied ─▶ prospect ─▶ won | lost
-                           │  ▲                          │
-                           └──┼──── disqualify(reason) ◀─┘
-                      disqualified ─reopen─▶ marketing_qualified
+    (post) ─qualify─▶ marketing_qualified ─promote─▶ sales_qualified ─record_reply─▶ replied ─make_prospect─▶ prospect
+                         │  ▲                           │                            │
+                         └──┼──── disqualify(reason) ◀──┴────────────────────────────┘
+                    disqualified ─reopen─▶ marketing_qualified
+
+    sales_qualified ─push_back(note)─▶ marketing_qualified
+    prospect ─win─▶ won
+    sales_qualified, replied, prospect ─lose(note)─▶ lost
 
 Each move is one `UPDATE … WHERE id = :id AND stage = :from`: of two people who act at once, one wins and the other
-is told who was faster. Each move is an event, and each decision of a person is a label.
+is told who was faster. Each move is an event, and what a person decides about a post is a label. Words about a lead
+that move nothing (a note, a tag) are events too; no step counts them.
 """
 
 from collections.abc import Iterable
@@ -26,16 +31,29 @@ MAX_NOTE = 2_000
 # From which stages a person may take each step.
 OPEN_FROM = {
     LeadAction.PROMOTE: frozenset({Stage.MARKETING_QUALIFIED}),
+    LeadAction.PUSH_BACK: frozenset({Stage.SALES_QUALIFIED}),
+    LeadAction.RECORD_REPLY: frozenset({Stage.SALES_QUALIFIED}),
+    LeadAction.MAKE_PROSPECT: frozenset({Stage.REPLIED}),
+    LeadAction.WIN: frozenset({Stage.PROSPECT}),
+    LeadAction.LOSE: frozenset({Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT}),
     LeadAction.DISQUALIFY: frozenset({Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED}),
     LeadAction.REOPEN: frozenset({Stage.DISQUALIFIED}),
 }
 
+_ANSWERED = frozenset({Stage.REPLIED, Stage.PROSPECT, Stage.WON, Stage.LOST})
+
+# What somebody did to a lead, and what it cannot be any more.
 _DONE = {
-    LeadAction.QUALIFY: "qualified",
-    LeadAction.PROMOTE: "promoted",
-    LeadAction.DISQUALIFY: "disqualified",
-    LeadAction.REOPEN: "reopened",
-    LeadAction.UNDO: "took back a step of",
+    LeadAction.QUALIFY: ("qualified", "qualified"),
+    LeadAction.PROMOTE: ("promoted", "promoted"),
+    LeadAction.PUSH_BACK: ("pushed back", "pushed back"),
+    LeadAction.RECORD_REPLY: ("replied to", "marked as replied"),
+    LeadAction.MAKE_PROSPECT: ("made a prospect of", "made a prospect"),
+    LeadAction.WIN: ("won", "won"),
+    LeadAction.LOSE: ("lost", "given up as lost"),
+    LeadAction.DISQUALIFY: ("disqualified", "disqualified"),
+    LeadAction.REOPEN: ("reopened", "reopened"),
+    LeadAction.UNDO: ("took back a step of", "changed"),
 }
 
 
@@ -45,6 +63,46 @@ def promote(session: Session, lead_id: int, *, actor: User, now: datetime, seen:
     event = _move(session, lead, LeadAction.PROMOTE, to_stage=Stage.SALES_QUALIFIED, actor=actor, now=now)
     labels.record(session, lead, event, seen=seen)
     return event
+
+
+def push_back(session: Session, lead_id: int, *, note: str, actor: User, now: datetime) -> LeadEvent:
+    """SQL → MQL: sales hands a lead back to marketing and says why.
+
+    What the promotion said about the post stands: only `not_a_buyer` and `no_need` say that there was no intent, and
+    whoever means that disqualifies. Handing back says that it is too early or not sales' turn.
+    """
+    note = _needed(note, "Handing a lead back needs a note: say what marketing should know.")
+    lead = _get(session, lead_id)
+    return _move(
+        session, lead, LeadAction.PUSH_BACK, to_stage=Stage.MARKETING_QUALIFIED, actor=actor, now=now, note=note
+    )
+
+
+def record_reply(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent | None:
+    """SQL → replied: somebody has written to them. A second reply moves nothing, and the answer is None."""
+    lead = _get(session, staying(session, lead_id))
+    if lead.stage in _ANSWERED:
+        return None
+    return _move(session, lead, LeadAction.RECORD_REPLY, to_stage=Stage.REPLIED, actor=actor, now=now)
+
+
+def make_prospect(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent:
+    """Replied → prospect: they answered positively."""
+    lead = _get(session, staying(session, lead_id))
+    return _move(session, lead, LeadAction.MAKE_PROSPECT, to_stage=Stage.PROSPECT, actor=actor, now=now)
+
+
+def win(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent:
+    """Prospect → won: they bought."""
+    lead = _get(session, lead_id)
+    return _move(session, lead, LeadAction.WIN, to_stage=Stage.WON, actor=actor, now=now)
+
+
+def lose(session: Session, lead_id: int, *, note: str, actor: User, now: datetime) -> LeadEvent:
+    """They did not buy, and why. Their post did show a need, so this is no word about its intent."""
+    note = _needed(note, "A lost lead needs a reason: say why they did not buy.")
+    lead = _get(session, lead_id)
+    return _move(session, lead, LeadAction.LOSE, to_stage=Stage.LOST, actor=actor, now=now, note=note)
 
 
 def disqualify(
@@ -58,7 +116,7 @@ def disqualify(
     seen: Seen | None = None,
 ) -> LeadEvent:
     """Put a lead out, with a reason; `other` needs a note."""
-    note = _checked_note(note)
+    note = checked_note(note)
     if reason is DisqualifyReason.OTHER and not note:
         raise InvalidInput("The reason 'other' needs a note: say what it was.")
     lead = _get(session, lead_id)
@@ -90,8 +148,7 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
     A person takes back what they did themselves: `WrongStage` names who decided last otherwise.
     """
     lead = _get(session, lead_id)
-    decisions = _standing_decisions(timeline(session, lead_id))
-    last = decisions[-1] if decisions else None
+    last = last_decision(timeline(session, lead_id))
     if last is None or last.from_stage is None:
         raise WrongStage(f"Lead {lead_id} has no decision that could be taken back.")
     if last.actor_id != actor.id:
@@ -114,13 +171,41 @@ def timeline(session: Session, lead_id: int) -> list[LeadEvent]:
     return list(session.scalars(statement))
 
 
+def add_word(
+    session: Session, lead: Lead, action: LeadAction, *, actor: User | None, now: datetime, note: str | None = None
+) -> LeadEvent:
+    """Put a word that moves nothing on the timeline: a note, an assignment, a tag. Actor None: the system itself."""
+    event = LeadEvent(
+        lead_id=lead.id,
+        action=action,
+        to_stage=lead.stage,
+        actor_id=actor.id if actor else None,
+        at=now,
+        note=note,
+    )
+    session.add(event)
+    session.flush()
+    return event
+
+
+def staying(session: Session, lead_id: int) -> int:
+    """The lead that has taken this one over, or itself."""
+    return session.scalar(sa.select(Lead.merged_into_id).where(Lead.id == lead_id)) or lead_id
+
+
+def last_decision(events: Iterable[LeadEvent]) -> LeadEvent | None:
+    """The last step that nobody took back, of a timeline: what undo would take back now."""
+    decisions = _standing_decisions(events)
+    return decisions[-1] if decisions else None
+
+
 def _standing_decisions(events: Iterable[LeadEvent]) -> list[LeadEvent]:
     """The decisions that nobody took back, oldest first."""
     standing: list[LeadEvent] = []
     for event in events:
         if event.action is LeadAction.UNDO:
             standing.pop()
-        elif event.action is not LeadAction.QUALIFY:
+        elif event.action.is_move and event.action is not LeadAction.QUALIFY:
             standing.append(event)
     return standing
 
@@ -137,6 +222,8 @@ def _get(session: Session, lead_id: int) -> Lead:
     lead = session.get(Lead, lead_id, populate_existing=True)
     if lead is None:
         raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
+    if lead.merged_into_id is not None:
+        raise WrongStage(f"Lead {lead_id} was merged into lead {lead.merged_into_id}: go on there.")
     return lead
 
 
@@ -181,21 +268,25 @@ def _move(
 
 
 def _wrong_stage(session: Session, lead_id: int, action: LeadAction) -> WrongStage:
-    events = timeline(session, lead_id)
-    return WrongStage(f"Lead {lead_id} cannot be {_passive(action)} now: {_told(events[-1])}")
-
-
-def _passive(action: LeadAction) -> str:
-    return "changed" if action is LeadAction.UNDO else _DONE[action]
+    moves = [event for event in timeline(session, lead_id) if event.action.is_move]
+    return WrongStage(f"Lead {lead_id} cannot be {_DONE[action][1]} now: {_told(moves[-1])}")
 
 
 def _told(event: LeadEvent) -> str:
     who = event.actor.name if event.actor else "Overheard"
-    return f"{who} {_DONE[event.action]} it on {event.at:%Y-%m-%d} at {event.at:%H:%M} UTC."
+    return f"{who} {_DONE[event.action][0]} it on {event.at:%Y-%m-%d} at {event.at:%H:%M} UTC."
 
 
-def _checked_note(note: str | None) -> str | None:
+def checked_note(note: str | None) -> str | None:
+    """A note without space around it, None when nothing is left; `InvalidInput` when it is too long."""
     note = (note or "").strip() or None
     if note and len(note) > MAX_NOTE:
         raise InvalidInput(f"A note has at most {MAX_NOTE} characters; this one has {len(note)}.")
     return note
+
+
+def _needed(note: str, complaint: str) -> str:
+    checked = checked_note(note)
+    if checked is None:
+        raise InvalidInput(complaint)
+    return checked

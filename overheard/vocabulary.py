@@ -184,6 +184,16 @@ class LeadAction(StrEnum):
     TAG = "tag"
     MERGE = "merge"
 
+    @property
+    def is_move(self) -> bool:
+        """Whether it brings a lead to another stage; the others are words about it."""
+        return self not in _WORDS
+
+
+_WORDS = frozenset(
+    {LeadAction.NOTE, LeadAction.ASSIGN, LeadAction.SNOOZE, LeadAction.FOLLOW_UP, LeadAction.TAG, LeadAction.MERGE}
+)
+
 
 class Role(StrEnum):
     """Who somebody is here. What each may do is the table in `api/access.py`."""
