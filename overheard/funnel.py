@@ -20,7 +20,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from overheard import labels
+from overheard import claims, labels
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen
 from overheard.models import Lead, LeadEvent, User
@@ -39,6 +39,9 @@ OPEN_FROM = {
     LeadAction.DISQUALIFY: frozenset({Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED}),
     LeadAction.REOPEN: frozenset({Stage.DISQUALIFIED}),
 }
+
+# What happened out there is written down, whoever looks at the lead.
+_FACTS = frozenset({LeadAction.RECORD_REPLY, LeadAction.MAKE_PROSPECT})
 
 _ANSWERED = frozenset({Stage.REPLIED, Stage.PROSPECT, Stage.WON, Stage.LOST})
 
@@ -244,12 +247,17 @@ def _move(
         raise _wrong_stage(session, lead.id, action)
     moved = session.execute(
         sa.update(Lead)
-        .where(Lead.id == lead.id, Lead.stage == from_stage)
-        .values(stage=to_stage, stage_changed_at=now)
+        .where(
+            Lead.id == lead.id,
+            Lead.stage == from_stage,
+            sa.true() if action in _FACTS else claims.free_for(actor.id, now),
+        )
+        .values(stage=to_stage, stage_changed_at=now, claimed_by_id=None, claimed_until=None)
         .execution_options(synchronize_session=False)
         .returning(Lead.id)
     ).one_or_none()
     if moved is None:
+        claims.refuse_if_held(session, lead, actor, now)
         raise _wrong_stage(session, lead.id, action)
     session.refresh(lead)
     event = LeadEvent(
