@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
     secure_cookies: bool = Field(default=False, description="Send the login cookie over HTTPS only.")
     session_hours: int = Field(default=72, gt=0, description="Hours until a login ends.")
+    claim_minutes: int = Field(
+        default=5, ge=1, le=120, description="Minutes for which a lead that somebody looks at is kept from others."
+    )
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
     http_timeout: float = Field(default=20.0, gt=0, description="Seconds to wait for a platform's answer.")
     allow_private_addresses: bool = Field(
