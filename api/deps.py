@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.access import Action, may
 from api.errors import BadForm, Forbidden, NotLoggedIn
+from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
 from api.state import State, state_of
 from overheard import accounts
@@ -41,9 +42,11 @@ def get_now(state: StateDep) -> datetime:
 Now = Annotated[datetime, Depends(get_now)]
 
 
-def get_db(state: StateDep) -> Iterator[Session]:
+def get_db(request: Request, state: StateDep, now: Now) -> Iterator[Session]:
     """The one transaction of a request that may write: committed when the route returns, rolled back when it raises."""
     with state.sessions.begin() as session:
+        if attempt := attempt_of(request):
+            attempt.take(session, now=now)
         yield session
 
 

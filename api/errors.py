@@ -39,6 +39,26 @@ class WrongMethod(OverheardError):
     """This address does not take that method."""
 
 
+class WrongMediaType(OverheardError):
+    """A body for /v1 is JSON: Content-Type: application/json."""
+
+
+class ChangedMeanwhile(OverheardError):
+    """It has changed since you read it: read it again, and send its new ETag as If-Match."""
+
+
+class KeyReused(InvalidInput):
+    """This Idempotency-Key was sent with another request: take a new key for a new request."""
+
+
+class StillRunning(OverheardError):
+    """The request with this Idempotency-Key is still running: wait a moment and send it again."""
+
+
+class TooManyListeners(OverheardError):
+    """You listen to events from too many places at once: close one."""
+
+
 class BadForm(Forbidden):
     """This form was not made for this browser, or it is too old. Go back, reload the page and try again."""
 
@@ -51,9 +71,14 @@ STATUS: dict[type[OverheardError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
     WrongStage: HTTPStatus.CONFLICT,
+    StillRunning: HTTPStatus.CONFLICT,
+    ChangedMeanwhile: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     LoginThrottled: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyListeners: HTTPStatus.TOO_MANY_REQUESTS,
     OverheardError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -73,16 +98,24 @@ _TITLES = {
     HTTPStatus.NOT_FOUND: "Not found",
     HTTPStatus.METHOD_NOT_ALLOWED: "That does not work here",
     HTTPStatus.CONFLICT: "Somebody was faster",
+    HTTPStatus.PRECONDITION_FAILED: "It has changed meanwhile",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much at once",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "That is not JSON",
     HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be taken as it is",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
 }
 
 
-class Problem(BaseModel):
-    """Every error that `/v1` answers with."""
+PROBLEM_JSON = "application/problem+json"
 
+
+class Problem(BaseModel):
+    """Every error that `/v1` answers with: a problem as RFC 9457 describes it, and its kind as one word."""
+
+    type: str = Field(description="Always `about:blank`: `error` tells the kind.", examples=["about:blank"])
+    title: str = Field(description="The status in words.", examples=["Conflict"])
+    status: int = Field(description="The HTTP status.", examples=[409])
     error: str = Field(description="The kind of error, for programs.", examples=["WrongStage"])
     detail: str = Field(description="What happened and what to do, for people.")
 
@@ -107,8 +140,14 @@ def answer(request: Request, error: OverheardError, *, name: str | None = None) 
     if not is_api(request):
         return page(request, "error.html", status=status, title=_TITLES[status], detail=str(error))
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
-    problem = Problem(error=name or type(error).__name__, detail=str(error))
-    return JSONResponse(problem.model_dump(), status, headers)
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        error=name or type(error).__name__,
+        detail=str(error),
+    )
+    return JSONResponse(problem.model_dump(), status, headers, PROBLEM_JSON)
 
 
 def is_api(request: Request) -> bool:

@@ -1,7 +1,7 @@
 """What the application holds while it runs: one typed object, made in `create_app`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -32,6 +32,8 @@ class State:
     templates: jinja2.Environment
     hooks: Mapping[str, Hook]
     """What may be posted to `/hooks/…` without a login, by name."""
+    running: set[str] = field(default_factory=set)
+    """Hashes of the idempotency keys whose requests are being answered by this process."""
 
 
 def state_of(connection: HTTPConnection) -> State:

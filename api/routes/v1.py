@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from api import bodies
+from api import bodies, etags
 from api.access import MAY, Action
 from api.bodies import (
     CampaignBody,
@@ -22,9 +22,12 @@ from api.bodies import (
     UserBody,
 )
 from api.deps import Db, Id, Now, ReadDb, by_token
-from api.errors import TooLarge
+from api.errors import ChangedMeanwhile, TooLarge
+from api.etags import IfMatch
 from api.filters import QueueParams
 from api.openapi import problems
+from api.paging import Page, PageParams, page_of
+from api.routing import ApiRouter
 from overheard import campaigns, funnel, queries, review_queue
 from overheard.campaigns import CampaignView
 from overheard.errors import InvalidInput, InvalidQuery, NotFound, WrongStage
@@ -32,10 +35,10 @@ from overheard.labels import Seen
 from overheard.models import User
 from overheard.relevance import count_by_meaning
 
-router = APIRouter(prefix="/v1")
+router = ApiRouter()
 
 
-class PageParams(QueueParams):
+class QueuePageParams(QueueParams):
     """The filters, the place, and how much."""
 
     limit: int = Field(review_queue.PAGE_SIZE, ge=1, le=review_queue.MAX_PAGE_SIZE, description="Leads on a page.")
@@ -52,7 +55,7 @@ def me(user: Annotated[User, by_token()]) -> UserBody:
     "/queue", operation_id="readQueue", summary="A page of the queue", tags=["leads"], responses=problems(InvalidInput)
 )
 def read_queue(
-    _user: Annotated[User, by_token(Action.READ_QUEUE)], db: ReadDb, params: Annotated[PageParams, Query()]
+    _user: Annotated[User, by_token(Action.READ_QUEUE)], db: ReadDb, params: Annotated[QueuePageParams, Query()]
 ) -> QueueBody:
     """Leads, newest day first and the strongest of a day first."""
     page = review_queue.page(db, params.filters, after=params.place, limit=params.limit)
@@ -130,11 +133,31 @@ def undo(user: Annotated[User, by_token(Action.UNDO)], lead_id: Id, db: Db, now:
 
 
 @router.get(
-    "/campaigns", operation_id="readCampaigns", summary="All campaigns", tags=["campaigns"], responses=problems()
+    "/campaigns",
+    operation_id="readCampaigns",
+    summary="All campaigns",
+    tags=["campaigns"],
+    responses=problems(InvalidInput),
 )
-def read_campaigns(_user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb) -> list[CampaignBody]:
-    """All campaigns by name, each with the queries in force."""
-    return [_campaign_body(db, view) for view in campaigns.views(db)]
+def read_campaigns(
+    _user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb, params: Annotated[PageParams, Query()]
+) -> Page[CampaignBody]:
+    """Campaigns by name, each with the queries in force."""
+    return page_of(
+        campaigns.views(db), params, lambda view: _campaign_body(db, view), key=lambda view: [view.campaign.name]
+    )
+
+
+@router.get(
+    "/campaigns/{campaign_id}",
+    operation_id="readCampaign",
+    summary="One campaign",
+    tags=["campaigns"],
+    responses=problems(NotFound),
+)
+def read_campaign(_user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], campaign_id: Id, db: ReadDb) -> CampaignBody:
+    """A campaign with the queries in force. Its ETag is what a change takes as If-Match."""
+    return _campaign_body(db, campaigns.view(db, campaign_id))
 
 
 @router.post(
@@ -166,12 +189,17 @@ def create_campaign(
     operation_id="changeCampaign",
     summary="Set a campaign's thresholds",
     tags=["campaigns"],
-    responses=problems(NotFound, InvalidInput, TooLarge),
+    responses=problems(NotFound, ChangedMeanwhile, InvalidInput, TooLarge),
 )
 def change_campaign(
-    _user: Annotated[User, by_token(Action.SET_THRESHOLD)], campaign_id: Id, db: Db, body: CampaignChange
+    _user: Annotated[User, by_token(Action.SET_THRESHOLD)],
+    campaign_id: Id,
+    db: Db,
+    body: CampaignChange,
+    if_match: IfMatch = None,
 ) -> CampaignBody:
     """Takes effect when posts are qualified next; leads that are in the queue stay."""
+    etags.check(if_match, lambda: _campaign_body(db, campaigns.view(db, campaign_id)))
     if "threshold" in body.model_fields_set:
         campaigns.set_threshold(db, campaign_id, body.threshold)
     if "meaning_threshold" in body.model_fields_set:

@@ -2,26 +2,41 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import Query
 
 from api import source_bodies
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, by_token
 from api.errors import TooLarge
 from api.openapi import problems
+from api.paging import Page, PageParams, page_of
 from api.routes.sources import purge
+from api.routing import ApiRouter
 from api.source_bodies import HandedPost, Removal, RemovedBody, SourceBody, SuggestionBody, TakenBody
 from overheard import by_hand, source_health, sources, suggestions
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import User
 
-router = APIRouter(prefix="/v1")
+router = ApiRouter()
 
 
-@router.get("/sources", operation_id="readSources", summary="All sources", tags=["sources"], responses=problems())
-def read_sources(_user: Annotated[User, by_token(Action.READ_SOURCES)], db: ReadDb, now: Now) -> list[SourceBody]:
-    """All sources and how they are doing, those that need somebody first."""
-    return [source_bodies.source_body(found) for found in source_health.health(db, now)]
+@router.get(
+    "/sources",
+    operation_id="readSources",
+    summary="All sources",
+    tags=["sources"],
+    responses=problems(InvalidInput),
+)
+def read_sources(
+    _user: Annotated[User, by_token(Action.READ_SOURCES)], db: ReadDb, now: Now, params: Annotated[PageParams, Query()]
+) -> Page[SourceBody]:
+    """Sources and how they are doing, those that need somebody first."""
+    return page_of(
+        source_health.health(db, now),
+        params,
+        source_bodies.source_body,
+        key=lambda found: [found.concern, found.source.platform, found.source.community, found.source.id],
+    )
 
 
 @router.post(
@@ -80,13 +95,22 @@ def remove_source(
     operation_id="readSuggestions",
     summary="Communities worth watching",
     tags=["campaigns"],
-    responses=problems(NotFound),
+    responses=problems(NotFound, InvalidInput),
 )
 def read_suggestions(
-    _user: Annotated[User, by_token(Action.READ_SUGGESTIONS)], campaign_id: Id, db: ReadDb, now: Now
-) -> list[SuggestionBody]:
+    _user: Annotated[User, by_token(Action.READ_SUGGESTIONS)],
+    campaign_id: Id,
+    db: ReadDb,
+    now: Now,
+    params: Annotated[PageParams, Query()],
+) -> Page[SuggestionBody]:
     """Up to 20 communities that are not watched, and to which posts of the last 30 days link that a query met."""
-    return [source_bodies.suggestion_body(found) for found in suggestions.suggest_communities(db, campaign_id, now=now)]
+    return page_of(
+        suggestions.suggest_communities(db, campaign_id, now=now),
+        params,
+        source_bodies.suggestion_body,
+        key=lambda found: [-found.authors, -found.posts, found.platform, found.community.lower()],
+    )
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """The tables. A row is data; what may happen to it stands in the module named after the thing."""
 
+from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
 from overheard.models.leads import (
@@ -63,6 +64,7 @@ __all__ = [
     "Signal",
     "Snippet",
     "Source",
+    "StoredAnswer",
     "Tombstone",
     "Usage",
     "User",

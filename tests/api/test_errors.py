@@ -49,7 +49,11 @@ def test_a_failed_commit_is_answered_with_500_and_not_with_success(
     answered = program.post(f"/v1/leads/{lead}/promote")
     assert shown.status_code == answered.status_code == 500
     assert "set-cookie" not in shown.headers  # no flash line that says it was done
+    assert answered.headers["content-type"] == "application/problem+json"
     assert answered.json() == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
         "error": "Unexpected",
         "detail": "Something went wrong on our side. It is in the server's log; try again.",
     }

@@ -111,7 +111,7 @@ def test_hostile_names_and_errors_are_shown_as_text(world: World, mara: Browser)
 
 def test_a_program_reads_and_steers_the_sources(world: World, bakers: int) -> None:
     program = world.program(world.cast.mara)
-    (told,) = program.get("/v1/sources").json()
+    (told,) = program.get("/v1/sources").json()["items"]
     assert (told["id"], told["community"], told["state"], told["concern"]) == (bakers, "r/bakers", "watching", "none")
     assert told["permitted_by"] == "alice@example.org"
     assert program.post(f"/v1/sources/{bakers}/pause").json()["state"] == "paused"
@@ -123,7 +123,7 @@ def test_a_program_reads_and_steers_the_sources(world: World, bakers: int) -> No
     assert kept == {"source_id": bakers, "posts_removed": 0}
     gone = program.post(f"/v1/sources/{bakers}/remove", json={"purge": True, "community": "r/bakers"}).json()
     assert gone["posts_removed"] == 1
-    assert program.get("/v1/sources").json() == []
+    assert program.get("/v1/sources").json() == {"items": [], "next": None}
 
 
 def test_a_lead_says_where_it_is_from_how_to_answer_and_how_long_it_is_kept(world: World) -> None:
@@ -149,5 +149,5 @@ def test_communities_are_suggested_on_a_page_and_by_v1(world: World) -> None:
     assert "1 person in 1 post" in page
     assert mara.get("/campaigns/99/suggestions").status_code == 404
     program: TestClient = world.program(world.cast.mara)
-    (told,) = program.get("/v1/campaigns/1/suggestions").json()
+    (told,) = program.get("/v1/campaigns/1/suggestions").json()["items"]
     assert (told["community"], told["examples"]) == ("r/pastry", ["https://example.org/1"])
