@@ -6,10 +6,15 @@ OverheardError
 ├── InvalidInput        a value, a file or a row that cannot be taken as it is
 │   └── InvalidQuery    a keyword query that cannot be read; carries the position
 ├── CollectorError      the platform said no; permanent or not, and when to come back
+├── ReplyRefused        guardrails refused a reply; each says which, why, and what would make it pass
 └── ModelError          no usable model, or a file that is not ours
 
 The class docstring is the default message. Raise near the fact, catch at a door.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 
 class OverheardError(Exception):
@@ -48,6 +53,30 @@ class CollectorError(OverheardError):
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one guardrail has against a reply."""
+
+    guardrail: str
+    why: str
+    remedy: str
+    """What would make it pass."""
+    may_override: bool = False
+    """Whether the person who writes may set it aside for this reply."""
+    is_warning: bool = False
+    """It is shown and stops nothing."""
+    not_before: datetime | None = None
+    """From when on it would pass by itself."""
+
+
+class ReplyRefused(OverheardError):
+    """A guardrail refused this reply."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(" ".join(f"{refusal.why} {refusal.remedy}" for refusal in refusals))
+        self.refusals = tuple(refusals)
 
 
 class ModelError(OverheardError):

@@ -74,6 +74,60 @@ class ServiceSettings(BaseModel):
     x_url: HttpUrl = Field(default=HttpUrl("https://api.x.com/2/"), description="Address of the API of X.")
 
 
+class ReplySettings(BaseModel):
+    """The guardrails of replies. Where a number is 0, that guardrail is off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stopped: bool = Field(default=False, description="Let no reply go out, whatever anybody says.")
+    near_copy: float = Field(
+        default=0.8, ge=0, le=1, description="How alike an earlier reply a new one may not be (Jaccard); 0: any."
+    )
+    near_copy_days: int = Field(default=90, ge=1, description="Days for which a reply is compared with new ones.")
+    day_cap: int = Field(default=10, ge=0, description="Replies of one account on one day; 0: any number.")
+    community_cap: int = Field(default=3, ge=0, description="Replies in one community in seven days; 0: any number.")
+    contact_days: int = Field(default=90, ge=0, description="Days in which one person is written to once; 0: no rule.")
+    pause_minutes: float = Field(default=3, ge=0, description="Minutes between two replies of one account.")
+    pause_jitter: float = Field(default=0.5, ge=0, le=5, description="By how much of itself that pause may be longer.")
+    ramp_start: int = Field(default=3, ge=1, description="Replies a day with which a new account begins.")
+    ramp_days: int = Field(default=14, ge=0, description="Days until a new account may write as much as an old one.")
+    links_in_first: bool = Field(default=False, description="Allow links in the first reply to a person.")
+    shorteners: bool = Field(default=False, description="Allow links that hide where they lead.")
+    promotional_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of replies with a link or the offer's name from which we warn."
+    )
+    affiliation: str = Field(
+        default="I work on {campaign}.", description="The line that every reply must hold; empty: none is asked for."
+    )
+    obey_rules: bool = Field(default=True, description="Write nothing where a community's rules forbid promotion.")
+    skip_topics: bool = Field(default=True, description="Leave threads alone in which people are in need of help.")
+    skip_communities: str = Field(
+        default="", description="Communities in which nobody is answered, separated by commas."
+    )
+    fresh_hours: int = Field(default=48, ge=0, description="Age in hours from which a post is not answered; 0: any.")
+    recheck_minutes: int = Field(default=10, ge=0, description="Minutes until we look whether a reply still stands.")
+    recheck_hours: int = Field(default=24, ge=0, description="Hours until we look once more.")
+    removal_days: int = Field(
+        default=30, ge=0, description="Days for which a community is left alone after it took a reply of ours away."
+    )
+
+
+class AccountSettings(BaseModel):
+    """The apps by which SDRs connect their own accounts, for replies that are sent from here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slack_client_id: str | None = Field(default=None, description="Client id of your Slack app.")
+    slack_client_secret: SecretStr | None = Field(default=None, description="Client secret of your Slack app.")
+    reddit_client_id: str | None = Field(default=None, description="Client id of your approved Reddit web app.")
+    reddit_client_secret: SecretStr | None = Field(default=None, description="Client secret of your Reddit app.")
+    github_client_id: str | None = Field(default=None, description="Client id of your GitHub OAuth app.")
+    github_client_secret: SecretStr | None = Field(default=None, description="Client secret of your GitHub OAuth app.")
+    github_oauth_url: HttpUrl = Field(
+        default=HttpUrl("https://github.com/login/oauth/"), description="Where GitHub lets somebody connect an account."
+    )
+
+
 class Settings(BaseSettings):
     """One frozen object; nothing below a door reads the environment."""
 
@@ -113,6 +167,8 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     bluesky: BlueskySettings = BlueskySettings()
     services: ServiceSettings = ServiceSettings()
+    accounts: AccountSettings = AccountSettings()
+    replies: ReplySettings = ReplySettings()
 
     @property
     def effective_database_url(self) -> str:

@@ -1,0 +1,68 @@
+"""Replies for tests: an SDR, a promoted lead, and guardrails that let an invented reply through."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from overheard import funnel, replies
+from overheard.guardrails import Guard
+from overheard.models import Lead, Reply, User
+from overheard.posts import NewPost
+from overheard.settings import ReplySettings
+from tests.factories import make_lead, new_post
+
+KEY = "a key of the tests"
+LINE = "I work on Rye CRM."
+ANSWER = f"Two bakeries I know keep their customers in a shared sheet and never looked back. {LINE}"
+
+
+def guard(**changed: Any) -> Guard:  # noqa: ANN401 - settings of any kind
+    """The guardrails as they ship, but for what is changed."""
+    return Guard(ReplySettings(**changed), KEY)
+
+
+def asked(at: datetime, *, number: int = 1, **said: Any) -> NewPost:  # noqa: ANN401 - a post's fields
+    """A post at Reddit, an hour old."""
+    address = f"https://www.reddit.com/r/bakers/comments/ask{number}/"
+    told = {"external_id": f"t3_ask{number}", "author": f"baker{number}", "permalink": address}
+    return new_post(**{**told, "posted_at": at - timedelta(hours=1), **said})
+
+
+def promoted(session: Session, actor: User, *, now: datetime, number: int = 1, **said: Any) -> Lead:  # noqa: ANN401
+    """A lead that is worth an answer."""
+    lead = make_lead(session, now=now, post=asked(now, number=number, **said))
+    funnel.promote(session, lead.id, actor=actor, now=now)
+    return lead
+
+
+def drafted(
+    session: Session,
+    actor: User,
+    *,
+    now: datetime,
+    text: str = ANSWER,
+    number: int = 1,
+    **said: Any,  # noqa: ANN401
+) -> Reply:
+    """A draft to a new lead."""
+    lead = promoted(session, actor, now=now, number=number, **said)
+    return replies.start_draft(session, lead.id, actor=actor, guard=guard(), now=now, text=text)
+
+
+def sent(
+    session: Session,
+    actor: User,
+    *,
+    now: datetime,
+    text: str = ANSWER,
+    number: int = 1,
+    **said: Any,  # noqa: ANN401
+) -> Reply:
+    """A reply that its writer has posted, `now`."""
+    lenient = guard(near_copy=0, day_cap=0, community_cap=0, pause_minutes=0, fresh_hours=0, contact_days=0)
+    lead = promoted(session, actor, now=now, number=number, **said)
+    draft = replies.start_draft(session, lead.id, actor=actor, guard=lenient, now=now, text=text)
+    replies.approve(session, draft.id, actor=actor, guard=lenient, now=now)
+    address = f"https://www.reddit.com/r/bakers/comments/ask{number}/which_crm/reply{number}/"
+    return replies.mark_sent(session, draft.id, permalink=address, actor=actor, now=now)
