@@ -124,7 +124,13 @@ def _is_close(listener: Listener, relevance: float) -> bool:
 
 
 def catch_up(
-    sessions: Sessions, meaning: Meaning, *, model_version: str, threshold: float, clock: Callable[[], datetime]
+    sessions: Sessions,
+    meaning: Meaning,
+    *,
+    model_version: str,
+    threshold: float,
+    clock: Callable[[], datetime],
+    key: str | None = None,
 ) -> int:
     """Measure what was judged before and lacks it, newest first, and qualify; how many leads are new.
 
@@ -144,7 +150,7 @@ def catch_up(
         with sessions.begin() as session:
             now = clock()
             store(session, measured, now=now)
-            leads += qualify(session, model_version=model_version, threshold=threshold, now=now)
+            leads += qualify(session, model_version=model_version, threshold=threshold, now=now, key=key)
         posts += len(batch)
         before = batch[-1].post_id
     if posts:

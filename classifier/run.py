@@ -59,6 +59,7 @@ def classify_pending(
     *,
     clock: Callable[[], datetime],
     meaning: Meaning | None = None,
+    key: str | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Classified:
     """Judge every post that this model version has not judged yet, newest first, and qualify those that reach the
@@ -66,14 +67,17 @@ def classify_pending(
 
     Each batch is one short transaction; nothing is held while the model works. Killed and run again, it goes on.
     `meaning` compares posts that may be leads with the campaigns' offers; without it queries alone find posts.
-    `on_progress` is called with the number of posts of each batch.
+    `key` is that of the do-not-contact list: nobody on it becomes a lead. `on_progress` is called with the number of
+    posts of each batch.
     """
     with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
         if meaning:
             forget_other_spaces(session, meaning.space)
-        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock())
+        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
     if meaning:  # and so may a changed offer
-        leads += catch_up(sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock)
+        leads += catch_up(
+            sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
+        )
     posts = not_judged = 0
     before: int | None = None
     while True:
@@ -95,6 +99,7 @@ def classify_pending(
                 threshold=model.threshold,
                 now=now,
                 among=[post.id for post in batch],
+                key=key,
             )
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)

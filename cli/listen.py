@@ -17,6 +17,7 @@ from cli.context import clock, start
 from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
 from overheard.errors import OverheardError
+from overheard.home import secret_key
 from overheard.log import configure_log
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,14 @@ def listen(*, every: Every = 10.0) -> None:
     meaning = Meaning(context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
+    key = secret_key(context.settings)
     watch = Watch(context.sessions, context.settings, clock)
     with _stopped_by_signals(watch.stop):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
         while not watch.stop.is_set():
             try:
-                classify_pending(context.sessions, model, meaning=meaning, clock=clock)
+                classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key)
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.
                 logger.exception("A pass failed", extra={"action": "pass_failed"})

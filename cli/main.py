@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import bench, campaigns, demo, listen, model, people, posts, sources, work
+from cli import bench, campaigns, demo, listen, model, people, posts, replies, sources, work
 from cli.context import err
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
@@ -33,6 +33,8 @@ app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(sources.app, name="sources")
 app.add_typer(posts.app, name="posts")
+app.add_typer(replies.app, name="replies")
+app.add_typer(replies.unwanted, name="do-not-contact")
 app.add_typer(people.app, name="users")
 app.command("login-link")(people.login_link)
 app.command("token")(people.token)

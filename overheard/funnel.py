@@ -20,7 +20,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from overheard import claims, labels
+from overheard import claims, do_not_contact, labels
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labels import Seen
 from overheard.models import Lead, LeadEvent, User
@@ -43,6 +43,18 @@ OPEN_FROM = {
 # What happened out there is written down, whoever looks at the lead.
 _FACTS = frozenset({LeadAction.RECORD_REPLY, LeadAction.MAKE_PROSPECT})
 
+# And to which it leads.
+LEADS_TO = {
+    LeadAction.PROMOTE: Stage.SALES_QUALIFIED,
+    LeadAction.PUSH_BACK: Stage.MARKETING_QUALIFIED,
+    LeadAction.RECORD_REPLY: Stage.REPLIED,
+    LeadAction.MAKE_PROSPECT: Stage.PROSPECT,
+    LeadAction.WIN: Stage.WON,
+    LeadAction.LOSE: Stage.LOST,
+    LeadAction.DISQUALIFY: Stage.DISQUALIFIED,
+    LeadAction.REOPEN: Stage.MARKETING_QUALIFIED,
+}
+
 _ANSWERED = frozenset({Stage.REPLIED, Stage.PROSPECT, Stage.WON, Stage.LOST})
 
 # What somebody did to a lead, and what it cannot be any more.
@@ -62,8 +74,8 @@ _DONE = {
 
 def promote(session: Session, lead_id: int, *, actor: User, now: datetime, seen: Seen | None = None) -> LeadEvent:
     """MQL → SQL: a person says that this is worth an answer. `WrongStage` tells who was faster."""
-    lead = _get(session, lead_id)
-    event = _move(session, lead, LeadAction.PROMOTE, to_stage=Stage.SALES_QUALIFIED, actor=actor, now=now)
+    lead = get(session, lead_id)
+    event = _move(session, lead, LeadAction.PROMOTE, actor=actor, now=now)
     labels.record(session, lead, event, seen=seen)
     return event
 
@@ -75,37 +87,35 @@ def push_back(session: Session, lead_id: int, *, note: str, actor: User, now: da
     whoever means that disqualifies. Handing back says that it is too early or not sales' turn.
     """
     note = _needed(note, "Handing a lead back needs a note: say what marketing should know.")
-    lead = _get(session, lead_id)
-    return _move(
-        session, lead, LeadAction.PUSH_BACK, to_stage=Stage.MARKETING_QUALIFIED, actor=actor, now=now, note=note
-    )
+    lead = get(session, lead_id)
+    return _move(session, lead, LeadAction.PUSH_BACK, actor=actor, now=now, note=note)
 
 
 def record_reply(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent | None:
     """SQL → replied: somebody has written to them. A second reply moves nothing, and the answer is None."""
-    lead = _get(session, staying(session, lead_id))
+    lead = get(session, staying(session, lead_id))
     if lead.stage in _ANSWERED:
         return None
-    return _move(session, lead, LeadAction.RECORD_REPLY, to_stage=Stage.REPLIED, actor=actor, now=now)
+    return _move(session, lead, LeadAction.RECORD_REPLY, actor=actor, now=now)
 
 
 def make_prospect(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent:
     """Replied → prospect: they answered positively."""
-    lead = _get(session, staying(session, lead_id))
-    return _move(session, lead, LeadAction.MAKE_PROSPECT, to_stage=Stage.PROSPECT, actor=actor, now=now)
+    lead = get(session, staying(session, lead_id))
+    return _move(session, lead, LeadAction.MAKE_PROSPECT, actor=actor, now=now)
 
 
 def win(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent:
     """Prospect → won: they bought."""
-    lead = _get(session, lead_id)
-    return _move(session, lead, LeadAction.WIN, to_stage=Stage.WON, actor=actor, now=now)
+    lead = get(session, lead_id)
+    return _move(session, lead, LeadAction.WIN, actor=actor, now=now)
 
 
 def lose(session: Session, lead_id: int, *, note: str, actor: User, now: datetime) -> LeadEvent:
     """They did not buy, and why. Their post did show a need, so this is no word about its intent."""
     note = _needed(note, "A lost lead needs a reason: say why they did not buy.")
-    lead = _get(session, lead_id)
-    return _move(session, lead, LeadAction.LOSE, to_stage=Stage.LOST, actor=actor, now=now, note=note)
+    lead = get(session, lead_id)
+    return _move(session, lead, LeadAction.LOSE, actor=actor, now=now, note=note)
 
 
 def disqualify(
@@ -117,30 +127,35 @@ def disqualify(
     now: datetime,
     note: str | None = None,
     seen: Seen | None = None,
+    key: str | None = None,
 ) -> LeadEvent:
-    """Put a lead out, with a reason; `other` needs a note."""
+    """Put a lead out, with a reason; `other` needs a note. `do_not_contact` writes its author down on the
+    list of that name, if its `key` is given.
+    """
     note = checked_note(note)
     if reason is DisqualifyReason.OTHER and not note:
         raise InvalidInput("The reason 'other' needs a note: say what it was.")
-    lead = _get(session, lead_id)
+    lead = get(session, lead_id)
     event = _move(
         session,
         lead,
         LeadAction.DISQUALIFY,
-        to_stage=Stage.DISQUALIFIED,
         actor=actor,
         now=now,
         reason=reason,
         note=note,
     )
     labels.record(session, lead, event, seen=seen)
+    if reason is DisqualifyReason.DO_NOT_CONTACT and key is not None:
+        said = "Disqualified as do not contact."
+        do_not_contact.add(session, key, lead.platform, lead.author, reason=said, actor=actor, now=now)
     return event
 
 
 def reopen(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadEvent:
     """Bring a disqualified lead back into the queue. What was said about its post is withdrawn."""
-    lead = _get(session, lead_id)
-    event = _move(session, lead, LeadAction.REOPEN, to_stage=Stage.MARKETING_QUALIFIED, actor=actor, now=now)
+    lead = get(session, lead_id)
+    event = _move(session, lead, LeadAction.REOPEN, actor=actor, now=now)
     _settle_labels(session, lead_id, now=now)
     return event
 
@@ -150,17 +165,22 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
 
     A person takes back what they did themselves: `WrongStage` names who decided last otherwise.
     """
-    lead = _get(session, lead_id)
+    lead = get(session, lead_id)
     last = last_decision(timeline(session, lead_id))
     if last is None or last.from_stage is None:
         raise WrongStage(f"Lead {lead_id} has no decision that could be taken back.")
     if last.actor_id != actor.id:
         raise WrongStage(f"The last step was not yours: {_told(last)} Reopen or disqualify the lead instead.")
-    event = _move(
-        session, lead, LeadAction.UNDO, to_stage=last.from_stage, actor=actor, now=now, from_stages={last.to_stage}
-    )
+    event = _move(session, lead, LeadAction.UNDO, actor=actor, now=now, back=(last.to_stage, last.from_stage))
     _settle_labels(session, lead_id, now=now)
+    if last.reason is DisqualifyReason.DO_NOT_CONTACT:
+        do_not_contact.take_off(session, actor=actor, at=last.at)
     return event
+
+
+def ways_from(stage: Stage) -> dict[Stage, LeadAction]:
+    """Where a lead of this stage can go next, and by which step."""
+    return {LEADS_TO[action]: action for action, stages in OPEN_FROM.items() if stage in stages}
 
 
 def timeline(session: Session, lead_id: int) -> list[LeadEvent]:
@@ -221,7 +241,8 @@ def _settle_labels(session: Session, lead_id: int, *, now: datetime) -> None:
     labels.settle(session, lead_id, decisions=decisions, now=now)
 
 
-def _get(session: Session, lead_id: int) -> Lead:
+def get(session: Session, lead_id: int) -> Lead:
+    """The lead; `NotFound` when there is none, `WrongStage` when another has taken it over."""
     lead = session.get(Lead, lead_id, populate_existing=True)
     if lead is None:
         raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
@@ -235,15 +256,16 @@ def _move(
     lead: Lead,
     action: LeadAction,
     *,
-    to_stage: Stage,
     actor: User,
     now: datetime,
-    from_stages: Iterable[Stage] | None = None,
+    back: tuple[Stage, Stage] | None = None,
     reason: DisqualifyReason | None = None,
     note: str | None = None,
 ) -> LeadEvent:
+    """`back`: from which stage to which, for a step that is taken back and has no line in the tables."""
     from_stage = lead.stage
-    if from_stage not in (OPEN_FROM[action] if from_stages is None else from_stages):
+    open_from, to_stage = ({back[0]}, back[1]) if back else (OPEN_FROM[action], LEADS_TO[action])
+    if from_stage not in open_from:
         raise _wrong_stage(session, lead.id, action)
     moved = session.execute(
         sa.update(Lead)

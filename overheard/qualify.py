@@ -7,10 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard import do_not_contact
 from overheard.db import upsert
 from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal
 from overheard.relevance import is_relevant
-from overheard.vocabulary import LeadAction, Stage
+from overheard.vocabulary import LeadAction, Platform, Stage
 
 _QUALIFY_BATCH = 500  # posts held in memory at once
 
@@ -31,26 +32,42 @@ def qualify(
     threshold: float,
     now: datetime,
     among: Sequence[int] | None = None,
+    key: str | None = None,
 ) -> int:
     """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
 
     `threshold` is the model's own, for campaigns that set none. `among` (ids of posts just judged) spares looking at
     all others, and takes up what the new judgement means for leads that these posts had made before.
     It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
-    are all mended by calling it again.
+    are all mended by calling it again. With the `key` of the do-not-contact list nobody on it becomes a lead.
     """
     made = 0
+    after = (0, 0)
     if among is not None:
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
-    while candidates := _candidates(session, model_version=model_version, threshold=threshold, among=among):
-        made += sum(_add_signal(session, candidate, now=now) for candidate in candidates)
+    while candidates := _candidates(session, after, model_version=model_version, threshold=threshold, among=among):
+        after = (candidates[-1].campaign_id, candidates[-1].post.id)
+        wanted = candidates if key is None else _without_unwilling(session, candidates, key)
+        made += sum(_add_signal(session, candidate, now=now) for candidate in wanted)
     return made
 
 
+def _without_unwilling(session: Session, candidates: list[_Candidate], key: str) -> list[_Candidate]:
+    """Those whose writers did not say that they want no contact."""
+    names = [
+        {(one.post.platform, name) for name in (one.post.author, one.post.author_name) if name} for one in candidates
+    ]
+    unwilling = do_not_contact.listed(session, key, set[tuple[Platform, str]]().union(*names))
+    return [one for one, its in zip(candidates, names, strict=True) if not its & unwilling]
+
+
 def _candidates(
-    session: Session, *, model_version: str, threshold: float, among: Sequence[int] | None
+    session: Session, after: tuple[int, int], *, model_version: str, threshold: float, among: Sequence[int] | None
 ) -> list[_Candidate]:
-    """The next posts that are relevant, over the threshold and not yet a signal of their campaign."""
+    """The next posts that are relevant, over the threshold and not yet a signal of their campaign.
+
+    `after`: campaign and post of the last one before.
+    """
     already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
     statement = (
         sa.select(Campaign.id, Post, Prediction)
@@ -63,6 +80,7 @@ def _candidates(
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),
             ~already,
+            sa.tuple_(Campaign.id, Post.id) > after,
         )
         .order_by(Campaign.id, Post.id)
         .limit(_QUALIFY_BATCH)
@@ -75,7 +93,7 @@ def _candidates(
 def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bool:
     post, prediction = candidate.post, candidate.prediction
     signalled_on = (post.posted_at or post.collected_at).date()
-    author = post.author or f"post {post.external_id}"
+    author = author_key(post)
     inserted = session.execute(
         upsert(session, Lead)
         .values(
@@ -94,14 +112,7 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bo
         .returning(Lead.id)
     ).scalar_one_or_none()
     is_new = inserted is not None
-    lead_id = (
-        inserted
-        or session.scalars(
-            sa.select(Lead.id).where(
-                Lead.campaign_id == candidate.campaign_id, Lead.platform == post.platform, Lead.author == author
-            )
-        ).one()
-    )
+    lead_id = inserted or _lead_of(session, candidate.campaign_id, post.platform, author)
     session.execute(
         upsert(session, Signal)
         .values(
@@ -128,6 +139,21 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bo
     else:
         refresh(session, [lead_id])
     return is_new
+
+
+def _lead_of(session: Session, campaign_id: int, platform: Platform, author: str) -> int:
+    """The author's lead, or the one that has taken it over."""
+    statement = sa.select(Lead.id, Lead.merged_into_id).where(
+        Lead.campaign_id == campaign_id, Lead.platform == platform, Lead.author == author
+    )
+    # Locked: a merge that goes on just now takes this post along, or is seen here.
+    lead_id, merged_into_id = session.execute(statement.with_for_update()).one()
+    return merged_into_id or lead_id
+
+
+def author_key(post: Post) -> str:
+    """Whose lead a post makes: its author's, or, of an unknown author, its own."""
+    return post.author or f"post {post.external_id}"
 
 
 def _rejudge(session: Session, *, model_version: str, threshold: float, among: Sequence[int]) -> None:
@@ -162,12 +188,11 @@ def _is_decided(session: Session, lead_id: int) -> bool:
 def refresh(session: Session, lead_ids: Iterable[int]) -> None:
     """Copy the strongest signal of each lead to the lead; a lead without any signal is removed."""
     for lead_id in lead_ids:
+        _let_go_of_the_unheard(session, lead_id)
         signals = session.scalars(
             sa.select(Signal).where(Signal.lead_id == lead_id).order_by(Signal.score.desc(), Signal.id)
         ).all()
         if not signals:
-            freed = sa.update(Lead).where(Lead.merged_into_id == lead_id).values(merged_into_id=None)
-            session.execute(freed.execution_options(synchronize_session=False))
             session.execute(sa.delete(Lead).where(Lead.id == lead_id))
             continue
         top = signals[0]
@@ -181,3 +206,21 @@ def refresh(session: Session, lead_ids: Iterable[int]) -> None:
                 signalled_on=max(signal.signalled_on for signal in signals),
             )
         )
+
+
+def _let_go_of_the_unheard(session: Session, lead_id: int) -> None:
+    """Remove the leads that this one has taken over and of whose own posts none is left."""
+    merged = session.scalars(sa.select(Lead).where(Lead.merged_into_id == lead_id)).all()
+    for lead in merged:
+        if not signals_by(session, lead_id, lead):
+            session.execute(sa.delete(Lead).where(Lead.id == lead.id))
+
+
+def signals_by(session: Session, lead_id: int, writer: Lead) -> list[int]:
+    """The signals (ids) of a lead that the author of another lead wrote: after a merge they stand together."""
+    rows = session.execute(
+        sa.select(Signal.id, Post)
+        .join(Post, Post.id == Signal.post_id)
+        .where(Signal.lead_id == lead_id, Post.platform == writer.platform)
+    )
+    return [signal_id for signal_id, post in rows if author_key(post) == writer.author]

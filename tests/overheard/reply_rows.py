@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from overheard import funnel, replies
 from overheard.guardrails import Guard
-from overheard.models import Lead, Reply, User
+from overheard.models import ConnectedAccount, Lead, Post, Reply, Source, User
 from overheard.posts import NewPost
 from overheard.settings import ReplySettings
+from overheard.terms import ReplyWay, Terms
+from overheard.vocabulary import Platform
 from tests.factories import make_lead, new_post
 
 KEY = "a key of the tests"
@@ -66,3 +68,35 @@ def sent(
     replies.approve(session, draft.id, actor=actor, guard=lenient, now=now)
     address = f"https://www.reddit.com/r/bakers/comments/ask{number}/which_crm/reply{number}/"
     return replies.mark_sent(session, draft.id, permalink=address, actor=actor, now=now)
+
+
+def connected(session: Session, user: User, *, now: datetime, days: int = 100) -> ConnectedAccount:
+    """An account at Reddit that a user connected some days ago."""
+    account = ConnectedAccount(
+        user_id=user.id,
+        platform=Platform.REDDIT,
+        address="https://www.reddit.com",
+        name=f"rye_{user.name.lower()}",
+        sealed=b"",
+        connected_at=now - timedelta(days=days),
+    )
+    session.add(account)
+    session.flush()
+    return account
+
+
+def approved_to_send(
+    session: Session,
+    actor: User,
+    *,
+    now: datetime,
+    account: ConnectedAccount | None = None,
+    **said: Any,  # noqa: ANN401
+) -> Reply:
+    """A reply that waits for the worker."""
+    account = account or connected(session, actor, now=now)
+    draft = drafted(session, actor, now=now, **said)
+    source = session.get_one(Source, session.get_one(Post, draft.post_id).source_id)
+    source.terms = Terms(permission="None.", can_reply=ReplyWay.API).as_json()
+    loose = guard(near_copy=0)
+    return replies.approve(session, draft.id, actor=actor, guard=loose, now=now, account_id=account.id)
