@@ -19,7 +19,7 @@ def save(
     session: Session, settings: Settings, *, mode: str, name: str, secrets: Mapping[str, str], now: datetime
 ) -> int:
     """Keep the secrets of an account, in place of what we had of it; the credential's id."""
-    row = {"mode": mode, "name": name, "sealed": _box(settings).encrypt(json.dumps(dict(secrets)).encode())}
+    row = {"mode": mode, "name": name, "sealed": seal(settings, secrets)}
     statement = upsert(session, Credential).values(**row, changed_at=now)
     renewed = {"sealed": row["sealed"], "changed_at": now}
     session.execute(statement.on_conflict_do_update(index_elements=["mode", "name"], set_=renewed))
@@ -28,13 +28,23 @@ def save(
 
 def unseal(settings: Settings, credential: Credential) -> dict[str, str]:
     """The secrets of an account. For collectors only."""
+    anew = f"overheard sources add {credential.mode}"
+    return open_sealed(settings, credential.sealed, f"{credential.name} ({credential.mode})", anew=anew)
+
+
+def seal(settings: Settings, secrets: Mapping[str, str]) -> bytes:
+    """Secrets as they may lie in the database."""
+    return _box(settings).encrypt(json.dumps(dict(secrets)).encode())
+
+
+def open_sealed(settings: Settings, sealed: bytes, whose: str, *, anew: str) -> dict[str, str]:
+    """The secrets again. `whose` they are, and how they are given `anew`, stand in the error."""
     try:
-        secrets: dict[str, str] = json.loads(_box(settings).decrypt(credential.sealed))
+        secrets: dict[str, str] = json.loads(_box(settings).decrypt(sealed))
     except InvalidToken as error:
         raise OverheardError(
-            f"The credentials of {credential.name} ({credential.mode}) cannot be opened with this key. Bring back the "
-            f"file credentials_key of the home folder (or OVERHEARD_CREDENTIALS_KEY), or give the credentials anew: "
-            f"overheard sources add {credential.mode}"
+            f"The credentials of {whose} cannot be opened with this key. Bring back the file credentials_key of the "
+            f"home folder (or OVERHEARD_CREDENTIALS_KEY), or give the credentials anew: {anew}"
         ) from error
     return secrets
 

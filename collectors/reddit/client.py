@@ -46,6 +46,14 @@ _WITHDRAWN = (
 )
 
 
+class RedditRefusal(CollectorError):
+    """An answer that is no success. Who sends something must know its status."""
+
+    def __init__(self, told: CollectorError, status: int) -> None:
+        super().__init__(str(told), permanent=told.permanent, retry_after=told.retry_after)
+        self.status = status
+
+
 class _PageInsteadOfData(CollectorError):
     """Passes now and then by itself, and so is tried again before it is believed."""
 
@@ -96,9 +104,21 @@ class RedditClient:
         except _TokenRefused:
             raise CollectorError(_WITHDRAWN, permanent=True) from None
 
-    def _request(self, path: str, params: dict[str, str | int]) -> object:
+    def post_once(self, path: str, data: Mapping[str, str]) -> object:
+        """The answer to a POST. What goes wrong is raised from below PRAW's retries, so it is sent once.
+
+        `RedditRefusal` has the status; any other `CollectorError` may mean that the answer was lost.
+        """
         try:
-            answer: object = self._reddit.request(method="GET", path=path, params=params)
+            return self._request(path, {}, method="POST", data=dict(data))
+        except _TokenRefused:
+            raise RedditRefusal(CollectorError(_WITHDRAWN, permanent=True), HTTPStatus.UNAUTHORIZED) from None
+
+    def _request(
+        self, path: str, params: dict[str, str | int], *, method: str = "GET", data: dict[str, str] | None = None
+    ) -> object:
+        try:
+            answer: object = self._reddit.request(method=method, path=path, params=params, data=data)
         except OAuthException as error:
             raise CollectorError(_bad_credentials(error.error), permanent=True) from None
         except (PrawcoreException, PRAWException) as error:
@@ -208,7 +228,7 @@ class _Requestor(Requestor):
                 raise _PageInsteadOfData(_BLOCKED, permanent=True)
         else:
             wait = retry_after(response.headers.get("retry-after"), now=self._tools.clock())
-            raise _refusal(response, path, wait, resets_in)
+            raise RedditRefusal(_refusal(response, path, wait, resets_in), status)
 
 
 def _read(response: requests.Response, path: str, *, deadline: float) -> None:

@@ -88,6 +88,38 @@ class Delayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """The handler runs, so that what was sent is stored there; the client is told something else, at once or late."""
+
+    status: int = 503
+    body: bytes = b"back soon"
+    seconds: float = 0.0
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        await handler(request)
+        await asyncio.sleep(self.seconds)
+        return web.Response(status=self.status, body=self.body)
+
+
+@dataclass(slots=True)
+class Straggler:
+    """The connection is reset, and the request is still on its way: it arrives when the test says so."""
+
+    waiting: list[tuple[web.Request, Handler]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.waiting.append((request, handler))
+        reset(request)
+        return web.Response()
+
+    async def arrive(self) -> None:
+        """All that is on its way arrives. To be run in the server's loop: `serving(world).run(…)`."""
+        while self.waiting:
+            request, handler = self.waiting.pop(0)
+            await handler(request)
+
+
+@dataclass(frozen=True, slots=True)
 class Transformed:
     """The true answer, if it is JSON, made into another."""
 

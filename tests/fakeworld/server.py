@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.fakeworld.faults import Handler, Request
 from tests.fakeworld.model import Wire, World
+from tests.fakeworld.sending import with_sending
 from tests.fakeworld.wires import WIRES
 
 
@@ -70,7 +71,7 @@ class _Server:
         for wire in self.wires:
             app.add_routes(
                 web.RouteDef(route.method, wire.prefix + route.path, route.handler, route.kwargs)
-                for route in wire.routes(self.world)
+                for route in with_sending(wire).routes(self.world)
             )
         return app
 

@@ -72,18 +72,18 @@ def test_its_stream_loses_posts_of_a_burst_without_a_word(world: World, connect:
 
 
 def test_it_posts_again_what_may_have_been_stored(world: World, connect: Connect, waits: list[float]) -> None:
-    world.fail("/api/comment", faults.UNAVAILABLE)
-    with pytest.raises(NotFound):  # what the fake world says to the second one
-        connect().post("api/comment", data={"text": "Invented"})
-    assert len(world.asked("/api/comment")) == 2
+    asked = submit(world, 1)[0]
+    world.fail("/api/comment", faults.Stored())
+    connect().post("api/comment", data={"thing_id": asked.id, "text": "Invented", "api_type": "json"})
+    assert len(world.thread(asked)) == 2  # the same comment, twice, and PRAW is content
     assert len(waits) == 1
 
 
 def test_it_posts_again_when_the_connection_is_lost(world: World, connect: Connect, waits: list[float]) -> None:
-    world.fail("/api/comment", faults.RESET)
-    with pytest.raises(NotFound):
-        connect().post("api/comment", data={"text": "Invented"})
-    assert (len(world.asked("/api/comment")), len(waits)) == (2, 1)
+    asked = submit(world, 1)[0]
+    world.fail("/api/comment", faults.RESET_AFTER)
+    connect().post("api/comment", data={"thing_id": asked.id, "text": "Invented", "api_type": "json"})
+    assert (len(world.thread(asked)), len(waits)) == (2, 1)
 
 
 def test_it_can_be_kept_from_posting_again(world: World, connect: Connect, waits: list[float]) -> None:

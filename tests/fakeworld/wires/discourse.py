@@ -24,6 +24,8 @@ class Discourse:
     """Read by members only."""
     keys: dict[str, str] = field(default_factory=dict)
     """API key → user."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many posts each topic has had."""
     raw: list[object] = field(default_factory=list)
     """Shown among the newest posts, whatever it is."""
 
@@ -31,6 +33,9 @@ class Discourse:
 def new_id(world: World, written: Written) -> str:
     """Numbers for all posts of the forum, whose address is half of the key. So the world must be served before."""
     written.extra.setdefault("forum", world.url(Platform.DISCOURSE).partition("://")[2])
+    counts, topic = world.state(Discourse).counts, written.root.id or str(written.number)
+    counts[topic] = counts.get(topic, 0) + 1
+    written.extra.setdefault("post_number", counts[topic])
     return str(written.number)
 
 

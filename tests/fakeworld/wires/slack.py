@@ -21,6 +21,7 @@ from tests.fakeworld.model import Change, ChangeKind, Wire, World, Written
 
 TEAM, APP, ME = "T1", "A1", "U0ME"
 DOMAIN = "bakery"
+USER_TOKEN = "xoxp-sam"  # an SDR's own
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-1", "xapp-1", "8f742231b10e8888abcd99yyyzzz85a5"
 
 Body = Mapping[str, str]
@@ -33,6 +34,7 @@ class Channel:
     name: str
     is_member: bool = True
     is_private: bool = False
+    topic: str = ""
 
 
 @dataclass
@@ -140,8 +142,8 @@ class _Api:
     async def answer(self, request: web.Request) -> web.Response:
         body = {name: str(value) for name, value in (await request.post()).items()}
         method = request.match_info["method"]
-        wanted = APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN
-        if request.headers.get("Authorization") != f"Bearer {wanted}":
+        wanted = {APP_TOKEN} if method == "apps.connections.open" else {BOT_TOKEN, USER_TOKEN}
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in wanted:
             return _refused("invalid_auth")
         return self.methods[method](body)
 
@@ -165,7 +167,8 @@ class _Api:
 
     def _channel(self, id_: str) -> dict[str, object]:
         channel = self.state.channels[id_]
-        return {"id": id_, "name": channel.name, "is_member": channel.is_member, "is_private": channel.is_private}
+        told = {"id": id_, "name": channel.name, "is_member": channel.is_member, "is_private": channel.is_private}
+        return {**told, "topic": {"value": channel.topic}, "purpose": {"value": ""}}
 
     def user(self, body: Body) -> web.Response:
         id_ = body["user"]

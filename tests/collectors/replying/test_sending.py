@@ -1,0 +1,40 @@
+"""A reply that was approved goes out once, by the SDR's own account, on every platform that takes one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from overheard.db import Sessions
+from overheard.vocabulary import Platform, ReplyState
+from tests.collectors.replying.desk import COUNTERS, TEXT, Desk
+from tests.fakeworld.model import World
+from tests.fakeworld.server import serve
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    with serve(world):
+        yield world
+
+
+@pytest.fixture(params=[platform.value for platform in COUNTERS])
+def desk(request: pytest.FixtureRequest, sessions: Sessions, world: World, tmp_path: Path) -> Desk:
+    return Desk(sessions, world, tmp_path, COUNTERS[Platform(request.param)])
+
+
+def test_an_approved_reply_is_posted_once_under_its_post_and_is_known_as_sent(desk: Desk) -> None:
+    asked = desk.ask()
+    reply_id = desk.approve(asked)
+
+    tally = desk.send()
+    desk.send()
+
+    reply = desk.reply(reply_id)
+    assert (tally.sent, reply.state, reply.error) == (1, ReplyState.SENT, None)
+    (posted,) = desk.ours(asked)
+    assert posted.body.endswith(TEXT)
+    assert reply.permalink
+    assert reply.remote_id
+    assert desk.attempts() == 1

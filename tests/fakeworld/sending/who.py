@@ -1,0 +1,3 @@
+"""The SDR who writes, as each platform calls them."""
+
+SAM = "sam"
