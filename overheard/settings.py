@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from overheard.errors import InvalidInput
+from overheard.vocabulary import AssignmentRule
 
 _PREFIX = "OVERHEARD_"
 _DELIMITER = "__"
@@ -72,6 +73,19 @@ class ServiceSettings(BaseModel):
         default=HttpUrl("https://api.telegram.org/"), description="Address of Telegram's Bot API."
     )
     x_url: HttpUrl = Field(default=HttpUrl("https://api.x.com/2/"), description="Address of the API of X.")
+
+
+class DeskSettings(BaseModel):
+    """What is marked as waiting too long. Where a number is 0, that mark is off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first_contact_hours: int = Field(
+        default=24, ge=0, description="Hours after which a sales-qualified lead without a reply is marked; 0: never."
+    )
+    idle_days: int = Field(
+        default=14, ge=0, description="Days without any event after which a lead at work is marked; 0: never."
+    )
 
 
 class ReplySettings(BaseModel):
@@ -154,6 +168,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
     secure_cookies: bool = Field(default=False, description="Send the login cookie over HTTPS only.")
     session_hours: int = Field(default=72, gt=0, description="Hours until a login ends.")
+    assignment: AssignmentRule = Field(
+        default=AssignmentRule.BY_HAND,
+        description="Whose lead it becomes when it is promoted: by_hand, round_robin or least_busy.",
+    )
     claim_minutes: int = Field(
         default=5, ge=1, le=120, description="Minutes for which a lead that somebody looks at is kept from others."
     )
@@ -168,6 +186,7 @@ class Settings(BaseSettings):
     bluesky: BlueskySettings = BlueskySettings()
     services: ServiceSettings = ServiceSettings()
     accounts: AccountSettings = AccountSettings()
+    desk: DeskSettings = DeskSettings()
     replies: ReplySettings = ReplySettings()
 
     @property

@@ -109,8 +109,26 @@ class Stage(StrEnum):
         """The name as a person reads it."""
         return self.value.replace("_", "-") if self in _HYPHENATED else self.value
 
+    @property
+    def sentence(self) -> str:
+        """What it means. Marketing and sales read the same words, wherever the stage is shown."""
+        return _STAGE_SENTENCES[self]
+
 
 _HYPHENATED = frozenset({Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED})
+
+CLOSED_STAGES = frozenset({Stage.DISQUALIFIED, Stage.WON, Stage.LOST})
+"""Where nobody works on a lead any more."""
+
+_STAGE_SENTENCES = {
+    Stage.MARKETING_QUALIFIED: "A post of theirs is relevant and over the threshold; it waits for a person's decision.",
+    Stage.SALES_QUALIFIED: "A person said that this is worth an answer.",
+    Stage.REPLIED: "A person has answered them.",
+    Stage.PROSPECT: "They answered positively: there is contact both ways.",
+    Stage.WON: "They bought.",
+    Stage.LOST: "They did not.",
+    Stage.DISQUALIFIED: "A person put the lead out, with a reason.",
+}
 
 
 class DisqualifyReason(StrEnum):
@@ -195,6 +213,14 @@ _WORDS = frozenset(
 )
 
 
+class AssignmentRule(StrEnum):
+    """Whose lead it becomes when it is promoted."""
+
+    BY_HAND = "by_hand"
+    ROUND_ROBIN = "round_robin"
+    LEAST_BUSY = "least_busy"
+
+
 class Role(StrEnum):
     """Who somebody is here. What each may do is the table in `api/access.py`."""
 
@@ -202,6 +228,75 @@ class Role(StrEnum):
     MARKETER = "marketer"
     SDR = "sdr"
     ML_ENGINEER = "ml_engineer"
+
+
+class Scope(StrEnum):
+    """What an API token may be used for, within the rights of its user. The table is in `api/access.py`."""
+
+    READ = "read"
+    DECIDE = "decide"
+    REPLY = "reply"
+    TUNE = "tune"
+    ADMIN = "admin"
+
+
+class NoticeKind(StrEnum):
+    """Why somebody is told something."""
+
+    ASSIGNED = "assigned"
+    FOLLOW_UP_DUE = "follow_up_due"
+    ANSWERED = "answered"
+    SOURCE_NEEDS_OPERATOR = "source_needs_operator"
+    ACCOUNT_PAUSED = "account_paused"
+
+
+class DigestRhythm(StrEnum):
+    """How often somebody's unread notices are sent to them."""
+
+    OFF = "off"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+
+
+class DigestWay(StrEnum):
+    """By what they are sent."""
+
+    MAIL = "mail"
+    SLACK = "slack"
+
+
+class AuditAction(StrEnum):
+    """What the audit log tells of."""
+
+    LOGGED_IN = "logged_in"
+    LOGIN_FAILED = "login_failed"
+    LOGINS_ENDED = "logins_ended"
+    LOGIN_LINK_MADE = "login_link_made"
+    USER_INVITED = "user_invited"
+    ROLE_CHANGED = "role_changed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - not one
+    TOKEN_MADE = "token_made"  # noqa: S105 - not one
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - not one
+    CREDENTIALS_SAVED = "credentials_saved"
+    ACCOUNT_CONNECTED = "account_connected"
+    ACCOUNT_PAUSED = "account_paused"
+    ACCOUNT_RESUMED = "account_resumed"
+    ACCOUNT_REMOVED = "account_removed"
+    DO_NOT_CONTACT_ADDED = "do_not_contact_added"
+    DO_NOT_CONTACT_IMPORTED = "do_not_contact_imported"
+    REPLIES_STOPPED = "replies_stopped"
+    REPLIES_RESUMED = "replies_resumed"
+    EXPORTED = "exported"
+    CAMPAIGN_CREATED = "campaign_created"
+    CAMPAIGN_CHANGED = "campaign_changed"
+    QUERY_SAVED = "query_saved"
+    QUERY_RETIRED = "query_retired"
+    SOURCE_PAUSED = "source_paused"
+    SOURCE_ENABLED = "source_enabled"
+    SOURCE_REMOVED = "source_removed"
 
 
 class ReplyState(StrEnum):

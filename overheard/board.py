@@ -1,0 +1,88 @@
+"""All stages side by side, each with its first leads: where everybody stands, and what is waiting too long."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard import funnel, review_queue
+from overheard.lead_history import overdue
+from overheard.models import Lead, User
+from overheard.qualification import Fit, fit_of
+from overheard.review_queue import Filters, QueueItem
+from overheard.settings import DeskSettings
+from overheard.vocabulary import LeadAction, Stage
+
+COLUMNS = (
+    Stage.MARKETING_QUALIFIED,
+    Stage.SALES_QUALIFIED,
+    Stage.REPLIED,
+    Stage.PROSPECT,
+    Stage.WON,
+    Stage.LOST,
+    Stage.DISQUALIFIED,
+)
+CARDS = 12
+"""How many of a column are shown; the queue has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardCard:
+    """A lead on the board."""
+
+    item: QueueItem
+    assignee: str | None
+    fit: Fit | None
+    """None: its campaign asks nothing."""
+    overdue: str | None
+
+    @property
+    def lead(self) -> Lead:
+        """Whose card it is."""
+        return self.item.lead
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A stage with its first leads."""
+
+    stage: Stage
+    total: int
+    cards: list[BoardCard]
+    ways: Mapping[Stage, LeadAction]
+    """To which columns a card of this one can go, and by which step."""
+
+
+def columns(session: Session, *, campaign_id: int | None, limits: DeskSettings, now: datetime) -> list[Column]:
+    """The board, of one campaign or of all."""
+    filters = {stage: Filters(stage=stage, campaign_id=campaign_id) for stage in COLUMNS}
+    items = {stage: review_queue.page(session, filters[stage], limit=CARDS).items for stage in COLUMNS}
+    leads = [item.lead for stage in COLUMNS for item in items[stage]]
+    names, fits = names_of_assignees(session, leads), fit_of(session, leads)
+    late = overdue(session, leads, limits=limits, now=now)
+    return [
+        Column(
+            stage,
+            review_queue.count(session, filters[stage]),
+            [
+                BoardCard(
+                    item,
+                    names.get(item.lead.assignee_id or 0),
+                    fits.get(item.lead.id),
+                    late.get(item.lead.id),
+                )
+                for item in items[stage]
+            ],
+            funnel.ways_from(stage),
+        )
+        for stage in COLUMNS
+    ]
+
+
+def names_of_assignees(session: Session, leads: list[Lead]) -> dict[int, str]:
+    """What the people are called to whom some leads are assigned, by their ids."""
+    ids = {lead.assignee_id for lead in leads if lead.assignee_id is not None}
+    rows = session.execute(sa.select(User.id, User.name).where(User.id.in_(ids)))
+    return {user_id: name for user_id, name in rows}  # noqa: C416 - dict() of rows confuses mypy
