@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.deps import Text
 from api.words import first_words, text_at
 from overheard.campaigns import MAX_NAME, CampaignView
+from overheard.cards import Card
 from overheard.models import LeadEvent, Post, Query, User
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
-from overheard.review_queue import MAX_PAGE_SIZE, Card, LeadView, QueueItem, QueuePage
+from overheard.review_queue import MAX_PAGE_SIZE, LeadView, QueueItem, QueuePage
 from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, SignalKind, Stage
 

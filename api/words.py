@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from overheard.cards import Card, MatchedQuery
 from overheard.models import Campaign, Lead, Post
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
-from overheard.review_queue import Card, MatchedQuery
 from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, LeadAction, Platform, SignalKind
 

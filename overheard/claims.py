@@ -85,7 +85,11 @@ def holders(session: Session, lead_ids: Iterable[int], now: datetime, *, but: Us
     )
     if but is not None:
         statement = statement.where(User.id != but.id)
-    return {lead_id: Holder(user_id, name, until) for lead_id, user_id, name, until in session.execute(statement)}
+    return {
+        lead_id: Holder(user_id, name, until)
+        for lead_id, user_id, name, until in session.execute(statement)
+        if until is not None
+    }
 
 
 def refuse_if_held(session: Session, lead: Lead, actor: User, now: datetime) -> None:

@@ -3,26 +3,43 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard import claims
+from overheard.cards import Card, cards, top_cards
+from overheard.dealings import Dealings, dealings_of
 from overheard.errors import InvalidInput, NotFound
 from overheard.funnel import timeline
-from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source
-from overheard.queries import Span, read_span
-from overheard.relevance import Closeness, closeness_of
+from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source, User
 from overheard.similar_posts import SimilarPost, similar_posts
-from overheard.vocabulary import Intent, Platform, SignalKind, Stage
+from overheard.vocabulary import Intent, Platform, Stage
 
 PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
 
 _MAX_ID = 2**31 - 1  # what an integer column holds: PostgreSQL refuses to compare with more
+
+
+class FoundBy(StrEnum):
+    """What brought a post in."""
+
+    QUERY = "query"
+    MEANING = "meaning"
+    """Its meaning alone: no query met it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onlooker:
+    """Who looks at the queue, and when: what is snoozed or in somebody else's hands is not offered to them."""
+
+    user_id: int | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +49,18 @@ class Filters:
     stage: Stage = Stage.MARKETING_QUALIFIED
     campaign_id: int | None = None
     platform: Platform | None = None
+    community: str | None = None
     intent: Intent | None = None
     min_score: float | None = None
+    since: date | None = None
+    language: str | None = None
+    assignee_id: int | None = None
+    is_unassigned: bool = False
+    found_by: FoundBy | None = None
+    is_snoozed: bool = False
+    """Those that wait for their time, and no others."""
+    onlooker: Onlooker | None = None
+    """None: what there is, whoever looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,48 +92,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchedQuery:
-    """Why a post is relevant: the query that met it, and where."""
-
-    name: str
-    version: int
-    expression: str
-    spans: list[Span]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a post's writer needs and what else helps to sell, as spans of the post."""
-
-    need: Span | None
-    signals: list[tuple[SignalKind, Span]]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A post as it is shown to a person: what was said, and why the machine flagged it."""
-
-    post: Post
-    source: Source
-    score: float
-    intent: Intent
-    model_version: str
-    language: str | None
-    is_judged: bool
-    """Whether the model can read the language; if not, the score says nothing."""
-    evidence: list[Span]
-    explanation: Explanation | None
-    matches: list[MatchedQuery]
-    closeness: Closeness | None
-    """How close it is to the campaign's offer in meaning, where that is known."""
-
-    @property
-    def community(self) -> str:
-        """Where it was said."""
-        return self.source.community
-
-
-@dataclass(frozen=True, slots=True)
 class QueueItem:
     """One lead of a page, with its strongest post."""
 
@@ -114,6 +99,9 @@ class QueueItem:
     campaign_name: str
     card: Card
     n_signals: int
+    """How many different things its author said that made it a lead."""
+    assignee: str | None
+    dealings: Dealings
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ class LeadView:
     """What was decided about posts like its strongest one, the most alike first."""
 
 
-def lead_view(session: Session, lead_id: int) -> LeadView:
+def lead_view(session: Session, lead_id: int, *, key: str = "") -> LeadView:
     """One lead in whatever stage; `NotFound` when there is none."""
     statement = sa.select(Lead, Campaign.name).join(Campaign, Campaign.id == Lead.campaign_id)
     row = session.execute(statement.where(Lead.id == lead_id)).one_or_none()
@@ -146,17 +134,29 @@ def lead_view(session: Session, lead_id: int) -> LeadView:
         raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
     lead, campaign_name = row
     similar = similar_posts(session, lead)
-    return LeadView(lead, campaign_name, cards(session, lead), timeline(session, lead_id), similar)
+    return LeadView(lead, campaign_name, cards(session, lead, key=key), timeline(session, lead_id), similar)
 
 
 def page(
-    session: Session, filters: Filters = Filters(), *, after: Place | None = None, limit: int = PAGE_SIZE
+    session: Session,
+    filters: Filters = Filters(),
+    *,
+    after: Place | None = None,
+    limit: int = PAGE_SIZE,
+    key: str = "",
 ) -> QueuePage:
-    """The leads behind `after` in queue order, at most `limit` of them (1 to `MAX_PAGE_SIZE`)."""
+    """The leads behind `after` in queue order, at most `limit` of them (1 to `MAX_PAGE_SIZE`).
+
+    `key`: the secret by which people who do not want to hear from us are known again.
+    """
     if not 1 <= limit <= MAX_PAGE_SIZE:
         raise InvalidInput(f"A page holds 1 to {MAX_PAGE_SIZE} leads, not {limit}.")
-    statement = sa.select(Lead, Campaign.name).join(Campaign, Campaign.id == Lead.campaign_id)
-    statement = statement.where(*_conditions(filters))
+    statement = (
+        sa.select(Lead, Campaign.name, User.name)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .outerjoin(User, User.id == Lead.assignee_id)
+        .where(*_conditions(filters))
+    )
     order = (Lead.signalled_on, Lead.score, Lead.id)
     if after is not None:
         statement = statement.where(
@@ -165,11 +165,16 @@ def page(
     statement = statement.order_by(*(column.desc() for column in order)).limit(limit + 1)
     rows = session.execute(statement).all()
     last = rows[limit - 1][0] if len(rows) > limit else None
-    rows = rows[:limit]
-    cards = _top_cards(session, [lead for lead, _ in rows])
-    counts = _signal_counts(session, [lead.id for lead, _ in rows])
+    leads = [lead for lead, _, _ in rows[:limit]]
+    shown = top_cards(session, leads, key=key)
+    counts = _signal_counts(session, [lead.id for lead in leads])
+    dealings = dealings_of(session, leads)
     return QueuePage(
-        items=[QueueItem(lead, name, cards[lead.id], counts[lead.id]) for lead, name in rows if lead.id in cards],
+        items=[
+            QueueItem(lead, campaign_name, shown[lead.id], counts[lead.id], assignee, dealings[lead.id])
+            for lead, campaign_name, assignee in rows[:limit]
+            if lead.id in shown
+        ],
         next_place=Place(last.signalled_on, last.score, last.id) if last else None,
     )
 
@@ -179,7 +184,42 @@ def count(session: Session, filters: Filters = Filters()) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(Lead).where(*_conditions(filters))) or 0
 
 
+def held_by_others(session: Session, filters: Filters) -> dict[str, int]:
+    """Who else looks at how many leads that these filters would show otherwise, by name."""
+    onlooker = filters.onlooker
+    if onlooker is None or filters.stage is not Stage.MARKETING_QUALIFIED:
+        return {}
+    statement = (
+        sa.select(User.name, sa.func.count())
+        .join(Lead, Lead.claimed_by_id == User.id)
+        .where(*_narrowing(filters), _is_open(filters), ~claims.free_for(onlooker.user_id, onlooker.at))
+        .group_by(User.id, User.name)
+        .order_by(User.name, User.id)
+    )
+    return {name: number for name, number in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
+
+
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    conditions = [*_narrowing(filters), _is_open(filters)]
+    onlooker = filters.onlooker
+    if onlooker is not None and filters.stage is Stage.MARKETING_QUALIFIED:
+        conditions.append(claims.free_for(onlooker.user_id, onlooker.at))
+    return conditions
+
+
+def _is_open(filters: Filters) -> sa.ColumnElement[bool]:
+    """That a lead's time has come, and that no other lead of the same person has taken it over."""
+    alone = Lead.merged_into_id.is_(None)
+    if filters.onlooker is None:
+        return alone
+    waits = Lead.snoozed_until > filters.onlooker.at
+    if filters.is_snoozed:
+        return alone & waits
+    return alone & (Lead.snoozed_until.is_(None) | ~waits)
+
+
+def _narrowing(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    """What somebody asked for."""
     conditions = [Lead.stage == filters.stage]
     if filters.campaign_id is not None:
         conditions.append(Lead.campaign_id == filters.campaign_id)
@@ -189,81 +229,42 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
         conditions.append(Lead.intent == filters.intent)
     if filters.min_score is not None:
         conditions.append(Lead.score >= filters.min_score)
+    if filters.since is not None:
+        conditions.append(Lead.signalled_on >= filters.since)
+    if filters.assignee_id is not None:
+        conditions.append(Lead.assignee_id == filters.assignee_id)
+    if filters.is_unassigned:
+        conditions.append(Lead.assignee_id.is_(None))
+    return conditions + _of_top_post(filters)
+
+
+def _of_top_post(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    """What is asked of a lead's strongest post."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if filters.community is not None:
+        where = (Post.id == Lead.top_post_id, Post.source_id == Source.id, Source.community == filters.community)
+        conditions.append(sa.exists().where(*where))
+    if filters.language is not None:
+        judged = (Prediction.post_id == Lead.top_post_id, Prediction.language == filters.language)
+        conditions.append(sa.exists().where(*judged))
+    if filters.found_by is not None:
+        met = sa.exists().where(
+            Match.post_id == Lead.top_post_id, Match.query_id == Query.id, Query.campaign_id == Lead.campaign_id
+        )
+        conditions.append(met if filters.found_by is FoundBy.QUERY else ~met)
     return conditions
 
 
-def cards(session: Session, lead: Lead) -> list[Card]:
-    """All posts that made this lead, the strongest first."""
-    found = _cards(session, sa.select(Signal).where(Signal.lead_id == lead.id), {lead.id: lead.campaign_id})
-    return sorted((card for _, card in found), key=lambda card: (-card.score, card.post.id))
-
-
-def _top_cards(session: Session, leads: Sequence[Lead]) -> dict[int, Card]:
-    top = (
-        sa.select(Signal)
-        .join(Lead, Lead.id == Signal.lead_id)
-        .where(Lead.id.in_([lead.id for lead in leads]), Signal.post_id == Lead.top_post_id)
-    )
-    return dict(_cards(session, top, {lead.id: lead.campaign_id for lead in leads}))
-
-
-def _cards(session: Session, signals: sa.Select[Signal], campaign_of: dict[int, int]) -> list[tuple[int, Card]]:
-    """The cards of some signals, by lead id, in as many statements however many there are."""
-    rows = session.execute(
-        signals.join(Post, Post.id == Signal.post_id)
-        .join(Source, Source.id == Post.source_id)
-        .outerjoin(Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == Signal.model_version))
-        .add_columns(Post, Source, Prediction)
-    ).all()
-    matches = _matches(session, [post.id for _, post, _, _ in rows])
-    closeness = closeness_of(session, [post.id for _, post, _, _ in rows])
-    return [
-        (
-            signal.lead_id,
-            Card(
-                post=post,
-                source=source,
-                score=signal.score,
-                intent=signal.intent,
-                model_version=signal.model_version,
-                language=prediction.language if prediction else None,
-                is_judged=prediction is None or prediction.is_judged,
-                evidence=_spans(prediction.evidence if prediction else ()),
-                explanation=_explanation(prediction.explanation if prediction else None),
-                matches=matches.get((post.id, campaign_of[signal.lead_id]), []),
-                closeness=closeness.get((post.id, campaign_of[signal.lead_id])),
-            ),
-        )
-        for signal, post, source, prediction in rows
-    ]
-
-
-def _matches(session: Session, post_ids: Sequence[int]) -> dict[tuple[int, int], list[MatchedQuery]]:
-    statement = (
-        sa.select(Match.post_id, Query, Match.spans)
-        .join(Query, Query.id == Match.query_id)
-        .where(Match.post_id.in_(post_ids))
-        .order_by(Query.retired_at.is_not(None), Query.name, Query.version.desc())
-    )
-    found: dict[tuple[int, int], list[MatchedQuery]] = {}
-    for post_id, query, spans in session.execute(statement):
-        met = MatchedQuery(query.name, query.version, query.expression, _spans(spans))
-        found.setdefault((post_id, query.campaign_id), []).append(met)
-    return found
-
-
-def _spans(stored: Iterable[Sequence[str | int | float]]) -> list[Span]:
-    return [read_span(one) for one in stored]
-
-
-def _explanation(stored: dict[str, Any] | None) -> Explanation | None:
-    if stored is None:
-        return None
-    need = read_span(stored["need"]) if stored["need"] else None
-    signals = [(SignalKind(kind), read_span(span)) for kind, *span in stored["signals"]]
-    return Explanation(need, signals)
+def communities(session: Session) -> list[str]:
+    """Where the posts of the stored sources were said, for choosing among them."""
+    return list(session.scalars(sa.select(Source.community).distinct().order_by(Source.community)))
 
 
 def _signal_counts(session: Session, lead_ids: Sequence[int]) -> dict[int, int]:
-    statement = sa.select(Signal.lead_id, sa.func.count()).where(Signal.lead_id.in_(lead_ids)).group_by(Signal.lead_id)
+    statement = (
+        sa.select(Signal.lead_id, sa.func.count(Post.text_hash.distinct()))
+        .join(Post, Post.id == Signal.post_id)
+        .where(Signal.lead_id.in_(lead_ids))
+        .group_by(Signal.lead_id)
+    )
     return {lead_id: number for lead_id, number in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy

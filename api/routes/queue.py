@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.access import Action
-from api.deps import ReadDb, on_page
+from api.deps import Now, ReadDb, on_page
 from api.filters import QueueParams
 from api.pages import page
 from overheard import campaigns, review_queue
@@ -27,10 +27,11 @@ def queue(
     request: Request,
     viewer: Annotated[User, on_page(Action.READ_QUEUE)],
     db: ReadDb,
+    now: Now,
     params: Annotated[QueueParams, Query()],
 ) -> Response:
     """A page of leads, newest day first and the strongest of a day first."""
-    filters = params.filters
+    filters = params.filters(viewer, now)
     found = review_queue.page(db, filters, after=params.place)
     return page(
         request,

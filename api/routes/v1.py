@@ -55,11 +55,15 @@ def me(user: Annotated[User, by_token()]) -> UserBody:
     "/queue", operation_id="readQueue", summary="A page of the queue", tags=["leads"], responses=problems(InvalidInput)
 )
 def read_queue(
-    _user: Annotated[User, by_token(Action.READ_QUEUE)], db: ReadDb, params: Annotated[QueuePageParams, Query()]
+    user: Annotated[User, by_token(Action.READ_QUEUE)],
+    db: ReadDb,
+    now: Now,
+    params: Annotated[QueuePageParams, Query()],
 ) -> QueueBody:
     """Leads, newest day first and the strongest of a day first."""
-    page = review_queue.page(db, params.filters, after=params.place, limit=params.limit)
-    return bodies.queue_body(page, review_queue.count(db, params.filters))
+    filters = params.filters(user, now)
+    page = review_queue.page(db, filters, after=params.place, limit=params.limit)
+    return bodies.queue_body(page, review_queue.count(db, filters))
 
 
 @router.get(

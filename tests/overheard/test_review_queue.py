@@ -5,13 +5,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard import funnel, review_queue
+from overheard import claims, do_not_contact, funnel, review_queue
+from overheard.cards import cards
+from overheard.dealings import background
 from overheard.errors import InvalidInput
-from overheard.models import Lead
+from overheard.models import Lead, Match, Prediction
+from overheard.posts import NewPost
 from overheard.qualify import qualify
-from overheard.review_queue import Filters, Place
+from overheard.review_queue import Filters, FoundBy, Onlooker, Place
 from overheard.vocabulary import Intent, Platform, Stage
 from tests.factories import MODEL, POSTED, Cast, make_campaign, make_lead, new_post, predict, store
+from tests.overheard.reply_rows import sent
 
 
 def ids(page: review_queue.QueuePage) -> list[int]:
@@ -60,6 +64,97 @@ def test_filters_narrow_page_and_count_alike(session: Session, cast: Cast, now: 
         assert review_queue.count(session, filters) == len(expected)
 
 
+def test_filters_ask_for_community_age_language_owner_and_what_brought_it_in(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    campaign = make_campaign(session, now=now, queries={"crm": "crm"})
+    old = make_lead(session, now=now, campaign=campaign, post=new_post(posted_at=POSTED - timedelta(days=9)))
+    fresh = make_lead(session, now=now, campaign=campaign, post=new_post(community="r/cooks", author="cook"))
+    session.execute(sa.update(Prediction).where(Prediction.post_id == fresh.top_post_id).values(language="de"))
+    session.execute(sa.delete(Match).where(Match.post_id == fresh.top_post_id))
+    claims.assign(session, fresh.id, cast.sam, cast.sue.id, now)
+    for filters, expected in [
+        (Filters(community="r/cooks"), [fresh.id]),
+        (Filters(since=POSTED.date()), [fresh.id]),
+        (Filters(language="de"), [fresh.id]),
+        (Filters(assignee_id=cast.sue.id), [fresh.id]),
+        (Filters(assignee_id=cast.sam.id), []),
+        (Filters(is_unassigned=True), [old.id]),
+        (Filters(found_by=FoundBy.QUERY), [old.id]),
+        (Filters(found_by=FoundBy.MEANING), [fresh.id]),
+    ]:
+        assert ids(review_queue.page(session, filters)) == expected
+        assert review_queue.count(session, filters) == len(expected)
+
+
+def test_what_is_snoozed_merged_or_in_others_hands_is_not_offered(session: Session, cast: Cast, now: datetime) -> None:
+    free, snoozed, held, merged = (make_lead(session, now=now, score=0.9 - n / 10) for n in range(4))
+    claims.snooze(session, snoozed.id, cast.sam, now + timedelta(days=1), now)
+    claims.claim(session, held.id, cast.sue, now)
+    merged.merged_into_id = free.id
+    session.flush()
+    sams, sues = (Filters(onlooker=Onlooker(user.id, now)) for user in (cast.sam, cast.sue))
+    assert ids(review_queue.page(session, sams)) == [free.id]
+    assert review_queue.count(session, sams) == 1
+    assert review_queue.held_by_others(session, sams) == {"Sue": 1}
+    assert ids(review_queue.page(session, sues)) == [free.id, held.id]
+    assert review_queue.held_by_others(session, sues) == {}
+    waiting = Filters(onlooker=Onlooker(cast.sam.id, now), is_snoozed=True)
+    assert ids(review_queue.page(session, waiting)) == [snoozed.id]
+    later = Filters(onlooker=Onlooker(cast.sam.id, now + timedelta(days=1)))
+    assert ids(review_queue.page(session, later)) == [free.id, snoozed.id, held.id]
+
+
+def test_the_same_text_in_several_communities_is_one_card(session: Session, now: datetime) -> None:
+    campaign = make_campaign(session, now=now)
+    for community, title in [("r/a", "Which CRM?"), ("r/b", "Which CRM?"), ("r/c", "Another thing")]:
+        post = new_post(author="ann", community=community, title=title, permalink=f"https://example.org/{community}")
+        add_signal(session, post, now=now)
+    make_lead(session, now=now, campaign=campaign, post=new_post(author="bob", community="r/d", title="Which CRM?"))
+    anns = next(item for item in review_queue.page(session).items if item.lead.author == "ann")
+    assert anns.n_signals == 2
+    assert [other.community for other in anns.card.also_in] == ["r/b"]
+    assert [card.community for card in cards(session, anns.lead)] == ["r/a", "r/c"]
+
+
+def add_signal(session: Session, post: NewPost, *, now: datetime) -> None:
+    row = store(session, post, now=now)[0]
+    predict(session, row, now=now)
+    qualify(session, model_version=MODEL, threshold=0.5, now=now)
+
+
+def test_a_card_says_what_we_had_to_do_with_its_author(session: Session, cast: Cast, now: datetime) -> None:
+    make_campaign(session, now=now)
+    make_campaign(session, now=now, name="Second")
+    sent(session, cast.sam, now=now)
+    make_lead(session, now=now, post=new_post(author="bob"))
+    items = {item.lead.author: item for item in review_queue.page(session).items}
+    known = items["baker1"].dealings
+    assert [(other.campaign_name, other.stage) for other in known.leads] == [("Rye CRM", Stage.REPLIED)]
+    assert [(reply.by, reply.at, reply.community) for reply in known.replies] == [("Sam", now, "r/bakers")]
+    assert not items["bob"].dealings.replies
+
+
+def test_the_background_of_a_lead_is_what_its_author_said_besides(session: Session, now: datetime) -> None:
+    lead = make_lead(session, now=now, post=new_post(author="ann", title="Which CRM?"))
+    store(session, *(new_post(author="ann", title=f"Bread {n}") for n in range(7)), new_post(author="bob"), now=now)
+    told = background(session, lead)
+    assert len(told.earlier) == 5
+    assert {one.post.author for one in told.earlier} == {"ann"}
+    assert "Which CRM?" not in {one.post.title for one in told.earlier}
+    assert told.similar == []
+
+
+def test_somebody_who_does_not_want_to_hear_from_us_is_marked(session: Session, cast: Cast, now: datetime) -> None:
+    lead = make_lead(session, now=now, post=new_post(author="ann"))
+    make_lead(session, now=now, post=new_post(author="bob"))
+    do_not_contact.add(session, "key", Platform.REDDIT, "u/Ann", reason="said so", actor=cast.sam, now=now)
+    marked = {item.lead.id for item in review_queue.page(session, key="key").items if item.card.is_do_not_contact}
+    assert marked == {lead.id}
+    assert cards(session, lead, key="key")[0].is_do_not_contact
+    assert not cards(session, lead, key="another")[0].is_do_not_contact
+
+
 def test_a_card_says_what_was_said_and_why_it_is_here(session: Session, now: datetime) -> None:
     make_campaign(session, now=now, queries={"crm": "crm"})
     post = store(session, new_post(title="A CRM?", body="", community="r/bakers"), now=now)[0]
@@ -80,7 +175,7 @@ def test_a_lead_shows_all_its_posts_strongest_first(session: Session, now: datet
     predict(session, strong, now=now, score=0.9)
     qualify(session, model_version=MODEL, threshold=0.5, now=now)
     lead = session.scalars(sa.select(Lead)).one()
-    assert [card.post.id for card in review_queue.cards(session, lead)] == [strong.id, weak.id]
+    assert [card.post.id for card in cards(session, lead)] == [strong.id, weak.id]
 
 
 def test_matches_of_another_campaign_are_not_shown(session: Session, now: datetime) -> None:
@@ -108,7 +203,7 @@ def test_a_page_costs_the_same_few_statements_however_many_leads_it_shows(
         review_queue.page(session)
         sa.event.remove(engine, "before_cursor_execute", note)
         counts.append(len(statements))
-    assert counts == [5, 5]
+    assert counts == [8, 8]
 
 
 @pytest.mark.parametrize("word", ["", "x", "!!!", "bnVsbA", "WzEsMiwzXQ", "\ud800", "WyIyMDI2LTAxLTAxIiwgMWU5OTksIDFd"])
