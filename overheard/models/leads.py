@@ -37,6 +37,10 @@ class Prediction(Base):
     at: Mapped[datetime]
 
 
+_IS_CLAIMED = sa.text("claimed_until IS NOT NULL")  # few are, at any time
+_IS_SNOOZED = sa.text("snoozed_until IS NOT NULL")
+
+
 class Lead(Base):
     """One author in one campaign. `overheard.funnel` is the only writer of `stage`."""
 
@@ -45,6 +49,8 @@ class Lead(Base):
         UniqueConstraint("campaign_id", "platform", "author"),
         Index("ix_leads_queue", "stage", "signalled_on", "score", "id"),
         Index(None, "platform", "author"),
+        Index(None, "claimed_until", sqlite_where=_IS_CLAIMED, postgresql_where=_IS_CLAIMED),
+        Index(None, "snoozed_until", sqlite_where=_IS_SNOOZED, postgresql_where=_IS_SNOOZED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -219,6 +219,9 @@ def upgrade() -> None:
     op.create_index(op.f('ix_leads_follow_up_on'), 'leads', ['follow_up_on'])
     op.create_index(op.f('ix_leads_merged_into_id'), 'leads', ['merged_into_id'])
     op.create_index(op.f('ix_leads_platform_author'), 'leads', ['platform', 'author'])
+    for column in ('claimed_until', 'snoozed_until'):
+        where = sa.text(f'{column} IS NOT NULL')
+        op.create_index(op.f(f'ix_leads_{column}'), 'leads', [column], sqlite_where=where, postgresql_where=where)
 
 
 def _refer(name: str, table: str) -> None:
@@ -235,6 +238,8 @@ def downgrade() -> None:
     """Take it back. With leads in it an SQLite file refuses (it would have to copy `leads`): restore a backup."""
     op.drop_column('users', 'affiliation')
     with op.batch_alter_table('leads', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_leads_snoozed_until'))
+        batch_op.drop_index(batch_op.f('ix_leads_claimed_until'))
         batch_op.drop_index(batch_op.f('ix_leads_platform_author'))
         batch_op.drop_index(batch_op.f('ix_leads_merged_into_id'))
         batch_op.drop_index(batch_op.f('ix_leads_follow_up_on'))
