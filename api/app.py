@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from api import errors
 from api.assets import load_assets
+from api.events import Feed, Rhythm
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
 from api.pages import make_templates
-from api.routes import campaigns, health, hooks, leads, login, posts, queue, sources, v1, v1_sources
+from api.routes import campaigns, events, health, hooks, leads, login, posts, queue, sources, v1, v1_sources
 from api.state import State
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
@@ -33,12 +34,14 @@ def create_app(
     engine: Engine | None = None,
     clock: Callable[[], datetime] = utc_now,
     platform_hooks: Mapping[str, Hook] | None = None,
+    rhythm: Rhythm = Rhythm(),
 ) -> FastAPI:
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
     `platform_hooks`: what may be posted to `/hooks/…` without a login, by name.
     """
     used = engine or make_engine(settings.effective_database_url)
+    reading = make_reading_sessions(used)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -59,19 +62,22 @@ def create_app(
         settings=settings,
         engine=used,
         sessions=make_sessions(used),
-        reading=make_reading_sessions(used),
+        reading=reading,
         clock=clock,
         key=secret_key(settings),
         assets=load_assets(),
         templates=make_templates(),
         hooks=platform_hooks or {},
+        feed=Feed(reading, clock, rhythm),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
     for room in (health, hooks, login, queue, leads, campaigns, sources, posts):
         app.include_router(room.router, include_in_schema=False)
+    app.include_router(events.page_router, include_in_schema=False)
     app.include_router(v1.router)
+    app.include_router(events.router)
     app.include_router(v1_sources.router)
     complete_openapi(app)
     return app

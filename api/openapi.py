@@ -66,7 +66,9 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]
-    if method == "get":
+    if "text/event-stream" in str(answers):
+        pass  # a stream has no ETag
+    elif method == "get":
         operation.setdefault("parameters", []).append(_NOT_AGAIN)
         answers["304"] = _SAME
     else:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from starlette.requests import HTTPConnection
 
 from api.assets import Assets
+from api.events import Feed
 from overheard.db import Sessions
 from overheard.hooks import Hook
 from overheard.settings import Settings
@@ -32,6 +33,8 @@ class State:
     templates: jinja2.Environment
     hooks: Mapping[str, Hook]
     """What may be posted to `/hooks/…` without a login, by name."""
+    feed: Feed
+    """Live updates."""
     running: set[str] = field(default_factory=set)
     """Hashes of the idempotency keys whose requests are being answered by this process."""
 

@@ -216,13 +216,12 @@ def serve(
 
 def run_server(context: Context, host: str, port: int) -> None:
     """Serve until interrupted."""
-    import uvicorn
-
     from api.app import create_app
+    from api.server import serve as serve_app
 
     configure_log(as_json=context.settings.log_json)
     app = create_app(context.settings, engine=context.engine, platform_hooks=platform_hooks(context))
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
+    serve_app(app, host=host, port=port)
 
 
 def check_port_is_free(host: str, port: int) -> None:

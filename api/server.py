@@ -1,0 +1,32 @@
+"""The server, which ends open event streams when it ends: uvicorn alone would wait for their listeners to go."""
+
+import contextlib
+import socket
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+
+_NOT_STARTED = 3
+
+
+def serve(app: FastAPI, *, host: str, port: int) -> None:
+    """Serve until interrupted; the process ends with an error when it could not begin."""
+    server = Server(app, host=host, port=port)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn hands it on when all is ended in order
+        server.run()
+    if not server.started:
+        sys.exit(_NOT_STARTED)
+
+
+class Server(uvicorn.Server):
+    """Serves the application."""
+
+    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+        super().__init__(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False))
+        self._feed = app.state.overheard.feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._feed.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,56 @@
+"""How much waits in the queue, for everybody at once, and a cheap look at whether that may have changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.models import Lead, LeadEvent
+from overheard.vocabulary import CLOSED_STAGES, Stage
+
+Fingerprint = tuple[int | None, int | None, str]
+
+_LAST_EVENT = sa.select(sa.func.max(LeadEvent.id))
+_NEWEST_LEAD = sa.select(sa.func.max(Lead.id))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """What waits: for all, and by the user whose it is."""
+
+    to_review: int
+    """MQL, not counting those that are snoozed."""
+    mine: dict[int, int]
+    """Leads that somebody works on, by assignee."""
+    due: dict[int, int]
+    """Those of them whose follow-up is due today or was before, by assignee."""
+    newest_lead: int | None
+
+
+def fingerprint(session: Session, now: datetime) -> Fingerprint:
+    """What changes when a lead comes, a person does something, or a day begins: two looks at the end of an index."""
+    return session.scalar(_LAST_EVENT), session.scalar(_NEWEST_LEAD), now.date().isoformat()
+
+
+def count_queue(session: Session, now: datetime) -> QueueCounts:
+    """Count, in four statements however many users there are."""
+    waits = sa.or_(Lead.snoozed_until.is_(None), Lead.snoozed_until <= now)
+    is_one = Lead.merged_into_id.is_(None)
+    to_review = sa.select(sa.func.count(Lead.id)).where(Lead.stage == Stage.MARKETING_QUALIFIED, waits, is_one)
+    theirs = (
+        sa.select(Lead.assignee_id, sa.func.count(Lead.id))
+        .where(Lead.assignee_id.is_not(None), Lead.stage.not_in(CLOSED_STAGES), is_one)
+        .group_by(Lead.assignee_id)
+    )
+    due = theirs.where(Lead.follow_up_on <= now.date())
+    return QueueCounts(
+        to_review=session.scalar(to_review) or 0,
+        mine=_by_user(session, theirs),
+        due=_by_user(session, due),
+        newest_lead=session.scalar(_NEWEST_LEAD),
+    )
+
+
+def _by_user(session: Session, statement: sa.Select[int | None, int]) -> dict[int, int]:
+    return {user_id: number for user_id, number in session.execute(statement) if user_id is not None}
