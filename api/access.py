@@ -1,9 +1,10 @@
-"""Who may do what: the whole of it, as one table."""
+"""Who may do what: the whole of it, as one table. A test holds `docs/access.md`, which is for people, to it."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from overheard.models import User
-from overheard.vocabulary import Role
+from overheard.vocabulary import Role, Scope
 
 
 class Action(StrEnum):
@@ -26,11 +27,18 @@ class Action(StrEnum):
     REMOVE_SOURCE = "remove_source"
     READ_SUGGESTIONS = "read_suggestions"
     ADD_POST = "add_post"
+    READ_ME = "read_me"
+    CHANGE_ME = "change_me"
+    MARK_NOTICES = "mark_notices"
+    READ_PEOPLE = "read_people"
+    CHANGE_PEOPLE = "change_people"
+    READ_AUDIT = "read_audit"
 
 
 _EVERYBODY = frozenset(Role)
 _SELLS = frozenset({Role.ADMIN, Role.SDR})
 _TUNES = frozenset({Role.ADMIN, Role.MARKETER})
+_RULES = frozenset({Role.ADMIN})
 _READS_THE_WORLD = _SELLS | _TUNES
 
 # A decision about a lead is a label that trains the model, so it is left to those whose work the queue is.
@@ -52,9 +60,61 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.REMOVE_SOURCE: _TUNES,
     Action.READ_SUGGESTIONS: _EVERYBODY,
     Action.ADD_POST: _READS_THE_WORLD,
+    Action.READ_ME: _EVERYBODY,
+    Action.CHANGE_ME: _EVERYBODY,
+    Action.MARK_NOTICES: _EVERYBODY,
+    Action.READ_PEOPLE: _RULES,
+    Action.CHANGE_PEOPLE: _RULES,
+    Action.READ_AUDIT: _RULES,
+}
+
+# What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
+SCOPES: dict[Scope, frozenset[Action]] = {
+    Scope.READ: frozenset(
+        {
+            Action.READ_QUEUE,
+            Action.READ_LEAD,
+            Action.READ_CAMPAIGNS,
+            Action.READ_SOURCES,
+            Action.READ_SUGGESTIONS,
+            Action.READ_ME,
+        }
+    ),
+    Scope.DECIDE: frozenset(
+        {
+            Action.PROMOTE,
+            Action.DISQUALIFY,
+            Action.REOPEN,
+            Action.UNDO,
+            Action.ADD_POST,
+            Action.MARK_NOTICES,
+        }
+    ),
+    Scope.REPLY: frozenset(),
+    Scope.TUNE: frozenset(
+        {
+            Action.CREATE_CAMPAIGN,
+            Action.SAVE_QUERY,
+            Action.RETIRE_QUERY,
+            Action.SET_THRESHOLD,
+            Action.PAUSE_SOURCE,
+            Action.ENABLE_SOURCE,
+            Action.REMOVE_SOURCE,
+        }
+    ),
 }
 
 
 def may(user: User, action: Action) -> bool:
     """Whether this user's role allows the action."""
     return user.role in MAY[action]
+
+
+def scope_of(action: Action) -> Scope:
+    """The scope that a token needs for it."""
+    return next((scope for scope, actions in SCOPES.items() if action in actions), Scope.ADMIN)
+
+
+def actions_of(user: User, scopes: Collection[Scope] = tuple(Scope)) -> list[Action]:
+    """All that a user may do, by a token of these scopes."""
+    return [action for action in MAY if may(user, action) and scope_of(action) in scopes]

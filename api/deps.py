@@ -1,7 +1,7 @@
 """What a route asks for: a session, the time, who is asking and whether they may, and checked values."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
-from api.access import Action, may
+from api.access import Action, may, scope_of
 from api.errors import BadForm, Forbidden, NotLoggedIn
 from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
@@ -17,6 +17,7 @@ from api.state import State, state_of
 from overheard import accounts
 from overheard.models import User
 from overheard.text import clean
+from overheard.vocabulary import Scope
 
 # The largest id that the tables' integer columns hold; PostgreSQL refuses to even compare with a larger one.
 MAX_ID = 2**31 - 1
@@ -90,35 +91,72 @@ def on_page(action: Action) -> Any:  # noqa: ANN401 - what Depends returns
         check_form(request, token)
         return _allowed(user, action)
 
+    user_on_page.action = action  # type: ignore[attr-defined] # by which the access test finds what a route allows
     return Depends(user_on_page)
 
 
 def page_user(request: Request, state: State, now: datetime) -> User | None:
     """Who is logged in by this browser."""
-    login = request.cookies.get(LOGIN_COOKIE)
-    if not login:
+    secret = request.cookies.get(LOGIN_COOKIE)
+    if not secret:
         return None
+    idle = timedelta(hours=state.settings.idle_hours) or None
     with state.reading() as session:  # of its own, so that no request holds two connections at once
-        return accounts.logged_in(session, login, now=now)
+        login = accounts.find_login(session, secret, now=now, idle=idle)
+    if login is None:
+        return None
+    if accounts.is_stale(login.last_seen_at or login.created_at, now):
+        with state.sessions.begin() as session:
+            accounts.touch_login(session, login, now=now)
+    return login.user
 
 
 bearer = HTTPBearer(auto_error=False, scheme_name="ApiToken", description="An API token: `overheard token`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def by_token(action: Action | None = None) -> Any:  # noqa: ANN401 - what Depends returns
-    """The user whose API token was sent and who may do this."""
+def by_token(action: Action) -> Any:  # noqa: ANN401 - what Depends returns
+    """The user whose API token was sent and who may do this, if the token is meant for it."""
 
-    def user_by_token(state: StateDep, now: Now, credentials: Credentials) -> User:
+    def user_by_token(request: Request, state: StateDep, now: Now, credentials: Credentials) -> User:
         if credentials is None:
             raise NotLoggedIn
         with state.reading() as session:
-            user = accounts.token_user(session, credentials.credentials, now=now)
-        if user is None:
+            token = accounts.find_token(session, credentials.credentials, now=now)
+        if token is None:
             raise NotLoggedIn("This API token is unknown, revoked or expired.")
-        return user if action is None else _allowed(user, action)
+        if accounts.is_stale(token.last_used_at, now):
+            with state.sessions.begin() as session:
+                accounts.touch_token(session, token, now=now)
+        request.state.scopes = tuple(Scope(word) for word in token.scopes.split())
+        user = _allowed(token.user, action)
+        if scope_of(action) not in request.state.scopes:
+            raise OutsideScope(action, token.scopes)
+        return user
 
+    user_by_token.action = action  # type: ignore[attr-defined] # by which the access test finds what a route allows
     return Depends(user_by_token)
+
+
+class OutsideScope(Forbidden):
+    """This API token is not meant for this."""
+
+    def __init__(self, action: Action, scopes: str) -> None:
+        what = action.value.replace("_", " ")
+        super().__init__(
+            f"This token's scopes ({scopes}) do not hold {scope_of(action).value}, which this needs: {what}. "
+            "Make a token with that scope."
+        )
+
+
+def token_scopes(request: Request) -> Sequence[Scope]:
+    """The scopes of the token that asks, on a route with `by_token`."""
+    scopes: Sequence[Scope] = request.state.scopes
+    return scopes
+
+
+TokenScopes = Annotated[Sequence[Scope], Depends(token_scopes)]
+"""Ask for it behind the user: what is asked for is found out in that order."""
 
 
 def _allowed(user: User, action: Action) -> User:

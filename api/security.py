@@ -68,7 +68,7 @@ def is_own_form(connection: HTTPConnection, token: str) -> bool:
 
 def set_cookie(connection: HTTPConnection, response: Response, name: str, value: str, *, max_age: int) -> None:
     """Set a cookie that scripts cannot read and other sites cannot send along with a form."""
-    secure = state_of(connection).settings.secure_cookies
+    secure = state_of(connection).settings.sends_secure_cookies
     response.set_cookie(name, value, max_age=max_age, httponly=True, samesite="lax", secure=secure)
 
 

@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, WebsocketUrl
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from overheard.errors import InvalidInput
-from overheard.vocabulary import AssignmentRule
+from overheard.vocabulary import AssignmentRule, Role
 
 _PREFIX = "OVERHEARD_"
 _DELIMITER = "__"
@@ -86,6 +87,36 @@ class DeskSettings(BaseModel):
     idle_days: int = Field(
         default=14, ge=0, description="Days without any event after which a lead at work is marked; 0: never."
     )
+
+
+class MailSettings(BaseModel):
+    """By which server mail goes out. Without a host none does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str | None = Field(default=None, description="Name of the SMTP server; without it no mail is sent.")
+    port: int = Field(default=587, ge=1, le=65535, description="Port of the SMTP server.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the way to the SMTP server is protected: starttls, tls or none."
+    )
+    user: str | None = Field(default=None, description="Name to log in with at the SMTP server.")
+    password: SecretStr | None = Field(default=None, description="Password to log in with at the SMTP server.")
+    sender: str = Field(default="overheard@localhost", description="Address that our mail comes from.")
+
+
+class OidcSettings(BaseModel):
+    """The identity provider by which people may sign in. Without an issuer there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: HttpUrl | None = Field(default=None, description="Address of the OpenID provider; none: passwords only.")
+    client_id: str = Field(default="", description="Our client id at the OpenID provider.")
+    client_secret: SecretStr = Field(default=SecretStr(""), description="Our client secret at the OpenID provider.")
+    name: str = Field(default="single sign-on", description="How the OpenID provider is called on the login page.")
+    domain: str = Field(
+        default="", description="Domain of e-mail addresses whose owners need no invitation; empty: none."
+    )
+    default_role: Role = Field(default=Role.SDR, description="Role of those who come in by their domain.")
 
 
 class ReplySettings(BaseModel):
@@ -166,8 +197,14 @@ class Settings(BaseSettings):
     model_path: Path | None = Field(default=None, description="Folder of a trained model; default: the one shipped.")
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
-    secure_cookies: bool = Field(default=False, description="Send the login cookie over HTTPS only.")
+    public_url: HttpUrl | None = Field(
+        default=None, description="Address at which people reach the pages; default: host and port."
+    )
+    secure_cookies: bool | None = Field(
+        default=None, description="Send the login cookie over HTTPS only; default: if the public address is https."
+    )
     session_hours: int = Field(default=72, gt=0, description="Hours until a login ends.")
+    idle_hours: int = Field(default=24, ge=0, description="Hours without a page after which a login ends; 0: never.")
     assignment: AssignmentRule = Field(
         default=AssignmentRule.BY_HAND,
         description="Whose lead it becomes when it is promoted: by_hand, round_robin or least_busy.",
@@ -188,6 +225,18 @@ class Settings(BaseSettings):
     accounts: AccountSettings = AccountSettings()
     desk: DeskSettings = DeskSettings()
     replies: ReplySettings = ReplySettings()
+    mail: MailSettings = MailSettings()
+    oidc: OidcSettings = OidcSettings()
+
+    @property
+    def address(self) -> str:
+        """Where people reach the pages, without a slash at the end."""
+        return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def sends_secure_cookies(self) -> bool:
+        """Whether cookies are kept to HTTPS."""
+        return self.address.startswith("https:") if self.secure_cookies is None else self.secure_cookies
 
     @property
     def effective_database_url(self) -> str:

@@ -299,6 +299,75 @@ class AuditAction(StrEnum):
     SOURCE_REMOVED = "source_removed"
 
 
+class Scope(StrEnum):
+    """What an API token may be used for, within the rights of its user. The table is in `api/access.py`."""
+
+    READ = "read"
+    DECIDE = "decide"
+    REPLY = "reply"
+    TUNE = "tune"
+    ADMIN = "admin"
+
+
+class NoticeKind(StrEnum):
+    """Why somebody is told something."""
+
+    ASSIGNED = "assigned"
+    FOLLOW_UP_DUE = "follow_up_due"
+    ANSWERED = "answered"
+    SOURCE_NEEDS_OPERATOR = "source_needs_operator"
+    ACCOUNT_PAUSED = "account_paused"
+
+
+class DigestRhythm(StrEnum):
+    """How often somebody's unread notices are sent to them."""
+
+    OFF = "off"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+
+
+class DigestWay(StrEnum):
+    """By what they are sent."""
+
+    MAIL = "mail"
+    SLACK = "slack"
+
+
+class AuditAction(StrEnum):
+    """What the audit log tells of."""
+
+    LOGGED_IN = "logged_in"
+    LOGIN_FAILED = "login_failed"
+    LOGINS_ENDED = "logins_ended"
+    LOGIN_LINK_MADE = "login_link_made"
+    USER_INVITED = "user_invited"
+    ROLE_CHANGED = "role_changed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - not one
+    TOKEN_MADE = "token_made"  # noqa: S105 - not one
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - not one
+    CREDENTIALS_SAVED = "credentials_saved"
+    ACCOUNT_CONNECTED = "account_connected"
+    ACCOUNT_PAUSED = "account_paused"
+    ACCOUNT_RESUMED = "account_resumed"
+    ACCOUNT_REMOVED = "account_removed"
+    DO_NOT_CONTACT_ADDED = "do_not_contact_added"
+    DO_NOT_CONTACT_IMPORTED = "do_not_contact_imported"
+    REPLIES_STOPPED = "replies_stopped"
+    REPLIES_RESUMED = "replies_resumed"
+    EXPORTED = "exported"
+    CAMPAIGN_CREATED = "campaign_created"
+    CAMPAIGN_CHANGED = "campaign_changed"
+    QUERY_SAVED = "query_saved"
+    QUERY_RETIRED = "query_retired"
+    SOURCE_PAUSED = "source_paused"
+    SOURCE_ENABLED = "source_enabled"
+    SOURCE_REMOVED = "source_removed"
+
+
 class ReplyState(StrEnum):
     """Where a reply stands on its one way out. Only `overheard.replies` moves it."""
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import bodies, etags
-from api.access import MAY, Action
+from api.access import Action, actions_of
 from api.bodies import (
     CampaignBody,
     CampaignChange,
@@ -21,7 +21,7 @@ from api.bodies import (
     StepBody,
     UserBody,
 )
-from api.deps import Db, Id, Now, ReadDb, by_token
+from api.deps import Db, Id, Now, ReadDb, TokenScopes, by_token
 from api.errors import ChangedMeanwhile, TooLarge
 from api.etags import IfMatch
 from api.filters import QueueParams
@@ -45,9 +45,9 @@ class QueuePageParams(QueueParams):
 
 
 @router.get("/me", operation_id="me", summary="Whose token this is", tags=["people"], responses=problems())
-def me(user: Annotated[User, by_token()]) -> UserBody:
-    """The user for whom this token acts, and what their role allows."""
-    allowed = [action.value for action, roles in MAY.items() if user.role in roles]
+def me(user: Annotated[User, by_token(Action.READ_ME)], scopes: TokenScopes) -> UserBody:
+    """The user for whom this token acts, and what their role and its scopes allow."""
+    allowed = [action.value for action in actions_of(user, scopes)]
     return UserBody(id=user.id, email=user.email, name=user.name, role=user.role, may=allowed)
 
 

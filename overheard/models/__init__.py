@@ -15,7 +15,17 @@ from overheard.models.leads import (
     SavedView,
     Signal,
 )
-from overheard.models.people import ApiToken, Login, LoginFailure, LoginLink, User
+from overheard.models.people import (
+    ApiToken,
+    AuditEntry,
+    Digest,
+    DigestSetting,
+    Login,
+    LoginFailure,
+    LoginLink,
+    Notice,
+    User,
+)
 from overheard.models.posts import Post, Tombstone
 from overheard.models.replies import (
     Answer,
@@ -31,6 +41,7 @@ from overheard.models.sources import Credential, DeadLetter, Delivery, FileImpor
 __all__ = [
     "Answer",
     "ApiToken",
+    "AuditEntry",
     "Base",
     "Campaign",
     "CommunityRules",
@@ -39,6 +50,8 @@ __all__ = [
     "Credential",
     "DeadLetter",
     "Delivery",
+    "Digest",
+    "DigestSetting",
     "DoNotContact",
     "Embedding",
     "FileImport",
@@ -51,6 +64,7 @@ __all__ = [
     "LoginFailure",
     "LoginLink",
     "Match",
+    "Notice",
     "Post",
     "PostRelevance",
     "Prediction",

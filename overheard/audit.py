@@ -1,0 +1,63 @@
+"""The audit log: who did what of which somebody may have to answer for. Rows are only ever added."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, joinedload
+
+from overheard.models import AuditEntry, User
+from overheard.text import clean
+from overheard.vocabulary import AuditAction
+
+PAGE_SIZE = 50
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries are asked for; what is None is not asked."""
+
+    action: AuditAction | None = None
+    actor_id: int | None = None
+    text: str = ""
+    """Occurs in the subject or the detail."""
+
+
+def record(
+    session: Session, actor: User | None, action: AuditAction, subject: str, detail: str = "", *, now: datetime
+) -> None:
+    """Write down what was done, in the transaction that does it.
+
+    `actor`: None for the command line and the system. `subject`: to whom or what ("user 7", "campaign 3"). Neither
+    `subject` nor `detail` may hold a secret, or a stranger's text or handle: an erasure does not come by here.
+    """
+    entry = AuditEntry(
+        at=now,
+        actor_id=actor.id if actor else None,
+        action=action,
+        subject=clean(subject)[:_LONGEST],
+        detail=clean(detail)[:_LONGEST],
+    )
+    session.add(entry)
+    session.flush()
+
+
+def entries(session: Session, wanted: Wanted, *, before: int | None = None, limit: int = PAGE_SIZE) -> list[AuditEntry]:
+    """The newest entries, those older than the entry `before`; one more than `limit` where there are more."""
+    statement = sa.select(AuditEntry).options(joinedload(AuditEntry.actor)).order_by(AuditEntry.id.desc())
+    if before is not None:
+        statement = statement.where(AuditEntry.id < before)
+    if wanted.action is not None:
+        statement = statement.where(AuditEntry.action == wanted.action)
+    if wanted.actor_id is not None:
+        statement = statement.where(AuditEntry.actor_id == wanted.actor_id)
+    if wanted.text:
+        found = AuditEntry.subject.icontains(wanted.text, autoescape=True)
+        statement = statement.where(found | AuditEntry.detail.icontains(wanted.text, autoescape=True))
+    return list(session.scalars(statement.limit(limit + 1)))
+
+
+def user_named(user: User) -> str:
+    """A user as the subject of an entry."""
+    return f"user {user.id} ({user.email})"
