@@ -13,6 +13,7 @@ from overheard.models import Answer, Reply
 from overheard.terms import ReplyWay as TermsWay
 from overheard.terms import Terms
 
+_SAID_IN_DAYS = timedelta(days=4)
 _FORBIDDEN = {
     RuleFlag.NO_PROMOTION: "promotion",
     RuleFlag.NO_AI: "text by machines",
@@ -128,4 +129,4 @@ def _asked_at(case: Case) -> datetime | None:
 
 
 def _age(age: timedelta) -> str:
-    return f"{age.days} days" if age.days > 1 else f"{int(age.total_seconds() // 3600)} hours"
+    return f"{age.days} days" if age >= _SAID_IN_DAYS else f"{int(age.total_seconds() // 3600)} hours"

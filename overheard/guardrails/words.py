@@ -18,7 +18,7 @@ from overheard.vocabulary import ReplyState
 _PLACEHOLDER = re.compile(r"\{[^{}\n]{1,60}\}")
 _LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>()\[\]]+"
-    r"|(?<![\w@.])(?:[\w-]+\.)+(?:com|org|net|io|ai|app|dev|co|eu|uk|de|fr|shop|ly|gg|me|xyz|info|biz)\b(?:/[^\s<>()\[\]]*)?",
+    r"|(?<![\w@.-])(?:[\w-]+\.)+(?:com|org|net|io|ai|app|dev|co|eu|uk|de|fr|shop|ly|gg|me|xyz|info|biz)\b(?:/[^\s<>()\[\]]*)?",
     re.IGNORECASE,
 )
 _SHORTENERS = frozenset(

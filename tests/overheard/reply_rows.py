@@ -5,13 +5,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from overheard import funnel, replies
-from overheard.guardrails import Guard
+from overheard import funnel, guardrails, replies
+from overheard.conversations import Thread
+from overheard.errors import Refusal
+from overheard.guardrails import Guard, Moment
 from overheard.models import ConnectedAccount, Lead, Post, Reply, Source, User
 from overheard.posts import NewPost
+from overheard.reply_states import case_of
 from overheard.settings import ReplySettings
 from overheard.terms import ReplyWay, Terms
-from overheard.vocabulary import Platform
+from overheard.vocabulary import Platform, Stage
 from tests.factories import make_lead, new_post
 
 KEY = "a key of the tests"
@@ -33,8 +36,9 @@ def asked(at: datetime, *, number: int = 1, **said: Any) -> NewPost:  # noqa: AN
 
 def promoted(session: Session, actor: User, *, now: datetime, number: int = 1, **said: Any) -> Lead:  # noqa: ANN401
     """A lead that is worth an answer."""
-    lead = make_lead(session, now=now, post=asked(now, number=number, **said))
-    funnel.promote(session, lead.id, actor=actor, now=now)
+    lead = make_lead(session, now=now, post=asked(now, number=number, **said), score=0.9 + number / 1000)
+    if lead.stage is Stage.MARKETING_QUALIFIED:  # and not one whom we know from another post
+        funnel.promote(session, lead.id, actor=actor, now=now)
     return lead
 
 
@@ -100,3 +104,27 @@ def approved_to_send(
     source.terms = Terms(permission="None.", can_reply=ReplyWay.API).as_json()
     loose = guard(near_copy=0)
     return replies.approve(session, draft.id, actor=actor, guard=loose, now=now, account_id=account.id)
+
+
+def told(
+    session: Session,
+    reply: Reply,
+    *,
+    now: datetime,
+    moment: Moment = Moment.APPROVE,
+    thread: Thread | None = None,
+    account: ConnectedAccount | None = None,
+    **settings: Any,  # noqa: ANN401 - settings of any kind
+) -> dict[str, Refusal]:
+    """What the guardrails say of a reply, by their names."""
+    case = case_of(
+        session,
+        reply,
+        guard=guard(**settings),
+        moment=moment,
+        author=session.get_one(User, reply.author_id),
+        thread=thread,
+        account_id=account.id if account else None,
+        now=now,
+    )
+    return {refusal.guardrail: refusal for refusal in guardrails.inspect(case)}
