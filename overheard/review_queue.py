@@ -137,6 +137,14 @@ def lead_view(session: Session, lead_id: int, *, key: str = "") -> LeadView:
     return LeadView(lead, campaign_name, cards(session, lead, key=key), timeline(session, lead_id), similar)
 
 
+def lead_head(session: Session, lead_id: int) -> Lead:
+    """One lead as its row says it; `NotFound` when there is none."""
+    lead = session.get(Lead, lead_id)
+    if lead is None:
+        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
+    return lead
+
+
 def page(
     session: Session,
     filters: Filters = Filters(),
