@@ -16,6 +16,10 @@ class Action(StrEnum):
     DISQUALIFY = "disqualify"
     REOPEN = "reopen"
     UNDO = "undo"
+    CLAIM = "claim"
+    SNOOZE = "snooze"
+    ASSIGN = "assign"
+    SAVE_VIEW = "save_view"
     READ_CAMPAIGNS = "read_campaigns"
     CREATE_CAMPAIGN = "create_campaign"
     SAVE_QUERY = "save_query"
@@ -49,6 +53,10 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.DISQUALIFY: _SELLS,
     Action.REOPEN: _SELLS,
     Action.UNDO: _SELLS,
+    Action.CLAIM: _SELLS,
+    Action.SNOOZE: _SELLS,
+    Action.ASSIGN: _SELLS,
+    Action.SAVE_VIEW: _EVERYBODY,
     Action.READ_CAMPAIGNS: _EVERYBODY,
     Action.CREATE_CAMPAIGN: _TUNES,
     Action.SAVE_QUERY: _TUNES,
@@ -86,6 +94,10 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.DISQUALIFY,
             Action.REOPEN,
             Action.UNDO,
+            Action.CLAIM,
+            Action.SNOOZE,
+            Action.ASSIGN,
+            Action.SAVE_VIEW,
             Action.ADD_POST,
             Action.MARK_NOTICES,
         }

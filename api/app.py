@@ -15,7 +15,7 @@ from api.events import Feed, Rhythm
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
 from api.pages import make_templates
-from api.routes import campaigns, events, health, hooks, leads, login, posts, queue, sources, v1, v1_sources
+from api.routes import campaigns, events, health, hooks, leads, login, posts, queue, sources, v1, v1_queue, v1_sources, views
 from api.state import State
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
@@ -73,12 +73,13 @@ def create_app(
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
-    for room in (health, hooks, login, queue, leads, campaigns, sources, posts):
+    for room in (health, hooks, login, queue, views, leads, campaigns, sources, posts):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
     app.include_router(v1.router)
     app.include_router(events.router)
     app.include_router(v1_sources.router)
+    app.include_router(v1_queue.router)
     complete_openapi(app)
     return app
 
