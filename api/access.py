@@ -31,12 +31,23 @@ class Action(StrEnum):
     REMOVE_SOURCE = "remove_source"
     READ_SUGGESTIONS = "read_suggestions"
     ADD_POST = "add_post"
+    MOVE_LEAD = "move_lead"
+    EDIT_LEAD = "edit_lead"
+    ADD_NOTE = "add_note"
+    MERGE_LEADS = "merge_leads"
+    EDIT_QUESTIONS = "edit_questions"
     READ_ME = "read_me"
     CHANGE_ME = "change_me"
     MARK_NOTICES = "mark_notices"
     READ_PEOPLE = "read_people"
     CHANGE_PEOPLE = "change_people"
     READ_AUDIT = "read_audit"
+    READ_REPLIES = "read_replies"
+    WRITE_REPLY = "write_reply"
+    CONFIRM_ANSWER = "confirm_answer"
+    EDIT_SNIPPET = "edit_snippet"
+    BLOCK_CONTACT = "block_contact"
+    STOP_REPLIES = "stop_replies"
 
 
 _EVERYBODY = frozenset(Role)
@@ -68,12 +79,23 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.REMOVE_SOURCE: _TUNES,
     Action.READ_SUGGESTIONS: _EVERYBODY,
     Action.ADD_POST: _READS_THE_WORLD,
+    Action.MOVE_LEAD: _SELLS,
+    Action.EDIT_LEAD: _SELLS,
+    Action.ADD_NOTE: _READS_THE_WORLD,  # who gets a lead back may say something about it
+    Action.MERGE_LEADS: _SELLS,
+    Action.EDIT_QUESTIONS: _TUNES,
     Action.READ_ME: _EVERYBODY,
     Action.CHANGE_ME: _EVERYBODY,
     Action.MARK_NOTICES: _EVERYBODY,
     Action.READ_PEOPLE: _RULES,
     Action.CHANGE_PEOPLE: _RULES,
     Action.READ_AUDIT: _RULES,
+    Action.READ_REPLIES: _EVERYBODY,
+    Action.WRITE_REPLY: _SELLS,
+    Action.CONFIRM_ANSWER: _SELLS,
+    Action.EDIT_SNIPPET: _SELLS,
+    Action.BLOCK_CONTACT: _SELLS,
+    Action.STOP_REPLIES: frozenset({Role.ADMIN}),
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
@@ -99,6 +121,10 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.ASSIGN,
             Action.SAVE_VIEW,
             Action.ADD_POST,
+            Action.MOVE_LEAD,
+            Action.EDIT_LEAD,
+            Action.ADD_NOTE,
+            Action.MERGE_LEADS,
             Action.MARK_NOTICES,
         }
     ),
@@ -109,6 +135,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.SAVE_QUERY,
             Action.RETIRE_QUERY,
             Action.SET_THRESHOLD,
+            Action.EDIT_QUESTIONS,
             Action.PAUSE_SOURCE,
             Action.ENABLE_SOURCE,
             Action.REMOVE_SOURCE,

@@ -15,8 +15,27 @@ from api.events import Feed, Rhythm
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
 from api.pages import make_templates
-from api.routes import campaigns, events, health, hooks, leads, login, posts, queue, sources, v1, v1_queue, v1_sources, views
+from api.routes import (
+    board,
+    campaigns,
+    events,
+    health,
+    hooks,
+    lead_desk,
+    leads,
+    login,
+    posts,
+    questions,
+    queue,
+    sources,
+    v1,
+    v1_leads,
+    v1_queue,
+    v1_sources,
+    views,
+)
 from api.state import State
+from overheard.contacts import Reach, not_asked
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
 from overheard.hooks import Hook
@@ -34,11 +53,13 @@ def create_app(
     engine: Engine | None = None,
     clock: Callable[[], datetime] = utc_now,
     platform_hooks: Mapping[str, Hook] | None = None,
+    reach: Reach = not_asked,
     rhythm: Rhythm = Rhythm(),
 ) -> FastAPI:
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
-    `platform_hooks`: what may be posted to `/hooks/…` without a login, by name.
+    `platform_hooks`: what may be posted to `/hooks/…` without a login, by name. `reach`: asks the network about a
+    contact; the default asks nobody.
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
@@ -68,15 +89,17 @@ def create_app(
         assets=load_assets(),
         templates=make_templates(),
         hooks=platform_hooks or {},
+        reach=reach,
         feed=Feed(reading, clock, rhythm),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
-    for room in (health, hooks, login, queue, views, leads, campaigns, sources, posts):
+    for room in (health, hooks, login, queue, views, board, leads, lead_desk, campaigns, questions, sources, posts):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
     app.include_router(v1.router)
+    app.include_router(v1_leads.router)
     app.include_router(events.router)
     app.include_router(v1_sources.router)
     app.include_router(v1_queue.router)

@@ -1,14 +1,14 @@
 """Rendering: the template environment, and one function that makes a page of a template."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from api import source_words, words
 from api.access import Action, may
@@ -17,7 +17,7 @@ from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
 from overheard.models import User
-from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, Stage
+from overheard.vocabulary import ContactKind, DisqualifyReason, Intent, LeadAction, Platform, Stage, Topic
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FLASH_COOKIE = "overheard_flash"
@@ -31,6 +31,17 @@ class Flash:
 
     text: str
     lead_id: int | None = None
+    undo: str | None = None
+    """Where it is undone; default: the lead's own last step."""
+    assignee: str | None = None
+    """Whose the lead is now, where that is what was done."""
+    refused: list[int] = field(default_factory=list)
+    """Of several leads, those that are left as they were."""
+
+    @property
+    def undo_address(self) -> str | None:
+        """Where a form that takes it back goes."""
+        return self.undo or (f"/leads/{self.lead_id}/undo" if self.lead_id else None)
 
 
 @cache
@@ -48,6 +59,8 @@ def make_templates() -> jinja2.Environment:
         Stage=Stage,
         Intent=Intent,
         Platform=Platform,
+        Topic=Topic,
+        ContactKind=ContactKind,
         DisqualifyReason=DisqualifyReason,
         LeadAction=LeadAction,
         segments=segments,
@@ -69,6 +82,7 @@ def make_templates() -> jinja2.Environment:
         odds=words.odds,
         plain=words.plain,
         step_name=words.step_name,
+        move_title=words.move_title,
         reason_name=words.reason_name,
         signal_name=words.signal_name,
         author=words.author,
@@ -114,8 +128,10 @@ def page(
     return response
 
 
-def done(request: Request, back: str | None, flash: Flash) -> RedirectResponse:
-    """The end of every act: back to one of our pages, which shows the flash line."""
+def done(request: Request, back: str | None, flash: Flash) -> Response:
+    """The end of every act: back to one of our pages, which shows the flash line. A script is told the line itself."""
+    if request.headers.get("Accept") == "application/json":
+        return JSONResponse(asdict(flash) | {"undo": flash.undo_address})
     response = RedirectResponse(own_page(back), HTTPStatus.SEE_OTHER)
     signed = sign(state_of(request).key, "flash", json.dumps(asdict(flash)))
     set_cookie(request, response, _FLASH_COOKIE, signed, max_age=_FLASH_SECONDS)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from api.assets import Assets
 from api.events import Feed
+from overheard.contacts import Reach
 from overheard.db import Sessions
 from overheard.hooks import Hook
 from overheard.settings import Settings
@@ -33,6 +34,8 @@ class State:
     templates: jinja2.Environment
     hooks: Mapping[str, Hook]
     """What may be posted to `/hooks/…` without a login, by name."""
+    reach: Reach
+    """Asks the network whether somebody can be reached by a contact."""
     feed: Feed
     """Live updates."""
     running: set[str] = field(default_factory=set)

@@ -180,6 +180,22 @@ def step_name(action: LeadAction) -> str:
     return _STEPS[action]
 
 
+def move_title(action: LeadAction) -> str:
+    """What stands on the button of a move."""
+    return _MOVES[action]
+
+
+_MOVES = {
+    LeadAction.PROMOTE: "Promote",
+    LeadAction.PUSH_BACK: "Hand back",
+    LeadAction.RECORD_REPLY: "Mark as replied",
+    LeadAction.MAKE_PROSPECT: "Make a prospect",
+    LeadAction.WIN: "Won",
+    LeadAction.LOSE: "Lost",
+    LeadAction.DISQUALIFY: "Disqualify",
+    LeadAction.REOPEN: "Reopen",
+}
+
 _STEPS = {
     LeadAction.QUALIFY: "Qualified",
     LeadAction.PROMOTE: "Promoted",

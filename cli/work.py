@@ -19,6 +19,7 @@ from cli.people import ask_password
 from cli.sources import watch_something
 from overheard import accounts
 from overheard.errors import InvalidInput, OverheardError
+from overheard.home import secret_key
 from overheard.log import configure_log
 from overheard.models import DeadLetter, User
 from overheard.settings import setting_names
@@ -175,7 +176,8 @@ def classify_all(context: Context) -> None:
             done = progress.tasks[task].completed + posts
             progress.update(task, completed=done, rate=f"{done / (time.monotonic() - started):,.0f} posts/s")
 
-        result = classify_pending(context.sessions, model, meaning=meaning, clock=clock, on_progress=report)
+        key = secret_key(context.settings)
+        result = classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key, on_progress=report)
     seconds = time.monotonic() - started
     out.print(
         f"Classified {result.posts:,} posts in {seconds:.1f} s ({result.posts / max(seconds, 0.001):,.0f}/s) "
@@ -218,9 +220,15 @@ def run_server(context: Context, host: str, port: int) -> None:
     """Serve until interrupted."""
     from api.app import create_app
     from api.server import serve as serve_app
+    from collectors.reachability import make_reach
 
     configure_log(as_json=context.settings.log_json)
-    app = create_app(context.settings, engine=context.engine, platform_hooks=platform_hooks(context))
+    app = create_app(
+        context.settings,
+        engine=context.engine,
+        platform_hooks=platform_hooks(context),
+        reach=make_reach(context.settings),
+    )
     serve_app(app, host=host, port=port)
 
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard import funnel, review_queue
 from overheard.lead_history import overdue
-from overheard.models import Lead, User
+from overheard.models import Lead
 from overheard.qualification import Fit, fit_of
 from overheard.review_queue import Filters, QueueItem
 from overheard.settings import DeskSettings
@@ -33,7 +32,6 @@ class BoardCard:
     """A lead on the board."""
 
     item: QueueItem
-    assignee: str | None
     fit: Fit | None
     """None: its campaign asks nothing."""
     overdue: str | None
@@ -55,34 +53,27 @@ class Column:
     """To which columns a card of this one can go, and by which step."""
 
 
-def columns(session: Session, *, campaign_id: int | None, limits: DeskSettings, now: datetime) -> list[Column]:
-    """The board, of one campaign or of all."""
-    filters = {stage: Filters(stage=stage, campaign_id=campaign_id) for stage in COLUMNS}
-    items = {stage: review_queue.page(session, filters[stage], limit=CARDS).items for stage in COLUMNS}
+def columns(
+    session: Session,
+    *,
+    limits: DeskSettings,
+    now: datetime,
+    campaign_id: int | None = None,
+    assignee_id: int | None = None,
+    key: str = "",
+) -> list[Column]:
+    """The board: of all, of one campaign, of one person. `key` as in `review_queue.page`."""
+    filters = {stage: Filters(stage=stage, campaign_id=campaign_id, assignee_id=assignee_id) for stage in COLUMNS}
+    items = {stage: review_queue.page(session, filters[stage], limit=CARDS, key=key).items for stage in COLUMNS}
     leads = [item.lead for stage in COLUMNS for item in items[stage]]
-    names, fits = names_of_assignees(session, leads), fit_of(session, leads)
+    fits = fit_of(session, leads)
     late = overdue(session, leads, limits=limits, now=now)
     return [
         Column(
             stage,
             review_queue.count(session, filters[stage]),
-            [
-                BoardCard(
-                    item,
-                    names.get(item.lead.assignee_id or 0),
-                    fits.get(item.lead.id),
-                    late.get(item.lead.id),
-                )
-                for item in items[stage]
-            ],
+            [BoardCard(item, fits.get(item.lead.id), late.get(item.lead.id)) for item in items[stage]],
             funnel.ways_from(stage),
         )
         for stage in COLUMNS
     ]
-
-
-def names_of_assignees(session: Session, leads: list[Lead]) -> dict[int, str]:
-    """What the people are called to whom some leads are assigned, by their ids."""
-    ids = {lead.assignee_id for lead in leads if lead.assignee_id is not None}
-    rows = session.execute(sa.select(User.id, User.name).where(User.id.in_(ids)))
-    return {user_id: name for user_id, name in rows}  # noqa: C416 - dict() of rows confuses mypy

@@ -36,6 +36,11 @@ Reach = Callable[[ContactKind, str], Finding]
 """Asks the network whether somebody can be reached by this."""
 
 
+def not_asked(_kind: ContactKind, _value: str) -> Finding:
+    """A `Reach` for where there is no network."""
+    return Finding(None, "It was not checked: this server asks nobody.")
+
+
 def add_contact(session: Session, lead_id: int, *, kind: ContactKind, value: str) -> Contact:
     """Keep a way to reach a lead; the same one twice is one. `InvalidInput` says why it cannot be right."""
     lead = get(session, lead_id)

@@ -15,6 +15,7 @@ from api.pages import Flash, done, page
 from overheard import campaigns, queries, suggestions
 from overheard.errors import InvalidInput, InvalidQuery
 from overheard.models import User
+from overheard.qualification import questions
 from overheard.relevance import count_by_meaning
 
 router = APIRouter(prefix="/campaigns")
@@ -148,5 +149,6 @@ def _page(request: Request, viewer: User, db: Session, refused: Refused | None =
     status = status_of(refused.error) if refused else HTTPStatus.OK
     views = campaigns.views(db)
     by_meaning = {view.campaign.id: count_by_meaning(db, view.campaign) for view in views}
-    shown = {"views": views, "by_meaning": by_meaning, "refused": refused}
+    asked = questions(db, [view.campaign.id for view in views])
+    shown = {"views": views, "by_meaning": by_meaning, "refused": refused, "asked": asked}
     return page(request, "campaigns.html", viewer=viewer, status=status, **shown)

@@ -1,4 +1,4 @@
-"""One lead, and the four things a person can do with it."""
+"""One lead, and the steps that a person can take with it. What is written down about it: `lead_desk.py`."""
 
 from typing import Annotated
 
@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.access import Action
-from api.deps import Db, Id, Now, ReadDb, Text, on_page
+from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.words import lead_name, reason_name
 from overheard import funnel, review_queue
+from overheard.assignment import assign_by_rule
 from overheard.labels import Seen
+from overheard.lead_desk import lead_desk
 from overheard.models import Lead, Post, User
 from overheard.vocabulary import DisqualifyReason
 
@@ -22,10 +24,20 @@ Back = Annotated[str, Form()]
 
 
 @router.get("")
-def lead(request: Request, lead_id: Id, viewer: Annotated[User, on_page(Action.READ_LEAD)], db: ReadDb) -> Response:
-    """A lead with its posts and its timeline."""
-    view = review_queue.lead_view(db, lead_id)
-    return page(request, "lead.html", viewer=viewer, view=view, open_from=funnel.OPEN_FROM)
+def lead(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.READ_LEAD)],
+    db: ReadDb,
+    state: StateDep,
+    now: Now,
+) -> Response:
+    """A lead with its posts, what is known of it, and its history."""
+    view = review_queue.lead_view(db, lead_id, key=state.key)
+    desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now)
+    ways = funnel.ways_from(view.lead.stage) if view.lead.merged_into_id is None else {}
+    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways)
 
 
 @router.post("/promote")
@@ -35,12 +47,14 @@ def promote(
     lead_id: Id,
     viewer: Annotated[User, on_page(Action.PROMOTE)],
     db: Db,
+    state: StateDep,
     now: Now,
     position: Position = None,
     back: Back = "",
 ) -> Response:
     """MQL → SQL."""
     funnel.promote(db, lead_id, actor=viewer, now=now, seen=Seen(position=position))
+    assign_by_rule(db, lead_id, rule=state.settings.assignment, now=now)
     return done(request, back, Flash(f"Promoted {_name(db, lead_id)}.", lead_id))
 
 
@@ -75,6 +89,83 @@ def reopen(
     """Back into the queue."""
     funnel.reopen(db, lead_id, actor=viewer, now=now)
     return done(request, back, Flash(f"Reopened {_name(db, lead_id)}.", lead_id))
+
+
+@router.post("/push_back")
+def push_back(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    db: Db,
+    now: Now,
+    note: Annotated[Text, Form()] = "",
+    back: Back = "",
+) -> Response:
+    """SQL → MQL, with a note."""
+    funnel.push_back(db, lead_id, note=note, actor=viewer, now=now)
+    return done(request, back, Flash(f"Handed {_name(db, lead_id)} back to marketing.", lead_id))
+
+
+@router.post("/record_reply")
+def record_reply(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    db: Db,
+    now: Now,
+    back: Back = "",
+) -> Response:
+    """SQL → replied, for what was written elsewhere."""
+    funnel.record_reply(db, lead_id, actor=viewer, now=now)
+    return done(request, back, Flash(f"{_name(db, lead_id)} has been replied to.", lead_id))
+
+
+@router.post("/make_prospect")
+def make_prospect(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    db: Db,
+    now: Now,
+    back: Back = "",
+) -> Response:
+    """Replied → prospect."""
+    funnel.make_prospect(db, lead_id, actor=viewer, now=now)
+    return done(request, back, Flash(f"{_name(db, lead_id)} is a prospect.", lead_id))
+
+
+@router.post("/win")
+def win(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    db: Db,
+    now: Now,
+    back: Back = "",
+) -> Response:
+    """Prospect → won."""
+    funnel.win(db, lead_id, actor=viewer, now=now)
+    return done(request, back, Flash(f"{_name(db, lead_id)} is won.", lead_id))
+
+
+@router.post("/lose")
+def lose(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    db: Db,
+    now: Now,
+    note: Annotated[Text, Form()] = "",
+    back: Back = "",
+) -> Response:
+    """Lost, with the reason."""
+    funnel.lose(db, lead_id, note=note, actor=viewer, now=now)
+    return done(request, back, Flash(f"{_name(db, lead_id)} is lost.", lead_id))
 
 
 @router.post("/undo")

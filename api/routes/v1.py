@@ -21,7 +21,7 @@ from api.bodies import (
     StepBody,
     UserBody,
 )
-from api.deps import Db, Id, Now, ReadDb, TokenScopes, by_token
+from api.deps import Db, Id, Now, ReadDb, StateDep, TokenScopes, by_token
 from api.errors import ChangedMeanwhile, TooLarge
 from api.etags import IfMatch
 from api.filters import QueueParams
@@ -29,6 +29,7 @@ from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
 from overheard import campaigns, funnel, queries, review_queue
+from overheard.assignment import assign_by_rule
 from overheard.campaigns import CampaignView
 from overheard.errors import InvalidInput, InvalidQuery, NotFound, WrongStage
 from overheard.labels import Seen
@@ -82,10 +83,17 @@ def read_lead(_user: Annotated[User, by_token(Action.READ_LEAD)], lead_id: Id, d
     responses=problems(NotFound, WrongStage, InvalidInput, TooLarge),
 )
 def promote(
-    user: Annotated[User, by_token(Action.PROMOTE)], lead_id: Id, db: Db, now: Now, decision: Decision | None = None
+    *,
+    user: Annotated[User, by_token(Action.PROMOTE)],
+    lead_id: Id,
+    db: Db,
+    state: StateDep,
+    now: Now,
+    decision: Decision | None = None,
 ) -> StepBody:
     """MQL → SQL: it is worth an answer. Of two who promote at once, one gets 409 and is told who was faster."""
     event = funnel.promote(db, lead_id, actor=user, now=now, seen=_seen(decision))
+    assign_by_rule(db, lead_id, rule=state.settings.assignment, now=now)
     return bodies.step_body(event, user)
 
 

@@ -112,11 +112,11 @@ def test_the_board_shows_every_stage_with_its_leads_and_where_they_can_go(
     waiting, promoted = make_lead(session, now=now), make_lead(session, now=now)
     funnel.promote(session, promoted.id, actor=cast.sam, now=now)
     promoted.assignee_id = cast.sue.id
-    columns = {one.stage: one for one in board.columns(session, campaign_id=None, limits=LIMITS, now=now + 2 * DAY)}
+    columns = {one.stage: one for one in board.columns(session, limits=LIMITS, now=now + 2 * DAY)}
     assert list(columns) == list(board.COLUMNS)
     assert [card.lead.id for card in columns[Stage.MARKETING_QUALIFIED].cards] == [waiting.id]
     card = columns[Stage.SALES_QUALIFIED].cards[0]
-    assert (card.lead.id, card.assignee, card.fit) == (promoted.id, "Sue", None)
+    assert (card.lead.id, card.item.assignee, card.fit) == (promoted.id, "Sue", None)
     assert card.overdue == "no first contact for 2 days"
     assert columns[Stage.SALES_QUALIFIED].ways == {
         Stage.MARKETING_QUALIFIED: LeadAction.PUSH_BACK,
@@ -133,6 +133,6 @@ def test_the_board_of_one_campaign_shows_only_its_leads_and_counts_all(session: 
         make_lead(session, now=now, campaign=rye)
     mine = {one.stage: one for one in board.columns(session, campaign_id=other.id, limits=LIMITS, now=now)}
     assert mine[Stage.MARKETING_QUALIFIED].total == 0
-    everybodys = {one.stage: one for one in board.columns(session, campaign_id=None, limits=LIMITS, now=now)}
+    everybodys = {one.stage: one for one in board.columns(session, limits=LIMITS, now=now)}
     column = everybodys[Stage.MARKETING_QUALIFIED]
     assert (column.total, len(column.cards)) == (board.CARDS + 2, board.CARDS)

@@ -1,0 +1,39 @@
+"""What a campaign asks of its leads, edited on the page of the campaigns."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from api.access import Action
+from api.deps import Db, Id, Now, Text, on_page
+from api.pages import Flash, done
+from overheard import qualification
+from overheard.models import User
+from overheard.vocabulary import Topic
+
+router = APIRouter(prefix="/campaigns")
+
+Asker = Annotated[User, on_page(Action.EDIT_QUESTIONS)]
+
+
+@router.post("/{campaign_id}/questions")
+def add_question(
+    *,
+    request: Request,
+    campaign_id: Id,
+    _viewer: Asker,
+    db: Db,
+    topic: Annotated[Topic, Form()],
+    question: Annotated[Text, Form()] = "",
+) -> Response:
+    """Another question."""
+    qualification.add_question(db, campaign_id, topic=topic, question=question)
+    return done(request, "/campaigns", Flash("Leads are asked this from now on."))
+
+
+@router.post("/questions/{question_id}/retire")
+def retire_question(request: Request, question_id: Id, _viewer: Asker, db: Db, now: Now) -> Response:
+    """Ask it no more."""
+    qualification.retire_question(db, question_id, now=now)
+    return done(request, "/campaigns", Flash("Question retired. What was answered is kept, and counts no more."))
