@@ -14,6 +14,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.context import clock, start
+from cli.send import sending
 from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
 from overheard.errors import OverheardError
@@ -27,6 +28,7 @@ Every = Annotated[float, typer.Option(help="Seconds between two passes of the cl
 
 def listen(*, every: Every = 10.0) -> None:
     """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
+    from classifier.answers import propose_pending
     from classifier.meaning import Meaning
     from classifier.model import load_model
     from classifier.run import classify_pending
@@ -34,18 +36,20 @@ def listen(*, every: Every = 10.0) -> None:
 
     context = start()
     configure_log(as_json=context.settings.log_json)
-    model = load_model(context.settings.model_path, context.settings.encoder_path)
+    settings = context.settings
+    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
     meaning = Meaning(context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
     key = secret_key(context.settings)
     watch = Watch(context.sessions, context.settings, clock)
-    with _stopped_by_signals(watch.stop):
+    with _stopped_by_signals(watch.stop), sending(context):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
         while not watch.stop.is_set():
             try:
                 classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key)
+                propose_pending(context.sessions)
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.
                 logger.exception("A pass failed", extra={"action": "pass_failed"})

@@ -63,7 +63,7 @@ def evaluate(
     from classifier.model import load_model
 
     settings = read_settings()
-    found = evaluate_file(load_model(settings.model_path, settings.encoder_path), data)
+    found = evaluate_file(load_model(settings.model_path, settings.encoder_path, precision=settings.precision), data)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
         return
@@ -130,7 +130,9 @@ def needs(
 
     settings = read_settings()
     leads = leads_with_needs(read_labelled(data))
-    verdicts = load_model(settings.model_path, settings.encoder_path).predict([lead.post for lead in leads])
+    verdicts = load_model(settings.model_path, settings.encoder_path, precision=settings.precision).predict(
+        [lead.post for lead in leads]
+    )
     table = Table("shown", "found", "any word", "recall", "precision", "words", box=None)
     for one in measure_needs(leads, [verdict.evidence for verdict in verdicts]):
         shares = (one.found, one.met, one.recall, one.precision)
@@ -148,7 +150,7 @@ def predict(
     from classifier.model import load_model
 
     settings = read_settings()
-    model = load_model(settings.model_path, settings.encoder_path)
+    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
     started = time.monotonic()
     with progress_bar() as bar:
         task = bar.add_task("Judging", total=None, rate="")

@@ -164,7 +164,8 @@ def classify_all(context: Context) -> None:
     from classifier.model import load_model
     from classifier.run import classify_pending, count_pending
 
-    model = load_model(context.settings.model_path, context.settings.encoder_path)
+    settings = context.settings
+    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
     meaning = Meaning(context.settings.encoder_path)
     with context.sessions() as session:
         pending = count_pending(session, model.version)
@@ -220,6 +221,7 @@ def run_server(context: Context, host: str, port: int) -> None:
     """Serve until interrupted."""
     from api.app import create_app
     from api.server import serve as serve_app
+    from collectors.conversations import PlatformConversations
     from collectors.reachability import make_reach
 
     configure_log(as_json=context.settings.log_json)
@@ -227,6 +229,7 @@ def run_server(context: Context, host: str, port: int) -> None:
         context.settings,
         engine=context.engine,
         platform_hooks=platform_hooks(context),
+        conversations=PlatformConversations(context.sessions, context.settings, clock),
         reach=make_reach(context.settings),
     )
     serve_app(app, host=host, port=port)

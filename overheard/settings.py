@@ -195,6 +195,10 @@ class Settings(BaseSettings):
         default=None, description="Folder with the encoder's files; default: the installed package, then the model hub."
     )
     model_path: Path | None = Field(default=None, description="Folder of a trained model; default: the one shipped.")
+    precision: Literal["f32", "bf16", "native"] = Field(
+        default="native",
+        description="How the model reckons: f32, bf16, or native: bf16 where the processor has it, f32 elsewhere.",
+    )
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
     public_url: HttpUrl | None = Field(
