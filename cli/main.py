@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import bench, campaigns, demo, listen, model, people, posts, replies, sources, work
+from cli import bench, campaigns, demo, listen, model, people, posts, replies, send, sources, work
 from cli.context import err
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
@@ -29,6 +29,7 @@ app.command("listen")(listen.listen)
 app.command("sweep")(work.sweep)
 app.command("serve")(work.serve)
 app.command("check")(work.check)
+app.command("send")(send.send)
 app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(sources.app, name="sources")

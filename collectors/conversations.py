@@ -22,11 +22,11 @@ from collectors.replying.threads import FLAT, Shown, as_thread
 from collectors.slack.api import SlackApi
 from collectors.slack.names import Directory
 from collectors.web import web_reader
-from overheard import connected_accounts, credentials
+from overheard import community_rules, connected_accounts, credentials
 from overheard.conversations import RuleFlag, Rules, Thread
-from overheard.db import Sessions, upsert
+from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.models import CommunityRules, Credential, Post, Reply, Source
+from overheard.models import Credential, Post, Reply, Source
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 
@@ -66,16 +66,13 @@ class PlatformConversations:
         ask = _RULES.get(source.platform)
         if ask is None:
             return None
-        now = self.clock()
         with self.sessions() as session:
-            kept = session.scalars(sa.select(CommunityRules).filter_by(source_id=source.id)).one_or_none()
-        if kept is not None and now - kept.fetched_at < _KEEP_RULES:
+            kept = community_rules.of(session, source.id)
+        if kept is not None and self.clock() - kept.fetched_at < _KEEP_RULES:
             return Rules(kept.text, frozenset(RuleFlag(flag) for flag in kept.flags))
         found = ask(self._tools(source.platform, source), source)
-        row = {"text": found.text, "flags": sorted(found.flags), "fetched_at": now}
         with self.sessions.begin() as session:
-            statement = upsert(session, CommunityRules).values(source_id=source.id, **row)
-            session.execute(statement.on_conflict_do_update(index_elements=["source_id"], set_=row))
+            community_rules.keep(session, source.id, found, now=self.clock())
         return found
 
     def _tools(self, platform: Platform, source: Source) -> Tools:

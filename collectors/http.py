@@ -1,12 +1,14 @@
 """Questions to a platform: retried within bounds, and every way to fail said as a `CollectorError`."""
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TypeVar
 
 import httpx
@@ -51,6 +53,12 @@ class Answer:
     """None: nothing has changed since the answer that the question named (304)."""
 
 
+@cache
+def trust(*, by_environment: bool = True) -> ssl.SSLContext:
+    """Whom we believe to be who they say. Making it takes longer than a question, and every reader needs one."""
+    return httpx.create_ssl_context(trust_env=by_environment)
+
+
 class JsonReader:
     """Reads JSON from one platform. May be used by several threads."""
 
@@ -77,6 +85,7 @@ class JsonReader:
         timeout = tools.settings.http_timeout
         agent = {"User-Agent": "overheard (self-hosted social listening)", "Accept-Encoding": "gzip"}
         self._client = httpx.Client(
+            verify=trust(),
             base_url=base_url,
             timeout=timeout,
             headers=agent | dict(headers or {}),

@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from collectors.base import Tools
-from collectors.http import JsonReader, OnRefusal
+from collectors.http import JsonReader, OnRefusal, trust
 from overheard.errors import CollectorError
 
 _MAX_BYTES = 5 * 2**20
@@ -81,7 +81,7 @@ class CheckedTransport(httpx.BaseTransport):
         self._allows_private = tools.settings.allow_private_addresses
         self._longest = 3 * tools.settings.http_timeout
         self._resolve = resolve or _resolve
-        self._ssl = httpx.create_ssl_context(trust_env=False)
+        self._ssl = trust(by_environment=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """One request, on a connection of its own."""

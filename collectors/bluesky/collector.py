@@ -41,7 +41,7 @@ class Bluesky(Collector):
         # forgets after 36 hours: whoever was away for longer must not keep for ever what was deleted meanwhile.
         retention_hours=720,
         recheck=Recheck.LEADS,
-        can_reply=ReplyWay.ASSISTED,
+        can_reply=ReplyWay.API,
         may_train=False,
     )
     options = (

@@ -57,7 +57,7 @@ class Discourse(Collector):
         permission="None for a forum that everybody can read; its own terms hold. For a closed one: its "
         "administrator's, who makes the key.",
         recheck=Recheck.ALL,
-        can_reply=ReplyWay.ASSISTED,
+        can_reply=ReplyWay.API,
     )
     account = (
         Ask("forum", "Address of the forum that you have an API key of (empty: read as everybody can)", default=""),

@@ -74,7 +74,7 @@ class GitHub(Collector):
         permission="A token of your own account. GitHub's rules forbid promotion that nobody asked for: answer where "
         "it is on topic.",
         recheck=Recheck.ALL,
-        can_reply=ReplyWay.ASSISTED,
+        can_reply=ReplyWay.API,
     )
     account = (
         Ask("token", "Fine-grained token, public repositories, no further rights (github.com/settings/tokens)", True),

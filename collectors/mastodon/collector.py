@@ -64,7 +64,7 @@ class Mastodon(Collector):
         # As on Bluesky: a deletion that happens while the stream is down is learned of for leads only.
         retention_hours=720,
         recheck=Recheck.ALL,
-        can_reply=ReplyWay.ASSISTED,
+        can_reply=ReplyWay.API,
         may_train=False,
     )
     account = (

@@ -39,7 +39,7 @@ class Reddit(Collector):
         retention_hours=48,
         recheck=Recheck.ALL,
         recheck_hours=24,
-        can_reply=ReplyWay.ASSISTED,
+        can_reply=ReplyWay.API,
         may_train=False,
     )
     account = (

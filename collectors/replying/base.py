@@ -162,7 +162,7 @@ class Sender(ABC):
             raise Refused(message, retry_after=error.retry_after) from error
         if there is not None and _words(there.text) == _words(outgoing.text):
             return there  # an earlier attempt had come through after all
-        _check(outgoing, seen, there)
+        _check(seen, there)
         check(seen)
         return self.post(outgoing, seen)
 
@@ -186,14 +186,12 @@ class Sender(ABC):
         return [], cursor
 
 
-def _check(outgoing: Outgoing, seen: SeenThread, there: Delivered | None) -> None:
-    """Raise `Refused` where the world has changed since the SDR approved the reply."""
+def _check(seen: SeenThread, there: Delivered | None) -> None:
+    """Raise `Refused` where nothing can be posted, or was posted already. What else has changed is for `check`."""
     if seen.is_locked:
         raise Refused(f"The thread is {seen.lock}. Nothing was sent.")
     if seen.target is None:
         raise Refused("The post is gone, or its writer has left. Nothing was sent.")
-    if not is_same_text(seen.target, outgoing.title, outgoing.body):
-        raise Refused("The post was edited since you read it. Read it again, then approve the reply anew.")
     if there is not None:
         raise Refused(f"This account has answered there already: {there.permalink or there.remote_id}")
 

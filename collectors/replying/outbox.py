@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -75,15 +76,11 @@ class Outbox:
     # --- one reply on its way --------------------------------------------------------------------------------------
 
     def _take(self) -> "tuple[Reply, ConnectedAccount, Outgoing] | None":
-        while True:
-            with self.sessions.begin() as session:
-                reply = outbox.take_next(session, guard=self.guard, now=self.clock(), lease=LEASE)
-                if reply is None or reply.account_id is None:
-                    return None
-                if (stale := _stale(session, reply)) is None:
-                    account = session.get_one(ConnectedAccount, reply.account_id)
-                    return reply, account, _outgoing(session, reply)
-                outbox.settle(session, reply.id, Failed(f"{stale} Nothing was sent."), now=self.clock())
+        with self.sessions.begin() as session:
+            reply = outbox.take_next(session, guard=self.guard, now=self.clock(), lease=LEASE)
+            if reply is None or reply.account_id is None:
+                return None
+            return reply, session.get_one(ConnectedAccount, reply.account_id), _outgoing(session, reply)
 
     def _send(
         self, reply: Reply, account: ConnectedAccount, outgoing: Outgoing, senders: "_Senders", tally: Tally
@@ -198,14 +195,6 @@ def open_sender(settings: Settings, account: ConnectedAccount, clock: Clock, sle
     return sender_class(account.platform)(tools)
 
 
-def _stale(session: Session, reply: Reply) -> str | None:
-    """What has become of the stored post since the reply was approved, if anything."""
-    post = session.get(Post, reply.post_id) if reply.post_id else None
-    if post is None:
-        return "The post is gone."
-    return None if post.text_hash == reply.target_hash else "The post was edited since you approved the reply."
-
-
 def _outgoing(session: Session, reply: Reply) -> Outgoing:
     post = session.get(Post, reply.post_id) if reply.post_id else None
     permalink, title, body = (post.permalink, post.title, post.body) if post else (None, "", "")
@@ -228,11 +217,17 @@ def _sent(delivered: Delivered) -> Sent:
     return Sent(delivered.remote_id, delivered.permalink)
 
 
-def run(outbox_: Outbox, stop: threading.Event, *, every: float) -> None:
+class Worker(Protocol):
+    """What is done again and again."""
+
+    def run_once(self) -> object: ...
+
+
+def run(worker: Worker, stop: threading.Event, *, every: float) -> None:
     """Pass after pass, until told to stop. One that fails keeps no other out."""
     while not stop.is_set():
         try:
-            outbox_.run_once()
+            worker.run_once()
         except (OverheardError, SQLAlchemyError):
             logger.exception("A pass of the outbox failed", extra={"action": "outbox_failed"})
         stop.wait(every)

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import Protocol
 
 from aiohttp import web
@@ -94,29 +94,37 @@ class Stored:
     status: int = 503
     body: bytes = b"back soon"
     seconds: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         await handler(request)
         await asyncio.sleep(self.seconds)
-        return web.Response(status=self.status, body=self.body)
+        return web.Response(status=self.status, body=self.body, headers=self.headers)
 
 
 @dataclass(slots=True)
 class Straggler:
-    """The connection is reset, and the request is still on its way: it arrives when the test says so."""
+    """The connection is reset while the request is still on its way: it arrives when `go` is set."""
 
-    waiting: list[tuple[web.Request, Handler]] = field(default_factory=list)
+    go: Event = field(default_factory=Event)
+    arrived: Event = field(default_factory=Event)
+    _task: "asyncio.Task[None] | None" = None
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.waiting.append((request, handler))
+        self._task = asyncio.create_task(self._arrive(request, handler))
         reset(request)
         return web.Response()
 
-    async def arrive(self) -> None:
-        """All that is on its way arrives. To be run in the server's loop: `serving(world).run(…)`."""
-        while self.waiting:
-            request, handler = self.waiting.pop(0)
-            await handler(request)
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether a request has met it."""
+        return self._task is not None
+
+    async def _arrive(self, request: web.Request, handler: Handler) -> None:
+        while not self.go.is_set():  # noqa: ASYNC110 - it is set by a test's thread
+            await asyncio.sleep(0.005)
+        await handler(request)
+        self.arrived.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,7 @@ class _Planned:
     route: re.Pattern[str]
     fault: Fault | SocketFault
     times: int
+    method: str | None
 
 
 class FaultScript:
@@ -226,10 +235,10 @@ class FaultScript:
         self._planned: list[_Planned] = []
         self._lock = Lock()
 
-    def fail(self, route: str, fault: Fault | SocketFault, times: int = 1) -> None:
-        """The next `times` requests whose path and query match the pattern go wrong."""
+    def fail(self, route: str, fault: Fault | SocketFault, times: int = 1, *, method: str | None = None) -> None:
+        """The next `times` requests whose path and query match the pattern go wrong; with `method`, only such ones."""
         with self._lock:
-            self._planned.append(_Planned(re.compile(route), fault, times))
+            self._planned.append(_Planned(re.compile(route), fault, times, method))
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
@@ -245,15 +254,18 @@ class FaultScript:
         fault = self._take(path_qs, SocketFault)
         return fault if isinstance(fault, SocketFault) else None
 
-    def answer_fault_for(self, path_qs: str) -> Fault | None:
+    def answer_fault_for(self, path_qs: str, method: str | None = None) -> Fault | None:
         """What goes wrong with this request, if anything. The server asks; wires need not."""
-        fault = self._take(path_qs, None)
+        fault = self._take(path_qs, None, method)
         return None if isinstance(fault, SocketFault) else fault
 
-    def _take(self, path_qs: str, kind: type[SocketFault] | None) -> Fault | SocketFault | None:
+    def _take(
+        self, path_qs: str, kind: type[SocketFault] | None, method: str | None = None
+    ) -> Fault | SocketFault | None:
         with self._lock:
             for planned in self._planned:
                 wanted = isinstance(planned.fault, SocketFault) == (kind is SocketFault)
+                wanted = wanted and planned.method in {None, method}
                 if wanted and planned.times and planned.route.search(path_qs):
                     planned.times -= 1
                     return planned.fault

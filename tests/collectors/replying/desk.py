@@ -13,7 +13,7 @@ from collectors.replying.outbox import Outbox, Tally
 from overheard import connected_accounts, funnel, replies
 from overheard.db import Sessions
 from overheard.guardrails import Guard
-from overheard.models import ConnectedAccount, Lead, Post, Reply, User
+from overheard.models import ConnectedAccount, Lead, Post, Reply, Signal, User
 from overheard.settings import (
     AccountSettings,
     BlueskySettings,
@@ -25,6 +25,7 @@ from overheard.settings import (
 )  # fmt: skip
 from overheard.vocabulary import Platform, ReplyState, Stage
 from tests.factories import make_campaign, make_cast, make_lead, new_post
+from tests.fakeworld import faults
 from tests.fakeworld.model import World, Written, wire_of
 from tests.fakeworld.sending import bluesky, discourse, github, mastodon, slack
 from tests.fakeworld.sending.who import SAM
@@ -44,7 +45,7 @@ OPEN = ReplySettings(
 
 
 @dataclass(frozen=True)
-class Counter:
+class Place:
     """Where Sam writes: a community, and what opens his account."""
 
     platform: Platform
@@ -68,19 +69,19 @@ def _discourse_me(world: World) -> str:
     return f"{world.url(Platform.DISCOURSE).partition('://')[2]}:{discourse.USER_ID}"
 
 
-COUNTERS = {
-    counter.platform: counter
-    for counter in (
-        Counter(
+PLACES = {
+    place.platform: place
+    for place in (
+        Place(
             Platform.REDDIT, "r/bakers", r"/api/comment$",
             {"me": SAM, "refresh_token": reddit_wire.REFRESH_TOKEN}, SAM, _name,
         ),
-        Counter(
+        Place(
             Platform.SLACK, "C1", r"/api/chat.postMessage$",
             {"me": slack.ME, "token": slack_wire.USER_TOKEN, "team": slack_wire.TEAM, "domain": slack_wire.DOMAIN},
             slack.ME, _name,
         ),
-        Counter(
+        Place(
             Platform.MASTODON, "#crm", r"/api/v1/statuses$",
             {
                 "me": mastodon.ME, "token": mastodon.TOKEN, "account_id": mastodon.ACCOUNT_ID,
@@ -89,18 +90,18 @@ COUNTERS = {
             SAM, lambda _, written: f"{written.author}@{mastodon_wire.DOMAIN}",
             address=lambda world: world.url(Platform.MASTODON),
         ),
-        Counter(
+        Place(
             Platform.BLUESKY, bluesky_wire.COMMUNITY, r"repo.createRecord$",
             {"me": bluesky.ME, "app_password": bluesky.PASSWORD}, SAM,
             lambda _, written: bluesky_wire.did(written.author),
             address=lambda world: world.url(Platform.BLUESKY),
         ),
-        Counter(
+        Place(
             Platform.GITHUB, github_wire.REPOSITORY, r"/issues/\d+/comments$",
             {"me": github.ME, "token": github.TOKEN}, SAM, lambda _, written: str(sum(written.author.encode())),
             permalink=lambda _, written: str(github_wire.rest(written)["html_url"]),
         ),
-        Counter(
+        Place(
             Platform.DISCOURSE, "Support", r"/posts.json$",
             {"me": "", "key": discourse.KEY, "client_id": "overheard"}, SAM,
             lambda world, written: f"{world.url(Platform.DISCOURSE).partition('://')[2]}:{sum(written.author.encode())}",
@@ -135,7 +136,7 @@ class Desk:
     sessions: Sessions
     world: World
     home: Path
-    counter: Counter
+    place: Place
     patience: float = 2.0
     guardrails: ReplySettings = OPEN
     waits: list[float] = field(default_factory=list)
@@ -157,29 +158,31 @@ class Desk:
 
     def connect(self) -> int:
         """Sam's account; its id."""
-        secrets = dict(self.counter.secrets)
+        secrets = dict(self.place.secrets)
         secrets["me"] = secrets["me"] or _discourse_me(self.world)
         with self.sessions.begin() as session:
             return connected_accounts.connect(
-                session, self.settings, self.sam, platform=self.counter.platform, name="sam", secrets=secrets,
-                address=self.counter.address(self.world), now=self.world.now,
+                session, self.settings, self.sam, platform=self.place.platform, name="sam", secrets=secrets,
+                address=self.place.address(self.world), now=self.world.now,
             )  # fmt: skip
 
     def ask(self, author: str = "flour", body: str = "Which CRM for a small bakery? We lose orders.") -> Written:
         """Somebody asks there."""
-        return self.world.write(self.counter.platform, self.counter.community, author=author, title="A CRM?", body=body)
+        return self.world.write(self.place.platform, self.place.community, author=author, title="A CRM?", body=body)
 
     def lead(self, asked: Written) -> int:
         """What was asked is a lead that Sam has promoted; its id."""
-        wire, now = wire_of(self.counter.platform), self.world.now
+        wire, now = wire_of(self.place.platform), self.world.now
         title, body = wire.text(asked)
         post = new_post(
-            external_id=wire.external_id(asked), title=title, body=body, platform=self.counter.platform,
-            community=self.counter.community, author=self.counter.author(self.world, asked), posted_at=asked.written_at,
-            permalink=self.counter.permalink(self.world, asked),
+            external_id=wire.external_id(asked), title=title, body=body, platform=self.place.platform,
+            community=self.place.community, author=self.place.author(self.world, asked), posted_at=asked.written_at,
+            permalink=self.place.permalink(self.world, asked),
         )  # fmt: skip
         with self.sessions.begin() as session:
-            lead = make_lead(session, now=now, post=post)
+            known = sa.select(Lead).join(Signal, Signal.lead_id == Lead.id).join(Post, Post.id == Signal.post_id)
+            there = session.scalars(known.where(Post.external_id == post.external_id)).first()
+            lead = there or make_lead(session, now=now, post=post)
             if lead.stage is Stage.MARKETING_QUALIFIED:
                 funnel.promote(session, lead.id, actor=self.sam, now=now)
             return lead.id
@@ -191,8 +194,8 @@ class Desk:
     def draft(self, asked: Written, text: str = TEXT) -> int:
         lead_id = self.lead(asked)
         with self.sessions.begin() as session:
-            key = wire_of(self.counter.platform).external_id(asked)
-            post = session.scalars(sa.select(Post).filter_by(platform=self.counter.platform, external_id=key)).one()
+            key = wire_of(self.place.platform).external_id(asked)
+            post = session.scalars(sa.select(Post).filter_by(platform=self.place.platform, external_id=key)).one()
             return replies.start_draft(
                 session, lead_id, actor=self.sam, guard=self.guard, now=self.world.now, post_id=post.id, text=text
             ).id
@@ -231,11 +234,15 @@ class Desk:
         """What stands in the world under it, of Sam's."""
         return [
             each
-            for each in self.world.posts(self.counter.platform)
-            if each.author == self.counter.me and each.parent is asked
+            for each in self.world.posts(self.place.platform)
+            if each.author == self.place.me and each.parent is asked
         ]
+
+    def post_meets(self, fault: faults.Fault, times: int = 1) -> None:
+        """This goes wrong when a reply is posted."""
+        self.world.fail(self.place.sends.replace("$", ""), fault, times, method="POST")
 
     def attempts(self) -> int:
         """How often anything was posted."""
         posts = [request for request in self.world.requests if request.method == "POST"]
-        return sum(bool(re.search(self.counter.sends, request.path)) for request in posts)
+        return sum(bool(re.search(self.place.sends, request.path)) for request in posts)

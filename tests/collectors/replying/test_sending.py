@@ -1,27 +1,7 @@
 """A reply that was approved goes out once, by the SDR's own account, on every platform that takes one."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from overheard.db import Sessions
-from overheard.vocabulary import Platform, ReplyState
-from tests.collectors.replying.desk import COUNTERS, TEXT, Desk
-from tests.fakeworld.model import World
-from tests.fakeworld.server import serve
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with serve(world):
-        yield world
-
-
-@pytest.fixture(params=[platform.value for platform in COUNTERS])
-def desk(request: pytest.FixtureRequest, sessions: Sessions, world: World, tmp_path: Path) -> Desk:
-    return Desk(sessions, world, tmp_path, COUNTERS[Platform(request.param)])
+from overheard.vocabulary import ReplyState
+from tests.collectors.replying.desk import TEXT, Desk
 
 
 def test_an_approved_reply_is_posted_once_under_its_post_and_is_known_as_sent(desk: Desk) -> None:
