@@ -27,7 +27,7 @@ Text = Annotated[str, AfterValidator(clean)]
 """Text that can be stored: no NUL, no lone surrogates."""
 
 
-def get_state(request: Request) -> State:
+async def get_state(request: Request) -> State:
     """The application's state."""
     return state_of(request)
 
@@ -35,7 +35,7 @@ def get_state(request: Request) -> State:
 StateDep = Annotated[State, Depends(get_state)]
 
 
-def get_now(state: StateDep) -> datetime:
+async def get_now(state: StateDep) -> datetime:
     """The time of this request."""
     return state.clock()
 

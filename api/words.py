@@ -74,6 +74,8 @@ def odds(score: float) -> str:
 
 def plain(text: str) -> str:
     """A one-line text without control characters, so that a name cannot turn the direction of what follows it."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf")).strip()
 
 
