@@ -95,7 +95,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CONFIRM_ANSWER: _SELLS,
     Action.EDIT_SNIPPET: _SELLS,
     Action.BLOCK_CONTACT: _SELLS,
-    Action.STOP_REPLIES: frozenset({Role.ADMIN}),
+    Action.STOP_REPLIES: _RULES,
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
@@ -108,6 +108,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.READ_SOURCES,
             Action.READ_SUGGESTIONS,
             Action.READ_ME,
+            Action.READ_REPLIES,
         }
     ),
     Scope.DECIDE: frozenset(
@@ -128,7 +129,9 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.MARK_NOTICES,
         }
     ),
-    Scope.REPLY: frozenset(),
+    Scope.REPLY: frozenset(
+        {Action.WRITE_REPLY, Action.CONFIRM_ANSWER, Action.EDIT_SNIPPET, Action.BLOCK_CONTACT},
+    ),
     Scope.TUNE: frozenset(
         {
             Action.CREATE_CAMPAIGN,

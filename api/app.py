@@ -27,15 +27,19 @@ from api.routes import (
     posts,
     questions,
     queue,
+    replies,
+    snippets,
     sources,
     v1,
     v1_leads,
     v1_queue,
+    v1_replies,
     v1_sources,
     views,
 )
 from api.state import State
 from overheard.contacts import Reach, not_asked
+from overheard.conversations import Conversations
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
 from overheard.hooks import Hook
@@ -54,12 +58,13 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     platform_hooks: Mapping[str, Hook] | None = None,
     reach: Reach = not_asked,
+    conversations: Conversations | None = None,
     rhythm: Rhythm = Rhythm(),
 ) -> FastAPI:
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
     `platform_hooks`: what may be posted to `/hooks/…` without a login, by name. `reach`: asks the network about a
-    contact; the default asks nobody.
+    contact; the default asks nobody. `conversations`: asks platforms for threads and rules.
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
@@ -90,12 +95,28 @@ def create_app(
         templates=make_templates(),
         hooks=platform_hooks or {},
         reach=reach,
+        conversations=conversations,
         feed=Feed(reading, clock, rhythm),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
-    for room in (health, hooks, login, queue, views, board, leads, lead_desk, campaigns, questions, sources, posts):
+    for room in (
+        health,
+        hooks,
+        login,
+        queue,
+        views,
+        board,
+        leads,
+        lead_desk,
+        campaigns,
+        questions,
+        sources,
+        posts,
+        replies,
+        snippets,
+    ):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
     app.include_router(v1.router)
@@ -103,6 +124,7 @@ def create_app(
     app.include_router(events.router)
     app.include_router(v1_sources.router)
     app.include_router(v1_queue.router)
+    app.include_router(v1_replies.router)
     complete_openapi(app)
     return app
 

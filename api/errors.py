@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from api.middleware import SECURITY_HEADERS
 from api.pages import page
 from overheard.accounts import LoginRefused, LoginThrottled
-from overheard.errors import InvalidInput, NotFound, OverheardError, WrongStage
+from overheard.errors import InvalidInput, NotFound, OverheardError, ReplyRefused, WrongStage
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ STATUS: dict[type[OverheardError], HTTPStatus] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ReplyRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     LoginThrottled: HTTPStatus.TOO_MANY_REQUESTS,
     TooManyListeners: HTTPStatus.TOO_MANY_REQUESTS,

@@ -10,14 +10,15 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import source_words, words
+from api import reply_words, people_words, source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
+from overheard.conversations import RuleFlag
 from overheard.models import User
-from overheard.vocabulary import ContactKind, DisqualifyReason, Intent, LeadAction, Platform, Stage, Topic
+from overheard.vocabulary import AnswerKind, ContactKind, DisqualifyReason, Intent, LeadAction, Platform, Stage, Topic
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FLASH_COOKIE = "overheard_flash"
@@ -35,6 +36,8 @@ class Flash:
     """Where it is undone; default: the lead's own last step."""
     assignee: str | None = None
     """Whose the lead is now, where that is what was done."""
+    is_bad: bool = False
+    """It did not work."""
     refused: list[int] = field(default_factory=list)
     """Of several leads, those that are left as they were."""
 
@@ -63,6 +66,12 @@ def make_templates() -> jinja2.Environment:
         ContactKind=ContactKind,
         DisqualifyReason=DisqualifyReason,
         LeadAction=LeadAction,
+        AuditAction=AuditAction,
+        Role=Role,
+        Scope=Scope,
+        people_words=people_words,
+        AnswerKind=AnswerKind,
+        RuleFlag=RuleFlag,
         segments=segments,
         excerpt=excerpt,
         in_field=in_field,
@@ -89,6 +98,12 @@ def make_templates() -> jinja2.Environment:
         first_words=words.first_words,
         decision=words.decision,
         safe_link=words.safe_link,
+        reply_state=reply_words.reply_state,
+        reply_advice=reply_words.reply_advice,
+        answer_kind=reply_words.answer_kind,
+        answer_effect=reply_words.answer_effect,
+        minutes=reply_words.minutes,
+        totals_line=reply_words.totals_line,
     )
     return environment
 
@@ -117,6 +132,7 @@ def page(
         theme=_theme(request),
         path=request.url.path,
         here=own_page(_address(request)),
+        unread=getattr(request.state, "unread", 0),
         now=state.clock(),
         **shown,
     )

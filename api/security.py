@@ -16,7 +16,10 @@ LOGIN_COOKIE = "overheard_login"
 VISIT_COOKIE = "overheard_visit"
 """Binds the form tokens of somebody who is not logged in yet."""
 
-_PAGES = ("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/")
+_PAGES = (
+    *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),
+    *("/people", "/me", "/notices", "/audit", "/accounts"),
+)
 
 
 def signature(key: str, purpose: str, value: str) -> str:

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from api.assets import Assets
 from api.events import Feed
 from overheard.contacts import Reach
+from overheard.conversations import Conversations
 from overheard.db import Sessions
 from overheard.hooks import Hook
 from overheard.settings import Settings
@@ -36,6 +37,8 @@ class State:
     """What may be posted to `/hooks/…` without a login, by name."""
     reach: Reach
     """Asks the network whether somebody can be reached by a contact."""
+    conversations: Conversations | None
+    """Asks platforms for threads and rules; none: nobody is asked."""
     feed: Feed
     """Live updates."""
     running: set[str] = field(default_factory=set)

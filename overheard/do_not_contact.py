@@ -129,6 +129,11 @@ def export_rows(session: Session) -> Iterator[tuple[str, str, str]]:
         yield entry.handle_hash, entry.reason, entry.at.isoformat()
 
 
+def count(session: Session) -> int:
+    """How many are on the list."""
+    return session.scalar(sa.select(sa.func.count()).select_from(DoNotContact)) or 0
+
+
 def entries(session: Session) -> list[DoNotContact]:
     """The whole list, newest first."""
     return list(session.scalars(sa.select(DoNotContact).order_by(DoNotContact.id.desc())))

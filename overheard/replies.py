@@ -18,13 +18,16 @@ from overheard.guardrails import Guard, Guardrail, Moment, affiliation_line
 from overheard.guardrails.near_copies import sketch
 from overheard.models import Answer, Campaign, ConnectedAccount, Lead, Post, Reply, Signal, Source, User
 from overheard.reply_addresses import checked_address
-from overheard.reply_states import LIVE, OPEN, Sent, case_of, get, move, record_sent
+from overheard.reply_states import LIVE, OPEN, Sent, case_of, move, record_sent
+from overheard.reply_states import get as get  # noqa: PLC0414 - who reads a reply need not know where states are kept
 from overheard.text import clean, text_hash
 from overheard.vocabulary import ReplyState, ReplyWay, Role, Stage
 
 MAX_TEXT = 10_000  # what Reddit takes of a comment, the longest of the platforms we write to
 
-_WRITABLE = frozenset({Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT})
+MAX_LINE = 200
+
+WRITABLE = frozenset({Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT})
 
 
 def start_draft(
@@ -46,7 +49,7 @@ def start_draft(
     lead = session.get(Lead, lead_id, populate_existing=True)
     if lead is None:
         raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
-    if lead.stage not in _WRITABLE:
+    if lead.stage not in WRITABLE:
         raise WrongStage(f"Lead {lead_id} is {lead.stage.display}: promote it first, then write.")
     post = _post_of(session, lead, post_id)
     recipient = post.author or lead.author
@@ -213,6 +216,15 @@ def reconcile_by_hand(session: Session, reply_id: int, *, permalink: str | None,
         return outbox.reconcile(session, reply_id, None, now=now)
     address = checked_address(reply, session.get(Post, reply.post_id) if reply.post_id else None, permalink)
     return outbox.reconcile(session, reply_id, Sent(address.remote_id, address.permalink), now=now)
+
+
+def change_line(session: Session, user_id: int, line: str) -> None:
+    """The sentence by which an SDR says for whom they work; empty: the one of the settings."""
+    said = " ".join(clean(line).split())
+    if len(said) > MAX_LINE:
+        raise InvalidInput(f"The line has at most {MAX_LINE} characters; this one has {len(said)}.")
+    session.get_one(User, user_id).affiliation = said or None
+    session.flush()
 
 
 def _own(session: Session, reply_id: int, actor: User) -> Reply:

@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.access import Action
+from api.conversing import guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.words import lead_name, reason_name
 from overheard import funnel, review_queue
 from overheard.assignment import assign_by_rule
+from overheard.composer import composer
 from overheard.labels import Seen
 from overheard.lead_desk import lead_desk
 from overheard.models import Lead, Post, User
@@ -36,8 +38,9 @@ def lead(
     """A lead with its posts, what is known of it, and its history."""
     view = review_queue.lead_view(db, lead_id, key=state.key)
     desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now)
+    writing = composer(db, view.lead, viewer=viewer, guard=guard_of(state), now=now)
     ways = funnel.ways_from(view.lead.stage) if view.lead.merged_into_id is None else {}
-    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways)
+    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways, composer=writing)
 
 
 @router.post("/promote")
@@ -65,6 +68,7 @@ def disqualify(
     lead_id: Id,
     viewer: Annotated[User, on_page(Action.DISQUALIFY)],
     db: Db,
+    state: StateDep,
     now: Now,
     reason: Annotated[DisqualifyReason, Form()],
     note: Annotated[Text, Form()] = "",
@@ -72,7 +76,8 @@ def disqualify(
     back: Back = "",
 ) -> Response:
     """Out, with a reason."""
-    funnel.disqualify(db, lead_id, reason=reason, note=note, actor=viewer, now=now, seen=Seen(position=position))
+    seen = Seen(position=position)
+    funnel.disqualify(db, lead_id, reason=reason, note=note, actor=viewer, now=now, seen=seen, key=state.key)
     return done(request, back, Flash(f"Disqualified {_name(db, lead_id)}: {reason_name(reason)}.", lead_id))
 
 

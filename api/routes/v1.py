@@ -105,7 +105,13 @@ def promote(
     responses=problems(NotFound, WrongStage, InvalidInput, TooLarge),
 )
 def disqualify(
-    user: Annotated[User, by_token(Action.DISQUALIFY)], lead_id: Id, db: Db, now: Now, decision: Disqualification
+    *,
+    user: Annotated[User, by_token(Action.DISQUALIFY)],
+    lead_id: Id,
+    db: Db,
+    state: StateDep,
+    now: Now,
+    decision: Disqualification,
 ) -> StepBody:
     """Put a lead out, with a reason."""
     event = funnel.disqualify(
@@ -116,6 +122,7 @@ def disqualify(
         actor=user,
         now=now,
         seen=_seen(decision),
+        key=state.key,
     )
     return bodies.step_body(event, user)
 
