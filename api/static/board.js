@@ -2,18 +2,17 @@
 "use strict";
 
 {
-  const every = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const board = () => document.querySelector(".board");
+  const board = () => one(".board");
   const columnOf = (card) => card.closest(".column");
   const wayTo = (card, stage) => card.querySelector(`.way[data-to="${stage}"]`);
 
-  for (const hint of every(".board-help .script")) hint.hidden = false;
+  for (const hint of all(".board-help .script")) hint.hidden = false;
 
   function say(text) {
     const line = document.createElement("div");
     line.className = "flash bad";
     line.textContent = text;
-    document.querySelector("#flash").replaceChildren(line);
+    one("#flash").replaceChildren(line);
   }
 
   // --- one move ------------------------------------------------------------------------------------------------------
@@ -38,15 +37,15 @@
     }
     if (answer && new URL(answer.url).pathname === "/login") location.assign("/login");
     else if (answer?.ok) show(page, held);
-    else if (answer) say(page.querySelector("#problem")?.textContent ?? "That did not work.");
-    for (const card of every(".moving")) card.classList.remove("moving");
+    else if (answer) say(one("#problem", page)?.textContent ?? "That did not work.");
+    for (const card of all(".moving")) card.classList.remove("moving");
   }
 
   function show(page, held) {
     const left = board().scrollLeft;
-    board().replaceWith(document.adoptNode(page.querySelector(".board")));
+    board().replaceWith(document.adoptNode(one(".board", page)));
     board().scrollLeft = left;
-    document.querySelector("#flash").replaceChildren(...page.querySelector("#flash").childNodes);
+    one("#flash").replaceChildren(...one("#flash", page).childNodes);
     const card = held && document.getElementById(held);
     if (card) {
       card.focus({ preventScroll: true });
@@ -69,7 +68,7 @@
   function refusal(card, stage) {
     const name = (value) => board().querySelector(`[data-stage="${value}"]`)?.dataset.name ?? value;
     const from = columnOf(card).dataset.stage;
-    const open = every(".way[data-to]", card).map((way) => name(way.dataset.to));
+    const open = all(".way[data-to]", card).map((way) => name(way.dataset.to));
     const ways = open.length ? `From there it can go to: ${open.join(", ")}.` : "Nothing leads on from there.";
     return `A ${name(from)} lead cannot become ${name(stage)}. ${ways}`;
   }
@@ -90,7 +89,7 @@
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", held.dataset.lead);
     held.classList.add("held");
-    for (const column of every(".column"))
+    for (const column of all(".column"))
       if (column !== columnOf(held)) column.classList.add(wayTo(held, column.dataset.stage) ? "open-to" : "shut");
   });
 
@@ -98,7 +97,7 @@
     const column = held && event.target.closest(".column");
     if (!column) return;
     event.preventDefault(); // a closed column takes it too, to say why it cannot stay
-    for (const other of every(".column.over")) if (other !== column) other.classList.remove("over");
+    for (const other of all(".column.over")) if (other !== column) other.classList.remove("over");
     if (column.matches(".open-to")) column.classList.add("over");
   });
 
@@ -111,19 +110,19 @@
 
   document.addEventListener("dragend", () => {
     held?.classList.remove("held");
-    for (const column of every(".column")) column.classList.remove("open-to", "shut", "over");
+    for (const column of all(".column")) column.classList.remove("open-to", "shut", "over");
     held = null;
   });
 
   // --- the keyboard --------------------------------------------------------------------------------------------------
 
   function step(card, by) {
-    const cards = every(".board-card", columnOf(card));
+    const cards = all(".board-card", columnOf(card));
     cards[cards.indexOf(card) + by]?.focus();
   }
 
   function push(card, by) {
-    const columns = every(".column");
+    const columns = all(".column");
     for (let at = columns.indexOf(columnOf(card)) + by; columns[at]; at += by)
       if (wayTo(card, columns[at].dataset.stage)) return move(card, columns[at].dataset.stage);
     return say(by > 0 ? "No stage further on is open to this lead." : "No earlier stage is open to this lead.");
@@ -141,13 +140,13 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const card = event.target.closest?.(".board-card");
     if (event.key === "Escape" && card) {
-      for (const menu of every("details[open]", card)) menu.open = false;
+      for (const menu of all("details[open]", card)) menu.open = false;
       card.focus();
     } else if (event.target.matches(".board-card") && keys[event.key]) {
       event.preventDefault();
       keys[event.key](event.target);
     } else if (event.key === "u" && !event.target.matches("input, select, textarea")) {
-      document.querySelector("#undo")?.form.requestSubmit();
+      one("#undo")?.form.requestSubmit();
     }
   });
 }

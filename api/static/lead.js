@@ -2,18 +2,17 @@
 "use strict";
 
 {
-  const every = (selector, root = document) => [...root.querySelectorAll(selector)];
 
   function say(text) {
     const line = document.createElement("div");
     line.className = "flash bad";
     line.textContent = text;
-    document.querySelector("#flash").replaceChildren(line);
+    one("#flash").replaceChildren(line);
   }
 
   // A choice needs no button: it is sent as it is made.
   function prepare(root) {
-    for (const form of every("form[data-auto]", root)) {
+    for (const form of all("form[data-auto]", root)) {
       const button = form.querySelector("button");
       if (button) button.hidden = true;
     }
@@ -21,16 +20,16 @@
 
   function show(page, form) {
     const typed = new Map(); // what somebody is still typing in another form stays
-    for (const field of every("form[data-desk] :is(input, textarea, select)")) {
+    for (const field of all("form[data-desk] :is(input, textarea, select)")) {
       if (field.form !== form && field.id && field.value !== field.defaultValue && field.type !== "hidden" && field.matches("input, textarea"))
         typed.set(field.id, field.value);
     }
     const focused = document.activeElement?.id;
-    for (const part of every("[data-part]")) {
+    for (const part of all("[data-part]")) {
       const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
       if (fresh) part.replaceWith(document.adoptNode(fresh));
     }
-    document.querySelector("#flash").replaceChildren(...page.querySelector("#flash").childNodes);
+    one("#flash").replaceChildren(...one("#flash", page).childNodes);
     for (const [id, value] of typed) {
       const field = document.getElementById(id);
       if (field) field.value = value;
@@ -47,7 +46,7 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (new URL(answer.url).pathname === "/login") location.assign("/login");
       else if (answer.ok) show(page, form);
-      else say(page.querySelector("#problem")?.textContent ?? "That did not work.");
+      else say(one("#problem", page)?.textContent ?? "That did not work.");
     } catch {
       say("The server cannot be reached. Nothing was changed.");
     }
