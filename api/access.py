@@ -44,6 +44,7 @@ class Action(StrEnum):
     READ_AUDIT = "read_audit"
     READ_REPLIES = "read_replies"
     WRITE_REPLY = "write_reply"
+    CONNECT_ACCOUNT = "connect_account"
     CONFIRM_ANSWER = "confirm_answer"
     EDIT_SNIPPET = "edit_snippet"
     BLOCK_CONTACT = "block_contact"
@@ -92,6 +93,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.READ_AUDIT: _RULES,
     Action.READ_REPLIES: _EVERYBODY,
     Action.WRITE_REPLY: _SELLS,
+    Action.CONNECT_ACCOUNT: _SELLS,
     Action.CONFIRM_ANSWER: _SELLS,
     Action.EDIT_SNIPPET: _SELLS,
     Action.BLOCK_CONTACT: _SELLS,

@@ -14,8 +14,10 @@ from api.assets import load_assets
 from api.events import Feed, Rhythm
 from api.middleware import BodyLimit, SecurityHeaders
 from api.openapi import complete_openapi
+from api.oauth import Web
 from api.pages import make_templates
 from api.routes import (
+    accounts,
     board,
     campaigns,
     events,
@@ -59,12 +61,14 @@ def create_app(
     platform_hooks: Mapping[str, Hook] | None = None,
     reach: Reach = not_asked,
     conversations: Conversations | None = None,
+    web: Web | None = None,
     rhythm: Rhythm = Rhythm(),
 ) -> FastAPI:
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
     `platform_hooks`: what may be posted to `/hooks/…` without a login, by name. `reach`: asks the network about a
-    contact; the default asks nobody. `conversations`: asks platforms for threads and rules.
+    contact; the default asks nobody. `conversations`: asks platforms for threads and rules. `web`: a
+    client for addresses that somebody typed, which asks the public internet only.
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
@@ -96,6 +100,7 @@ def create_app(
         hooks=platform_hooks or {},
         reach=reach,
         conversations=conversations,
+        web=web,
         feed=Feed(reading, clock, rhythm),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
@@ -118,6 +123,7 @@ def create_app(
         snippets,
     ):
         app.include_router(room.router, include_in_schema=False)
+    app.include_router(accounts.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
     app.include_router(v1.router)
     app.include_router(v1_leads.router)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from api.assets import Assets
 from api.events import Feed
+from api.oauth import Web
 from overheard.contacts import Reach
 from overheard.conversations import Conversations
 from overheard.db import Sessions
@@ -39,6 +40,8 @@ class State:
     """Asks the network whether somebody can be reached by a contact."""
     conversations: Conversations | None
     """Asks platforms for threads and rules; none: nobody is asked."""
+    web: Web | None
+    """A client for addresses that somebody typed; none: no account is connected here."""
     feed: Feed
     """Live updates."""
     running: set[str] = field(default_factory=set)

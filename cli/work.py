@@ -223,6 +223,7 @@ def run_server(context: Context, host: str, port: int) -> None:
     from api.server import serve as serve_app
     from collectors.conversations import PlatformConversations
     from collectors.reachability import make_reach
+    from collectors.web import web_client
 
     configure_log(as_json=context.settings.log_json)
     app = create_app(
@@ -230,6 +231,7 @@ def run_server(context: Context, host: str, port: int) -> None:
         engine=context.engine,
         platform_hooks=platform_hooks(context),
         conversations=PlatformConversations(context.sessions, context.settings, clock),
+        web=lambda: web_client(context.settings, clock),
         reach=make_reach(context.settings),
     )
     serve_app(app, host=host, port=port)

@@ -15,9 +15,10 @@ from typing import Any
 import httpcore
 import httpx
 
-from collectors.base import Tools
+from collectors.base import Clock, Tools
 from collectors.http import JsonReader, OnRefusal, trust
 from overheard.errors import CollectorError
+from overheard.settings import Settings
 
 _MAX_BYTES = 5 * 2**20
 
@@ -51,6 +52,12 @@ def web_reader(
         follows=True,
         limit=_MAX_BYTES,
     )
+
+
+def web_client(settings: Settings, clock: Clock) -> httpx.Client:
+    """A plain client within the same bounds, that goes nowhere it is sent on to."""
+    tools = Tools(settings, clock, time.sleep)
+    return httpx.Client(transport=CheckedTransport(tools), timeout=settings.http_timeout)
 
 
 def web_address(text: str) -> httpx.URL:

@@ -66,10 +66,8 @@ class DiscourseSender(Sender):
         super().__init__(tools)
         self._read = tools.reading()
         self._base = tools.address.rstrip("/")
-        self._headers = {
-            "User-Api-Key": tools.secrets.get("key", ""),
-            "User-Api-Client-Id": tools.secrets.get("client_id", ""),
-        }
+        key, username = tools.secrets.get("key", ""), tools.secrets.get("username", "")
+        self._headers = {"Api-Key": key, "Api-Username": username} if username else {"User-Api-Key": key}
         name = urlsplit(self._base).netloc
         self._reader: JsonReader = web_reader(
             name, self._read, base_url=f"{self._base}/", headers=self._headers, on_refusal=on_refusal
