@@ -105,6 +105,11 @@ def views(session: Session) -> list[CampaignView]:
     return [CampaignView(campaign, queries.get(campaign.id, [])) for campaign in campaigns]
 
 
+def names(session: Session) -> Sequence[sa.Row[int, str]]:
+    """Id and name of all campaigns, by name."""
+    return session.execute(sa.select(Campaign.id, Campaign.name).order_by(Campaign.name)).all()
+
+
 def view(session: Session, campaign_id: int) -> CampaignView:
     """One campaign with the queries in force; `NotFound` when there is none."""
     campaign = get(session, campaign_id)

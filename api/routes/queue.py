@@ -29,6 +29,8 @@ _TABS = (
     (Stage.DISQUALIFIED, "Disqualified"),
 )
 _WEEK = 7
+_COUNTED = 1_000
+"""More than so many leads are not counted for a page: it would take as long as all else on it."""
 
 LeadIds = Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(min_length=1, max_length=bulk.MAX_LEADS)]
 Back = Annotated[str, Form()]
@@ -69,9 +71,10 @@ def queue(
         tabs=_TABS,
         items=found.items,
         next_address=params.address(after=found.next_place) if found.next_place else None,
-        total=review_queue.count(db, filters),
+        total=review_queue.count(db, filters, at_most=_COUNTED + 1),
+        counted=_COUNTED,
         held=review_queue.held_by_others(db, filters),
-        campaigns=[view.campaign for view in campaigns.views(db)],
+        campaigns=campaigns.names(db),
         due=due_follow_ups(db, viewer, now.date()),
         communities=review_queue.communities(db),
         people=claims.assignable(db),

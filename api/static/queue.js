@@ -226,7 +226,7 @@ function tidyDays() {
 
 function bump(number) {
   const count = one(".tabs .count");
-  if (count) count.textContent = Math.max(Number(count.textContent) + number, 0);
+  if (count && /^\d+$/.test(count.textContent)) count.textContent = Math.max(Number(count.textContent) + number, 0);
 }
 
 function act(form, submitter) {

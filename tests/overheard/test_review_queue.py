@@ -216,3 +216,9 @@ def test_a_damaged_page_marker_is_said_so(word: str) -> None:
 def test_a_page_has_a_bounded_size(session: Session, limit: int) -> None:
     with pytest.raises(InvalidInput, match="1 to 100 leads"):
         review_queue.page(session, limit=limit)
+
+
+def test_who_needs_not_know_beyond_a_number_is_told_no_more(session: Session, now: datetime) -> None:
+    for _ in range(3):
+        make_lead(session, now=now)
+    assert [review_queue.count(session, at_most=most) for most in (None, 4, 3, 2)] == [3, 3, 3, 2]
