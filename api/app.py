@@ -13,11 +13,12 @@ from api import errors
 from api.assets import load_assets
 from api.events import Feed, Rhythm
 from api.middleware import BodyLimit, SecurityHeaders
-from api.openapi import complete_openapi
 from api.oauth import Web
+from api.openapi import complete_openapi
 from api.pages import make_templates
 from api.routes import (
     accounts,
+    audit,
     board,
     campaigns,
     events,
@@ -26,6 +27,9 @@ from api.routes import (
     lead_desk,
     leads,
     login,
+    me,
+    notices,
+    people,
     posts,
     questions,
     queue,
@@ -34,6 +38,7 @@ from api.routes import (
     sources,
     v1,
     v1_leads,
+    v1_people,
     v1_queue,
     v1_replies,
     v1_sources,
@@ -123,13 +128,15 @@ def create_app(
         snippets,
     ):
         app.include_router(room.router, include_in_schema=False)
-    app.include_router(accounts.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
+    for room in (people, me, notices, audit, accounts):
+        app.include_router(room.router, include_in_schema=False)
     app.include_router(v1.router)
     app.include_router(v1_leads.router)
     app.include_router(events.router)
     app.include_router(v1_sources.router)
     app.include_router(v1_queue.router)
+    app.include_router(v1_people.router)
     app.include_router(v1_replies.router)
     complete_openapi(app)
     return app

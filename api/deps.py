@@ -14,7 +14,7 @@ from api.errors import BadForm, Forbidden, NotLoggedIn
 from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
 from api.state import State, state_of
-from overheard import accounts
+from overheard import accounts, notices
 from overheard.models import User
 from overheard.text import clean
 from overheard.vocabulary import Scope
@@ -103,6 +103,7 @@ def page_user(request: Request, state: State, now: datetime) -> User | None:
     idle = timedelta(hours=state.settings.idle_hours) or None
     with state.reading() as session:  # of its own, so that no request holds two connections at once
         login = accounts.find_login(session, secret, now=now, idle=idle)
+        request.state.unread = notices.unread(session, login.user_id) if login else 0  # for the bell
     if login is None:
         return None
     if accounts.is_stale(login.last_seen_at or login.created_at, now):

@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import reply_words, people_words, source_words, words
+from api import people_words, reply_words, source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -18,7 +18,19 @@ from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_pag
 from api.state import state_of
 from overheard.conversations import RuleFlag
 from overheard.models import User
-from overheard.vocabulary import AnswerKind, ContactKind, DisqualifyReason, Intent, LeadAction, Platform, Stage, Topic
+from overheard.vocabulary import (
+    AnswerKind,
+    AuditAction,
+    ContactKind,
+    DisqualifyReason,
+    Intent,
+    LeadAction,
+    Platform,
+    Role,
+    Scope,
+    Stage,
+    Topic,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FLASH_COOKIE = "overheard_flash"

@@ -8,14 +8,16 @@ from fastapi import APIRouter, Depends, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from api.deps import Db, Now, StateDep, Text, check_form, page_user
+from api.deps import Db, Now, ReadDb, StateDep, Text, check_form, page_user
 from api.errors import status_of
 from api.pages import page
 from api.security import LOGIN_COOKIE, own_page, set_cookie
 from api.state import state_of
-from overheard import accounts
+from overheard import accounts, invitations
 from overheard.accounts import LoginRefused, LoginThrottled
+from overheard.errors import InvalidInput
 from overheard.models import User
+from overheard.text import clean
 
 router = APIRouter()
 
@@ -47,20 +49,50 @@ def log_in(
     """Log in by password. A refusal is a page and not an exception: the failure it counted must be committed."""
     refused: LoginRefused = LoginRefused()
     try:
-        user = accounts.check_password(db, email=email, password=password, now=now)
+        client = request.client.host if request.client else None
+        user = accounts.check_password(db, email=email, password=password, client=client, now=now)
     except LoginThrottled as error:
         user, refused = None, error
     if user is None:
         status = status_of(refused)
         return page(request, "login.html", status=status, next=own_page(next), email=email, refused=str(refused))
-    return _start(request, db, user, goes_to=own_page(next), now=now)
+    return start(request, db, user, goes_to=own_page(next), how="by password", now=now)
 
 
 @router.get("/login/{token}")
 def log_in_by_link(request: Request, token: str, db: Db, now: Now) -> Response:
     """Log in by a one-time link; a used or old one is refused."""
     user = accounts.use_login_link(db, token, now=now)
-    return _start(request, db, user, goes_to="/queue", now=now)
+    return start(request, db, user, goes_to="/queue", how="by a link", now=now)
+
+
+@router.get("/welcome/{token}")
+def welcome_page(request: Request, token: str, db: ReadDb, now: Now) -> Response:
+    """The page of an invitation; looking at it uses nothing up."""
+    invited = accounts.link_user(db, token, now=now)
+    return page(request, "welcome.html", token=token, invited=invited, name=invited.name, refused=None)
+
+
+@router.post("/welcome/{token}", dependencies=[Depends(check_form)])
+def welcome(
+    *,
+    request: Request,
+    token: str,
+    db: Db,
+    now: Now,
+    name: Annotated[Text, Form()] = "",
+    password: Annotated[str, Form()] = "",
+) -> Response:
+    """Choose a name and a password, and come in."""
+    invited = accounts.link_user(db, token, now=now)
+    try:
+        with db.begin_nested():  # what was refused must not use the link up
+            user = invitations.accept(db, token, name=name, password=password, now=now)
+    except InvalidInput as error:
+        db.refresh(invited)
+        status = status_of(error)
+        return page(request, "welcome.html", status=status, token=token, invited=invited, name=name, refused=str(error))
+    return start(request, db, user, goes_to="/queue", how="by an invitation", now=now)
 
 
 @router.post("/logout", dependencies=[Depends(check_form)])
@@ -74,9 +106,11 @@ def log_out(request: Request, db: Db) -> Response:
     return response
 
 
-def _start(request: Request, db: Session, user: User, *, goes_to: str, now: datetime) -> Response:
+def start(request: Request, db: Session, user: User, *, goes_to: str, how: str, now: datetime) -> Response:
+    """Log a user in in this browser, and send it on."""
     lifetime = timedelta(hours=state_of(request).settings.session_hours)
-    secret = accounts.start_login(db, user, lifetime=lifetime, now=now)
+    agent = request.headers.get("User-Agent")
+    secret = accounts.start_login(db, user, lifetime=lifetime, now=now, user_agent=clean(agent or ""), how=how)
     response = RedirectResponse(goes_to, HTTPStatus.SEE_OTHER)
     set_cookie(request, response, LOGIN_COOKIE, secret.token, max_age=int(lifetime.total_seconds()))
     return response

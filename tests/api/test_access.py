@@ -1,138 +1,119 @@
-"""Who may do what, cell by cell, and a stranger on every route."""
+"""Who may do what: every route of the application, cell by cell, held to the table of `docs/access.md`."""
 
 import re
+from pathlib import Path
 
 import pytest
-from fastapi.routing import iter_route_contexts
 from httpx2 import Response
 
-from api.access import MAY, Action
-from overheard.vocabulary import Role
-from tests.api.conftest import World
+from api.access import MAY, SCOPES, Action, scope_of
+from overheard import accounts
+from overheard.vocabulary import Role, Scope
+from tests.api.conftest import Browser, World
+from tests.api.routes import PUBLIC, Route, routes_of
 
-# One column for each role, in the order admin, marketer, sdr, ml_engineer.
-TABLE = {
-    Action.READ_QUEUE: "yes yes yes yes",
-    Action.READ_LEAD: "yes yes yes yes",
-    Action.PROMOTE: "yes no yes no",
-    Action.DISQUALIFY: "yes no yes no",
-    Action.REOPEN: "yes no yes no",
-    Action.UNDO: "yes no yes no",
-    Action.READ_CAMPAIGNS: "yes yes yes yes",
-    Action.CREATE_CAMPAIGN: "yes yes no no",
-    Action.SAVE_QUERY: "yes yes no no",
-    Action.RETIRE_QUERY: "yes yes no no",
-    Action.SET_THRESHOLD: "yes yes no no",
-    Action.READ_SOURCES: "yes yes yes yes",
-    Action.PAUSE_SOURCE: "yes yes no no",
-    Action.ENABLE_SOURCE: "yes yes no no",
-    Action.REMOVE_SOURCE: "yes yes no no",
-    Action.READ_SUGGESTIONS: "yes yes yes yes",
-    Action.ADD_POST: "yes yes yes no",
-}
-CELLS = [
-    (action, role, word == "yes")
-    for action, row in TABLE.items()
-    for role, word in zip((Role.ADMIN, Role.MARKETER, Role.SDR, Role.ML_ENGINEER), row.split(), strict=True)
-]
+PAGE = Path(__file__).parents[2] / "docs" / "access.md"
+ROLES = (Role.ADMIN, Role.MARKETER, Role.SDR, Role.ML_ENGINEER)
+USERS = {Role.ADMIN: "alice", Role.MARKETER: "mara", Role.SDR: "sam", Role.ML_ENGINEER: "eli"}
 
-# How each action is asked for. A lead or campaign that is not there is enough: 403 comes before 404.
-ON_PAGES = {
-    Action.READ_QUEUE: ("GET", "/queue"),
-    Action.READ_LEAD: ("GET", "/leads/1"),
-    Action.PROMOTE: ("POST", "/leads/1/promote"),
-    Action.DISQUALIFY: ("POST", "/leads/1/disqualify"),
-    Action.REOPEN: ("POST", "/leads/1/reopen"),
-    Action.UNDO: ("POST", "/leads/1/undo"),
-    Action.READ_CAMPAIGNS: ("GET", "/campaigns"),
-    Action.CREATE_CAMPAIGN: ("POST", "/campaigns"),
-    Action.SAVE_QUERY: ("POST", "/campaigns/1/queries"),
-    Action.RETIRE_QUERY: ("POST", "/campaigns/queries/1/retire"),
-    Action.SET_THRESHOLD: ("POST", "/campaigns/1/threshold"),
-    Action.READ_SOURCES: ("GET", "/sources"),
-    Action.PAUSE_SOURCE: ("POST", "/sources/1/pause"),
-    Action.ENABLE_SOURCE: ("POST", "/sources/1/enable"),
-    Action.REMOVE_SOURCE: ("POST", "/sources/1/remove"),
-    Action.READ_SUGGESTIONS: ("GET", "/campaigns/1/suggestions"),
-    Action.ADD_POST: ("POST", "/posts/new"),
-}
-BY_TOKEN = {
-    Action.READ_QUEUE: ("GET", "/v1/queue"),
-    Action.READ_LEAD: ("GET", "/v1/leads/1"),
-    Action.PROMOTE: ("POST", "/v1/leads/1/promote"),
-    Action.DISQUALIFY: ("POST", "/v1/leads/1/disqualify"),
-    Action.REOPEN: ("POST", "/v1/leads/1/reopen"),
-    Action.UNDO: ("POST", "/v1/leads/1/undo"),
-    Action.READ_CAMPAIGNS: ("GET", "/v1/campaigns"),
-    Action.CREATE_CAMPAIGN: ("POST", "/v1/campaigns"),
-    Action.SAVE_QUERY: ("POST", "/v1/campaigns/1/queries"),
-    Action.RETIRE_QUERY: ("POST", "/v1/queries/1/retire"),
-    Action.SET_THRESHOLD: ("PATCH", "/v1/campaigns/1"),
-    Action.READ_SOURCES: ("GET", "/v1/sources"),
-    Action.PAUSE_SOURCE: ("POST", "/v1/sources/1/pause"),
-    Action.ENABLE_SOURCE: ("POST", "/v1/sources/1/enable"),
-    Action.REMOVE_SOURCE: ("POST", "/v1/sources/1/remove"),
-    Action.READ_SUGGESTIONS: ("GET", "/v1/campaigns/1/suggestions"),
-    Action.ADD_POST: ("POST", "/v1/posts"),
-}
+# Who may do what is no matter of the database, and these are some thousand requests.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-# What is answered without a login; everything else is not.
-PUBLIC = {
-    ("GET", "/"),
-    ("GET", "/healthz"),
-    ("POST", "/hooks/{name}"),  # who posts is told by a signature
-    ("GET", "/manifest.webmanifest"),
-    ("GET", "/static/{digest}/{name}"),
-    ("GET", "/login"),
-    ("POST", "/login"),
-    ("GET", "/login/{token}"),
-    ("POST", "/logout"),
-    ("GET", "/v1/openapi.json"),
-}
+# Streams go on without end: whoever may read them is not sent there by these tests.
+STREAMS = {"/events", "/v1/events"}
 
 
-_ID = re.compile(r"\{\w+_id\}")
+def _lines() -> list[str]:
+    """The table, as the code has it."""
+    return [
+        f"| `{action.value}` | "
+        + " | ".join("yes" if role in MAY[action] else "no" for role in ROLES)
+        + f" | {scope_of(action).value} |"
+        for action in Action
+    ]
 
 
-@pytest.mark.parametrize(("action", "role", "expected"), CELLS)
-def test_the_access_table_says_what_was_decided(action: Action, role: Role, *, expected: bool) -> None:
-    assert (role in MAY[action]) is expected
+def test_the_page_on_access_says_what_the_table_says() -> None:
+    written = re.findall(r"^\| `\w+` \|.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert written == _lines(), "Decide who may, and let the table of docs/access.md be:\n\n" + "\n".join(_lines())
 
 
-def test_every_action_has_a_row_here_and_in_the_table() -> None:
-    assert set(TABLE) == set(MAY) == set(Action) == set(ON_PAGES) == set(BY_TOKEN)
+def test_every_action_has_a_line_in_the_table_and_one_scope() -> None:
+    assert set(MAY) == set(Action), "Give each Action of api/access.py its roles in MAY."
+    scoped = [action for actions in SCOPES.values() for action in actions]
+    assert len(scoped) == len(set(scoped)), "An Action stands in two scopes of api/access.py."
 
 
-@pytest.mark.parametrize("name", ["alice", "mara", "sam", "eli"])
-def test_each_role_is_refused_exactly_what_the_table_refuses(world: World, name: str) -> None:
-    user = getattr(world.cast, name)
-    browser, program = world.browser(user), world.program(user)
-    for action in Action:
-        method, path = ON_PAGES[action]
-        shown = browser.get(path) if method == "GET" else browser.submit(path)
-        assert _is_forbidden(shown) is (user.role not in MAY[action]), (action, shown.status_code)
-        method, path = BY_TOKEN[action]
-        answered = program.request(method, path)
-        assert _is_forbidden(answered) is (user.role not in MAY[action]), (action, answered.status_code)
+def test_every_route_asks_for_one_action_or_is_public(world: World) -> None:
+    wrong = [
+        f"{route.method} {route.path} asks for {', '.join(route.actions) or 'no Action'}"
+        for route in routes_of(world.app)
+        if len(set(route.actions)) != (0 if route.is_public else 1)
+    ]
+    assert wrong == [], (
+        "Each route takes its user by `on_page(Action.…)` or `by_token(Action.…)`; what strangers may do stands in "
+        "PUBLIC of tests/api/routes.py."
+    )
+    assert {(route.method, route.path) for route in routes_of(world.app)} >= PUBLIC
 
 
-def _is_forbidden(response: Response) -> bool:
-    if response.status_code == 403:
-        assert "does not allow this" in response.text
-    return response.status_code == 403
+def test_every_action_is_asked_for_somewhere(world: World) -> None:
+    asked = {action for route in routes_of(world.app) for action in route.actions}
+    assert sorted(set(Action) - asked) == []
 
 
 def test_a_stranger_is_turned_away_on_every_route(world: World) -> None:
     stranger = world.stranger()
-    for method, path in _routes(world) - PUBLIC:
-        filled = _ID.sub("1", path)
-        response = stranger.request(method, filled)
-        if path.startswith("/v1"):
-            assert (response.status_code, response.json()["error"]) == (401, "NotLoggedIn"), path
+    for route in _closed(world):
+        response = stranger.request(route.method, route.filled())
+        if route.is_api:
+            assert (response.status_code, response.json()["error"]) == (401, "NotLoggedIn"), route
             assert response.headers["www-authenticate"] == "Bearer"
         else:
-            assert response.status_code == 303, path
-            assert response.headers["location"].startswith("/login"), path
+            assert response.status_code == 303, route
+            assert response.headers["location"].startswith("/login"), route
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_refused_on_exactly_the_routes_that_the_table_refuses(world: World, role: Role) -> None:
+    user = getattr(world.cast, USERS[role])
+    browser, program = world.browser(user), world.program(user)
+    for route in _closed(world):
+        may = role in MAY[route.actions[0]]
+        if may and route.path in STREAMS:
+            continue
+        answer = program.request(route.method, route.filled()) if route.is_api else _on_page(browser, route)
+        assert _is_forbidden(answer, "role") is not may, (route, answer.status_code, answer.text[:200])
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_token_opens_only_what_its_scope_holds(world: World, scope: Scope) -> None:
+    with world.sessions.begin() as session:
+        secret = accounts.make_token(session, world.cast.alice, name="t", now=world.now, scopes=[scope])
+    program = world.stranger()
+    program.headers["Authorization"] = f"Bearer {secret.token}"
+    for route in _closed(world):
+        if not route.is_api:
+            continue
+        holds = scope_of(route.actions[0]) is scope
+        if Role.ADMIN not in MAY[route.actions[0]] or (holds and route.path in STREAMS):
+            continue
+        answer = program.request(route.method, route.filled())
+        assert _is_forbidden(answer, "scopes") is not holds, (route, answer.status_code, answer.text[:200])
+
+
+def _closed(world: World) -> list[Route]:
+    return [route for route in routes_of(world.app) if not route.is_public]
+
+
+def _on_page(browser: Browser, route: Route) -> Response:
+    return browser.submit(route.filled()) if route.has_form else browser.request(route.method, route.filled())
+
+
+def _is_forbidden(response: Response, by: str) -> bool:
+    if response.status_code == 403:
+        assert {"role": "does not allow this", "scopes": "do not hold"}[by] in response.text
+    return response.status_code == 403
 
 
 def test_a_login_cookie_is_no_token_and_a_token_no_login(world: World) -> None:
@@ -150,27 +131,17 @@ def test_a_token_that_is_none_is_refused(world: World, header: str) -> None:
 
 def test_every_form_without_its_token_is_refused(world: World) -> None:
     browser, other = world.browser(world.cast.alice), world.browser(world.cast.sam)
-    for method, path in _routes(world):
-        if method == "GET" or path.startswith(("/v1", "/hooks")):
-            continue
-        filled = _ID.sub("1", path)
+    forms = [route for route in routes_of(world.app) if route.has_form]
+    assert len(forms) > 10
+    for route in forms:
+        path = route.filled()
         for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "\u2603"}):
-            assert browser.post(filled, data=data).status_code == 403, path
-        assert browser.post(filled, json={"csrf": "x"}).status_code == 403, path
-        browser_of_sam_sends_hers = other.submit(filled).request.content
+            assert browser.post(path, data=data).status_code == 403, path
+        assert browser.post(path, json={"csrf": "x"}).status_code == 403, path
+        browser_of_sam_sends_hers = other.submit(path).request.content
         stolen = browser.post(
-            filled,
+            path,
             content=browser_of_sam_sends_hers,
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
         assert stolen.status_code == 403, path
-
-
-def _routes(world: World) -> set[tuple[str, str]]:
-    return {
-        (method, route.path)
-        for route in iter_route_contexts(world.app.routes)
-        if route.path
-        for method in route.methods or ()
-        if method != "HEAD"
-    }
