@@ -15,12 +15,12 @@ from overheard.vocabulary import Intent, Platform, Stage
 ME, NOBODY = "me", "nobody"
 
 
-def _none_if_empty(value: object) -> object:
+def none_if_empty(value: object) -> object:
     """A form sends a field that was left alone as an empty text."""
     return None if value == "" else value
 
 
-_Empty = BeforeValidator(_none_if_empty)
+_Empty = BeforeValidator(none_if_empty)
 
 
 def _is_id(word: str) -> str:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.access import Action
 from api.deps import MAX_ID, Now, ReadDb, StateDep, on_page
+from api.filters import none_if_empty
 from api.pages import page
 from overheard import board, campaigns
 from overheard.models import User
@@ -15,17 +16,12 @@ from overheard.models import User
 router = APIRouter()
 
 
-def _none_if_empty(value: object) -> object:
-    """A form sends a field that was left alone as an empty text."""
-    return None if value == "" else value
-
-
 class BoardParams(BaseModel):
     """Whose leads, and of which campaign."""
 
     model_config = ConfigDict(extra="forbid")
 
-    campaign: Annotated[int | None, BeforeValidator(_none_if_empty)] = Field(None, ge=1, le=MAX_ID)
+    campaign: Annotated[int | None, BeforeValidator(none_if_empty)] = Field(None, ge=1, le=MAX_ID)
     mine: bool = False
 
 

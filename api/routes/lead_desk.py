@@ -4,10 +4,12 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from api.access import Action
 from api.deps import MAX_ID, Db, Id, Now, StateDep, Text, on_page
+from api.filters import none_if_empty
 from api.pages import Flash, done
 from overheard import claims, contacts, lead_notes, people_links, qualification
 from overheard.errors import InvalidInput
@@ -79,11 +81,11 @@ def assign(
     viewer: Editor,
     db: Db,
     now: Now,
-    assignee: Annotated[str, Form(pattern="^[0-9]{0,10}$")] = "",
+    assignee: Annotated[int | None, BeforeValidator(none_if_empty), Form(ge=1, le=MAX_ID)] = None,
     back: Back = "",
 ) -> Response:
     """Whose lead it is; an empty choice: nobody's."""
-    event = claims.assign(db, lead_id, viewer, int(assignee) if assignee else None, now)
+    event = claims.assign(db, lead_id, viewer, assignee, now)
     return done(request, back, Flash(f"Assigned {event.note}."))
 
 
