@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test format format-check lint types contracts migrations-check tests coverage bench soak evaluate checklist train migration pins clean
+.PHONY: help demo install test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies evaluate checklist train migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue p
 
 soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on every platform: make soak ARGS="--posts 1000 --seed 7"
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+soak-replies: $(VENV)/.installed-dev ## Random histories of replies: is anything ever posted twice? make soak-replies ARGS="--runs 1000 --seed 7"
+	@$(BIN)/python -m tests.soak_replies $(ARGS)
 
 evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labelled JSON Lines): make evaluate DATA=dev.jsonl
 	@$(BIN)/overheard evaluate --data $(DATA)
