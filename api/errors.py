@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from api.middleware import SECURITY_HEADERS
 from api.pages import page
 from overheard.accounts import LoginRefused, LoginThrottled
-from overheard.errors import InvalidInput, NotFound, OverheardError, ReplyRefused, WrongStage
+from overheard.errors import InvalidInput, NotFound, OverheardError, Refusal, ReplyRefused, WrongStage
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.", examples=[409])
     error: str = Field(description="The kind of error, for programs.", examples=["WrongStage"])
     detail: str = Field(description="What happened and what to do, for people.")
+    refusals: list[Refusal] = Field([], description="Of a reply that was refused: what each guardrail has against it.")
 
 
 def status_of(error: OverheardError | type[OverheardError]) -> HTTPStatus:
@@ -147,8 +148,10 @@ def answer(request: Request, error: OverheardError, *, name: str | None = None) 
         status=status,
         error=name or type(error).__name__,
         detail=str(error),
+        refusals=list(error.refusals) if isinstance(error, ReplyRefused) else [],
     )
-    return JSONResponse(problem.model_dump(), status, headers, PROBLEM_JSON)
+    body = problem.model_dump(exclude=set() if problem.refusals else {"refusals"}, mode="json")
+    return JSONResponse(body, status, headers, PROBLEM_JSON)
 
 
 def is_api(request: Request) -> bool:

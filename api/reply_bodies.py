@@ -86,6 +86,12 @@ class RefusalBody(BaseModel):
     not_before: datetime | None = Field(description="From when on it passes by itself.")
 
 
+class CheckBody(BaseModel):
+    """What all guardrails have against a reply: nothing, where the list is empty."""
+
+    refusals: list[RefusalBody]
+
+
 class ReplyBody(BaseModel):
     """A reply."""
 

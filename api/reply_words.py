@@ -74,5 +74,5 @@ def totals_line(totals: ReplyTotals) -> str:
     answered, positive = totals.reply_rate or 0, totals.positive_rate or 0
     line = f"{totals.sent} sent, {answered:.0%} answered, {positive:.0%} positive"
     if totals.minutes_to_reply is not None:
-        line += f", half of them within {minutes(totals.minutes_to_reply)} of the post"
+        line += f", {minutes(totals.minutes_to_reply)} from post to reply (median)"
     return line + (f", {totals.removed} taken away." if totals.removed else ".")

@@ -106,7 +106,7 @@ def claim(
 ) -> Response:
     """Keep these leads from others for some minutes, those that are free; for the script of the queue."""
     lasts = timedelta(minutes=state.settings.claim_minutes)
-    held = claims.claim_many(db, lead, viewer, now, lasts=lasts)
+    held = claims.claim_many(db, lead, viewer, now, lasts=lasts, stage=Stage.MARKETING_QUALIFIED)
     others = {str(lead_id): holder.name for lead_id, holder in claims.holders(db, lead, now, but=viewer).items()}
     return JSONResponse({"held": held, "others": others})
 
@@ -175,6 +175,7 @@ def disqualify_several(
     request: Request,
     viewer: Annotated[User, on_page(Action.DISQUALIFY)],
     db: Db,
+    state: StateDep,
     now: Now,
     reason: Annotated[DisqualifyReason, Form()],
     lead: Annotated[LeadIds, Form()],
@@ -182,7 +183,7 @@ def disqualify_several(
     back: Back = "",
 ) -> Response:
     """One reason for several leads; each gets its label and its event."""
-    outcome = bulk.disqualify(db, lead, reason=reason, note=note, actor=viewer, now=now)
+    outcome = bulk.disqualify(db, lead, reason=reason, note=note, actor=viewer, now=now, key=state.key)
     told = f"Disqualified {_number(outcome.done)}: {reason_name(reason)}." + _refused(outcome)
     undo = "/queue/undo?" + urlencode([("lead", one) for one in outcome.done]) if outcome.done else None
     return done(request, back, Flash(told, undo=undo, refused=list(outcome.refused)))

@@ -151,10 +151,10 @@ def assign(user: Annotated[User, by_token(Action.ASSIGN)], lead_id: Id, db: Db, 
     responses=problems(InvalidInput, TooLarge),
 )
 def disqualify_several(
-    user: Annotated[User, by_token(Action.DISQUALIFY)], db: Db, now: Now, body: Group
+    user: Annotated[User, by_token(Action.DISQUALIFY)], db: Db, state: StateDep, now: Now, body: Group
 ) -> OutcomeBody:
     """One reason for several leads; each gets its label and its event. Those that cannot be put out are named."""
-    outcome = bulk.disqualify(db, body.lead_ids, reason=body.reason, note=body.note, actor=user, now=now)
+    outcome = bulk.disqualify(db, body.lead_ids, reason=body.reason, note=body.note, actor=user, now=now, key=state.key)
     refused = [RefusedBody(lead_id=lead_id, why=why) for lead_id, why in outcome.refused.items()]
     return OutcomeBody(done=outcome.done, refused=refused)
 

@@ -18,12 +18,12 @@ from api.paging import Page, PageParams, page_from, page_of
 from api.reply_bodies import (
     Address,
     Approval,
+    CheckBody,
     Confirmation,
     Found,
     NewReply,
     NewSnippet,
     NewStop,
-    RefusalBody,
     ReplyBody,
     ReplyText,
     SnippetBody,
@@ -75,7 +75,9 @@ def read_replies(_user: Reader, db: ReadDb, params: Annotated[ReplyParams, Query
     return page_from(db.scalars(statement).all(), params, reply_body, key=lambda reply: [reply.id])
 
 
-@router.get("/replies/totals", operation_id="readReplyTotals", summary="How replying goes", responses=problems())
+@router.get(
+    "/replies/totals", operation_id="readReplyTotals", summary="How replying goes", responses=problems(InvalidInput)
+)
 def read_totals(_user: Reader, db: ReadDb, now: Now, days: Annotated[int, Query(ge=1, le=365)] = 30) -> TotalsBody:
     """Of everybody: how soon, how often answered, how often well."""
     totals = reply_totals(db, now=now, days=days)
@@ -132,10 +134,11 @@ def edit_reply(user: Writer, reply_id: Id, db: Db, now: Now, body: ReplyText) ->
 
 
 @router.get("/replies/{reply_id}/check", operation_id="checkReply", summary="Check a reply", responses=_STEPS)
-def check_reply(user: Writer, reply_id: Id, db: ReadDb, state: StateDep, now: Now) -> list[RefusalBody]:
+def check_reply(user: Writer, reply_id: Id, db: ReadDb, state: StateDep, now: Now) -> CheckBody:
     """What the guardrails have against it as it stands."""
     reply = replies.get(db, reply_id)
-    return [refusal_body(one) for one in composer.check(db, reply, viewer=user, guard=guard_of(state), now=now)]
+    found = composer.check(db, reply, viewer=user, guard=guard_of(state), now=now)
+    return CheckBody(refusals=[refusal_body(one) for one in found])
 
 
 @router.post("/replies/{reply_id}/approve", operation_id="approveReply", summary="Approve a draft", responses=_WRITES)

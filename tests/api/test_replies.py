@@ -259,14 +259,16 @@ def test_an_admin_stops_all_replies_and_lets_them_go_on(world: World) -> None:
         assert reply_stops.standing(session) == []
 
 
-def test_whoever_is_disqualified_as_do_not_contact_is_on_the_list_by_page_and_by_v1(world: World) -> None:
-    first, second = world.lead(), world.lead()
+def test_whoever_is_disqualified_as_do_not_contact_is_on_the_list_by_every_door(world: World) -> None:
+    first, second, third, fourth = (world.lead() for _ in range(4))
     reason = DisqualifyReason.DO_NOT_CONTACT.value
     world.browser(world.cast.sam).submit(f"/leads/{first}/disqualify", reason=reason)
     world.program(world.cast.sam).post(f"/v1/leads/{second}/disqualify", json={"reason": reason})
+    world.browser(world.cast.sam).submit("/queue/disqualify", reason=reason, lead=third)
+    world.program(world.cast.sam).post("/v1/queue/disqualify", json={"reason": reason, "lead_ids": [fourth]})
     world.browser(world.cast.sam).submit("/replies/do-not-contact", platform="reddit", handle="u/another")
     with world.rows() as session:
-        assert session.scalar(sa.select(sa.func.count()).select_from(DoNotContact)) == 3
+        assert session.scalar(sa.select(sa.func.count()).select_from(DoNotContact)) == 5
 
 
 def test_snippets_are_ones_own_or_everybodys(world: World) -> None:

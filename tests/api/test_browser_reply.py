@@ -1,0 +1,193 @@
+"""Answering a lead in a real browser: the whole assisted way, guardrails while one writes, snippets, two widths."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from overheard import funnel, replies, snippets
+from overheard.models import Answer, Post, Reply
+from overheard.vocabulary import AnswerKind, Platform, ReplyState
+from tests.api.browsing import Site, complaints_of, in_a_browser
+from tests.overheard.reply_rows import ANSWER, LINE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = in_a_browser
+
+FIRST = "First bakery"
+TARGET = "https://www.reddit.com/r/bakers/comments/ask1/"
+ADDRESS = "https://www.reddit.com/r/bakers/comments/ask1/first_bakery/abc9/"
+
+
+@pytest.fixture
+def lead_id(site: Site) -> int:
+    """A lead whose post is fresh and stands at Reddit."""
+    lead = site.lead(FIRST)
+    with site.sessions.begin() as session:
+        here = sa.update(Post).where(Post.id == lead.top_post_id)
+        session.execute(here.values(permalink=TARGET, posted_at=site.now - timedelta(hours=1)))
+    return lead.id
+
+
+def _promoted(site: Site, lead_id: int) -> None:
+    with site.sessions.begin() as session:
+        funnel.promote(session, lead_id, actor=site.cast.sam, now=site.now)
+
+
+def _only(site: Site) -> Reply:
+    with site.sessions() as session:
+        return session.scalars(sa.select(Reply)).one()
+
+
+def _open_draft(page: "Page", site: Site, lead_id: int) -> None:
+    _promoted(site, lead_id)
+    page.goto(site.login_link(site.cast.sam))
+    page.goto(f"{site.url}/leads/{lead_id}")
+    page.get_by_role("button", name="Write a reply").click()
+    page.get_by_label("Your reply").wait_for()
+
+
+def test_a_newcomer_promotes_and_answers_a_lead_the_assisted_way(
+    site: Site, context: "BrowserContext", lead_id: int
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url)
+    context.route("https://www.reddit.com/**", lambda route: route.fulfill(body="the post"))
+    page = context.new_page()
+    complaints = complaints_of(page)
+    page.goto(site.login_link(site.cast.sam))
+    page.goto(f"{site.url}/leads/{lead_id}")
+    page.get_by_role("button", name="Promote").click()
+    page.goto(f"{site.url}/leads/{lead_id}")
+    page.get_by_role("button", name="Write a reply").click()
+    words = page.get_by_label("Your reply")
+    page.get_by_text("could not be fetched").wait_for()  # nobody here can ask Reddit, and what is stored is shown
+    assert words.input_value().strip() == LINE
+    words.press_sequentially("Two bakeries I know keep their customers in a shared sheet and never looked back.")
+    page.get_by_text("Nothing stands in the way.").wait_for()
+    words.press("Control+Enter")
+    with context.expect_page() as opened:
+        page.get_by_role("link", name="Copy and open the post").press("Enter")
+    assert opened.value.url == TARGET
+    assert "Two bakeries I know" in page.evaluate("navigator.clipboard.readText()")
+    page.get_by_label("Paste the address of your reply").fill(ADDRESS)
+    page.get_by_role("button", name="Mark sent").click()
+    page.get_by_text("Marked sent.").wait_for()
+    sent = _only(site)
+    assert (sent.state, sent.permalink) == (ReplyState.SENT, "https://www.reddit.com/r/bakers/comments/ask1/_/abc9/")
+    assert complaints == []
+
+
+def test_guardrails_speak_while_one_writes_and_stop_the_approval(
+    site: Site, context: "BrowserContext", lead_id: int
+) -> None:
+    with site.sessions.begin() as session:
+        text = f"For that I would take {{their tool}}. {LINE}"
+        snippets.add(
+            session, name="Tool", text=text, objection=None, is_shared=False, actor=site.cast.sam, now=site.now
+        )
+    page = context.new_page()
+    _open_draft(page, site, lead_id)
+    page.get_by_text("Nothing is written yet.").wait_for()
+    words = page.get_by_label("Your reply")
+    words.fill("")
+    page.get_by_text("Snippets and answers to objections").click()
+    page.get_by_role("button", name="Insert").click()
+    page.get_by_text("This place is not filled: {their tool}.").wait_for()
+    words.press("Control+Enter")
+    page.locator(".flash.bad", has_text="Not approved.").wait_for()
+    assert _only(site).state is ReplyState.DRAFT
+    words.fill(words.input_value().replace("{their tool}", "a sheet, see https://bit.ly/x"))
+    page.get_by_text("This link hides where it leads: https://bit.ly/x").wait_for()
+    words.fill(words.input_value().replace(", see https://bit.ly/x", ""))
+    page.get_by_text("Nothing stands in the way.").wait_for()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("link", name="Copy and open the post").wait_for()
+
+
+def test_an_old_post_wants_a_mark_that_stays_while_one_writes(
+    site: Site, context: "BrowserContext", lead_id: int
+) -> None:
+    with site.sessions.begin() as session:
+        session.execute(sa.update(Post).values(posted_at=site.now - timedelta(days=5)))
+    page = context.new_page()
+    _open_draft(page, site, lead_id)
+    page.get_by_label("Your reply").fill(ANSWER)
+    page.get_by_label("Set this aside for this reply").check()
+    page.get_by_label("Your reply").press_sequentially(" ")
+    page.get_by_text("Saved.").wait_for()
+    assert page.get_by_label("Set this aside for this reply").is_checked()
+    page.get_by_label("Your reply").press("Control+Enter")
+    page.get_by_role("link", name="Copy and open the post").wait_for()
+    assert _only(site).overrides == ["freshness"]
+
+
+def test_words_are_not_lost_when_the_line_is_cut(site: Site, context: "BrowserContext", lead_id: int) -> None:
+    page = context.new_page()
+    _open_draft(page, site, lead_id)
+    context.set_offline(True)
+    page.get_by_label("Your reply").fill(ANSWER)
+    page.get_by_text("The server cannot be reached. Your words are only here.").wait_for()
+    context.set_offline(False)
+    page.get_by_label("Your reply").press_sequentially(" ")
+    page.get_by_text("Saved.").wait_for()
+    assert _only(site).text.strip() == ANSWER
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_composer_fits_wide_and_narrow_in_light_and_dark(
+    site: Site, browser: "Browser", lead_id: int, tmp_path: Path, theme: str, width: int
+) -> None:
+    with site.sessions.begin() as session:
+        snippets.add_shipped(session, actor=site.cast.alice, now=site.now)
+    context = browser.new_context(viewport={"width": width, "height": 1000})
+    context.add_cookies([{"name": "overheard_theme", "value": theme, "url": site.url}])
+    page = context.new_page()
+    complaints = complaints_of(page)
+    _open_draft(page, site, lead_id)
+    page.get_by_label("Your reply").fill("Try {their tool}, see bit.ly/x and " + "a_very_long_word" * 20)
+    page.get_by_text("hides where it leads").wait_for()
+    page.get_by_text("Snippets and answers to objections").click()
+    _look(page, tmp_path / f"draft-{width}-{theme}.png")
+    page.get_by_label("Your reply").fill(ANSWER)
+    page.get_by_text("Nothing stands in the way.").wait_for()
+    page.get_by_label("Your reply").press("Control+Enter")
+    page.get_by_role("link", name="Copy and open the post").wait_for()
+    _look(page, tmp_path / f"approved-{width}-{theme}.png")
+    _answered(site)
+    page.reload()
+    page.get_by_text("It looks positive").wait_for()
+    _look(page, tmp_path / f"answered-{width}-{theme}.png")
+    for name in ("replies", "snippets", f"leads/{lead_id}/thread"):
+        page.goto(f"{site.url}/{name}")
+        _look(page, tmp_path / f"{name.rpartition('/')[2]}-{width}-{theme}.png")
+    assert complaints == []
+    context.close()
+
+
+def _answered(site: Site) -> None:
+    with site.sessions.begin() as session:
+        reply = session.scalars(sa.select(Reply)).one()
+        replies.mark_sent(session, reply.id, permalink=ADDRESS, actor=site.cast.sam, now=site.now)
+        session.add(
+            Answer(
+                reply_id=reply.id,
+                platform=Platform.REDDIT,
+                external_id="t1_back",
+                author="baker0",
+                is_recipient=True,
+                text="That sounds good. How do I begin?",
+                collected_at=site.now,
+                proposed=AnswerKind.POSITIVE,
+                proposed_score=0.91,
+            )
+        )
+
+
+def _look(page: "Page", picture: Path) -> None:
+    page.screenshot(path=picture, full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), picture.name
