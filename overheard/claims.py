@@ -50,13 +50,25 @@ def claim(session: Session, lead_id: int, actor: User, now: datetime, *, lasts: 
 
 
 def claim_many(
-    session: Session, lead_ids: Iterable[int], actor: User, now: datetime, *, lasts: timedelta = LASTS
+    session: Session,
+    lead_ids: Iterable[int],
+    actor: User,
+    now: datetime,
+    *,
+    lasts: timedelta = LASTS,
+    stage: Stage | None = None,
 ) -> list[int]:
-    """Claim those that are free; which the actor holds now."""
+    """Claim those that are free; which the actor holds now. `stage`: only those that wait there, awake.
+
+    Whoever looks at a page that was made a while ago would else claim what was decided since.
+    """
     wanted = sorted(set(lead_ids))
     if len(wanted) > MAX_CLAIMS:
         raise InvalidInput(f"Claim at most {MAX_CLAIMS} leads at once, not {len(wanted)}.")
-    free = (Lead.id.in_(wanted), free_for(actor.id, now))
+    free = [Lead.id.in_(wanted), free_for(actor.id, now)]
+    if stage is not None:
+        awake = sa.or_(Lead.snoozed_until.is_(None), Lead.snoozed_until <= now)
+        free += [Lead.stage == stage, awake, Lead.merged_into_id.is_(None)]
     # In the order of their ids: two people who claim the same ones would else wait for each other.
     session.execute(sa.select(Lead.id).where(*free).order_by(Lead.id).with_for_update())
     claimed = session.scalars(

@@ -239,6 +239,7 @@ function act(form, submitter) {
   if (kind === "assign") acted[0].focus({ preventScroll: true });
   else leave(acted);
   showTicks();
+  acts += 1;
   sending = sending.then(() => carryOut(kind, address, fields, acted));
 }
 
@@ -247,7 +248,7 @@ async function carryOut(kind, address, fields, acted) {
   try {
     const told = await send(address, fields);
     for (const lead of leads) if (kind !== "assign") held.delete(lead);
-    if (told.undo) keep([...steps(), { undo: told.undo, leads: kind === "assign" ? [] : leads }]);
+    if (told.undo) keep([...steps(), { undo: told.undo, leads }]);
     if (kind === "assign") showAssignee(acted[0], told.assignee);
     if (told.refused.length) comeBack(told.refused.map(String));
     tell(told.text, { undo: Boolean(told.undo), bad: told.refused.length > 0 });
@@ -272,6 +273,7 @@ function showAssignee(card, name) {
 }
 
 function undoLast() {
+  acts += 1;
   sending = sending.then(async () => {
     const stack = steps();
     const step = stack.pop();
@@ -279,11 +281,12 @@ function undoLast() {
     try {
       const told = await send(step.undo);
       keep(stack);
+      const place = () => document.getElementById(`lead-${step.leads[0]}`);
+      const back = comeBack(step.leads) ?? place();
+      if (!back) await refresh({ whole: true });
+      else if (told.assignee !== null) showAssignee(back, told.assignee);
       tell(told.text, { undo: stack.length > 0, bad: told.refused.length > 0 });
-      const back = comeBack(step.leads);
-      if (!back && step.leads.length) await refresh({ whole: true });
-      if (!step.leads.length) await refresh({ whole: true });
-      arriving = arrive([back ?? document.getElementById(`lead-${step.leads[0]}`)]);
+      arriving = arrive([back ?? place()]);
       refreshSoon();
     } catch (error) {
       if (error instanceof Unreachable) return tell("The server cannot be reached. Nothing was taken back: press u again when the network is there.", { bad: true });
@@ -309,10 +312,17 @@ function undoServerLine(form) {
 // --- keeping up -----------------------------------------------------------------------------------------------------
 
 let refreshing = null;
-const refreshSoon = () => { clearTimeout(refreshing); refreshing = setTimeout(() => sending.then(() => refresh()).catch(() => {}), 700); };
+let acts = 0; // a page that was made before the last act says nothing about it
+
+function refreshSoon() {
+  clearTimeout(refreshing);
+  refreshing = setTimeout(() => sending.then(() => refresh()).catch(() => {}), open().length < FEW ? 50 : 700);
+}
 
 async function refresh({ whole = false } = {}) {
+  const before = acts;
   const page = await load(list().dataset.here);
+  if (before !== acts && !whole) return refreshSoon();
   for (const part of all("[data-swap]")) {
     const fresh = one(`[data-swap="${part.dataset.swap}"]`, page);
     if (fresh && (whole || part !== list())) part.replaceWith(document.adoptNode(fresh));
@@ -330,6 +340,7 @@ function takeTail(page) {
   const unseen = fresh.filter((part) => part.matches(".card") && !shown.has(idOf(part)));
   const lastKnown = fresh.findLastIndex((part) => part.matches(".card") && shown.has(idOf(part)));
   const tail = unseen.filter((part) => fresh.indexOf(part) > lastKnown);
+  dropDecided(fresh.filter((part) => part.matches(".card")).map(idOf), Boolean(one('[rel="next"]', page)));
   if (!open().length) {
     list().replaceChildren(...one("#list", page).childNodes);
     places.clear();
@@ -344,6 +355,17 @@ function takeTail(page) {
     const day = fresh.slice(0, fresh.indexOf(part)).findLast((other) => other.matches(".day"));
     if (day && !all(".day", list()).some((other) => other.textContent.trim() === day.textContent.trim())) list().append(day.cloneNode(true));
     list().append(document.adoptNode(part));
+  }
+}
+
+// What others have decided goes; the one that is read stays, and says so.
+function dropDecided(waiting, hasMore) {
+  const shown = cards();
+  const end = hasMore ? shown.findLastIndex((card) => waiting.includes(idOf(card))) : shown.length;
+  for (const card of shown.slice(0, end)) {
+    if (waiting.includes(idOf(card)) || isForeign(card)) continue;
+    if (card === current()) giveUp(card);
+    else card.remove();
   }
 }
 

@@ -8,7 +8,10 @@ const choice = (name) => one(name, current() ?? undefined);
 function toggle(menu) {
   if (!menu) return;
   menu.open = !menu.open;
-  if (menu.open) one("button:not([hidden]), a, select", one(".menu-sheet", menu))?.focus();
+  if (!menu.open) return;
+  const sheet = one(".menu-sheet", menu);
+  one("button:not([hidden]), a, select", sheet)?.focus({ preventScroll: true });
+  sheet.scrollIntoView({ block: "nearest" });
 }
 
 const ofCard = {

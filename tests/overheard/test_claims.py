@@ -98,6 +98,19 @@ def test_of_two_who_claim_many_at_once_none_waits_for_ever_and_each_lead_goes_to
     assert sorted(sams + sues) == leads
 
 
+def test_whoever_clears_the_queue_claims_only_what_still_waits_in_it(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    waiting, decided, snoozed, merged = (make_lead(session, now=now) for _ in range(4))
+    funnel.promote(session, decided.id, actor=cast.sue, now=now)
+    claims.snooze(session, snoozed.id, cast.sue, now + timedelta(days=1), now)
+    merged.merged_into_id = waiting.id
+    session.flush()
+    leads = [lead.id for lead in (waiting, decided, snoozed, merged)]
+    assert claims.claim_many(session, leads, cast.sam, now, stage=Stage.MARKETING_QUALIFIED) == [waiting.id]
+    assert claims.claim_many(session, leads, cast.sam, now) == leads
+
+
 def test_a_decision_ends_the_claim(session: Session, cast: Cast, now: datetime) -> None:
     lead = make_lead(session, now=now).id
     claims.claim(session, lead, cast.sam, now)

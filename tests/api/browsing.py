@@ -1,0 +1,102 @@
+"""Debian's Chromium before the application: fixtures that `tests/api/conftest.py` hands to all tests here."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from api.app import create_app
+from overheard import accounts
+from overheard.db import Sessions, make_engine, make_sessions
+from overheard.models import Lead, Post, User
+from overheard.settings import Settings
+from tests.api.serving import serving
+from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+TITLES = ["First bakery", "Second bakery", "Third bakery", "Fourth bakery"]
+
+in_a_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server on the loopback interface, over a database with four leads."""
+
+    url: str
+    sessions: Sessions
+    cast: Cast
+    now: datetime
+
+    def login_link(self, user: User) -> str:
+        """An address that logs a user in once."""
+        with self.sessions.begin() as session:
+            return f"{self.url}/login/{accounts.make_login_link(session, user, now=self.now).token}"
+
+    def lead(self, title: str) -> Lead:
+        """The lead whose post has this title."""
+        with self.sessions() as session:
+            return session.scalars(
+                sa.select(Lead).join(Post, Post.id == Lead.top_post_id).where(Post.title == title)
+            ).one()
+
+
+@pytest.fixture
+def site(sqlite_template: Path, tmp_path: Path, settings: Settings, now: datetime) -> Iterator[Site]:
+    path = tmp_path / "overheard.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    engine = make_engine(f"sqlite:///{path}")
+    sessions = make_sessions(engine)
+    with sessions.begin() as session:
+        cast = make_cast(session, now=now)
+        campaign = make_campaign(session, now=now, queries={"asks": "crm"})
+        for number, title in enumerate(TITLES):
+            post = new_post(title=title, author=f"baker{number}", body="We are three people. Looking for a CRM. " * 3)
+            signals = [["team_size", "body", 7, 19], ["competitor", "title", 0, len(title)], ["budget", "body", 0, 80]]
+            told = {"need": ["body", 21, 38], "signals": signals[: number + 1]}
+            make_lead(session, now=now, campaign=campaign, post=post, score=0.9 - number / 10, explanation=told)
+    with serving(create_app(settings, engine=engine, clock=lambda: now)) as (url, _):
+        yield Site(url, sessions, cast, now)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: "Browser") -> "Iterator[BrowserContext]":
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+def complaints_of(page: "Page") -> list[str]:
+    """What the page complains about: errors of its script, and whatever its security policy refused."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def titles_on(page: "Page") -> list[str]:
+    """The cards of the queue, from the top."""
+    return page.locator(".card h3").all_inner_texts()
