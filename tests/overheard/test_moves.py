@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -130,3 +131,8 @@ def test_words_that_move_nothing_stand_in_no_ones_way(session: Session, cast: Ca
         funnel.promote(session, lead.id, actor=cast.sue, now=now)
     assert funnel.undo(session, lead.id, actor=cast.sam, now=now).to_stage is Stage.MARKETING_QUALIFIED
     assert standing(session) == []
+
+
+def test_the_glossary_says_of_each_stage_what_the_pages_say() -> None:
+    glossary = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert [stage for stage in Stage if f"| `{stage.value}` | {stage.sentence} |" not in glossary] == []
