@@ -144,7 +144,7 @@ def set_decision_maker(
     return _desk(db, lead_id, state, now)
 
 
-@router.put("/leads/{lead_id}/assignee", operation_id="assign", summary="Assign a lead", responses=_WRITES)
+@router.put("/leads/{lead_id}/assignee", operation_id="setAssignee", summary="Assign a lead", responses=_WRITES)
 def assign(
     *, user: Editor, lead_id: Id, db: Db, state: StateDep, now: Now, body: desk_bodies.NewAssignee
 ) -> LeadDeskBody:
