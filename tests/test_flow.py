@@ -8,14 +8,16 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from classifier.answers import propose_pending
 from classifier.model import load_model
 from classifier.run import classify_pending
 from collectors.importing import import_file
-from overheard import accounts, campaigns, labels
+from overheard import accounts, answers, campaigns, funnel, labels, replies
+from overheard.answers import NewAnswer
 from overheard.db import Sessions
-from overheard.models import Lead, Post
+from overheard.models import Answer, Lead, Post, Reply
 from overheard.settings import Settings
-from overheard.vocabulary import Role, Stage
+from overheard.vocabulary import AnswerKind, Role, Stage
 
 POSTS = """
 {"id": "t3_1", "platform": "reddit", "community": "r/bakers", "author": "flour_power", "date": "2026-11-19", \
@@ -28,7 +30,14 @@ POSTS = """
 """.strip()
 
 
-def test_a_post_becomes_a_lead_and_a_person_promotes_it(
+REPLY = """
+With three people you need little more than numbered invoices and a reminder. Ask whether the tool exports to your
+bookkeeper's format before anything else, as that is what people regret. If a list of what other bakeries use would
+help, say so. I work on Rye, which is one of them.
+""".strip()
+
+
+def test_a_post_becomes_a_lead_that_a_person_promotes_and_answers_and_who_says_yes_is_a_prospect(
     sessions: Sessions, database_url: str, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -37,6 +46,7 @@ def test_a_post_becomes_a_lead_and_a_person_promotes_it(
         sam = accounts.add_user(session, email="sam@example.org", name="Sam", role=Role.SDR, now=now)
         campaigns.create(session, name="Rye", offer="Invoices for bakers.", queries={"invoices": "invoicing"}, now=now)
         link = accounts.make_login_link(session, sam, now=now)
+        replies.change_line(session, sam.id, "I work on Rye")
 
     # Posts come in; the queries meet two of the three.
     (tmp_path / "posts.jsonl").write_text(POSTS)
@@ -56,13 +66,38 @@ def test_a_post_becomes_a_lead_and_a_person_promotes_it(
         with sessions.begin() as session:
             lead_id = session.scalars(sa.select(Lead.id)).one()
             token = accounts.make_token(session, sam, name="story", now=now).token
-        promoted = browser.post(f"/v1/leads/{lead_id}/promote", headers={"Authorization": f"Bearer {token}"})
-        assert promoted.status_code == 200
+        headers = {"Authorization": f"Bearer {token}"}
+        assert browser.post(f"/v1/leads/{lead_id}/promote", headers=headers).status_code == 200
 
-    # The decision stands: stage, event, label.
+        # Sam writes in their own words, posts it at the platform, and says where it stands.
+        reply = browser.post(f"/v1/leads/{lead_id}/replies", headers=headers, json={"text": REPLY}).json()
+        address = f"/v1/replies/{reply['id']}"
+        assert browser.post(f"{address}/approve", headers=headers, json={}).json()["state"] == "approved"
+        there = {"permalink": "https://www.reddit.com/r/bakers/comments/1/_/abc9/"}
+        assert browser.post(f"{address}/sent", headers=headers, json=there).json()["state"] == "sent"
+
+        # An answer comes; the machine proposes what it means, and Sam says it.
+        with sessions.begin() as session:
+            said = NewAnswer("t1_def2", "flour_power", "Yes please, that list would be great!", None, now)
+            assert answers.hear(session, session.get_one(Reply, reply["id"]), [said], now=now) == 1
+        assert propose_pending(sessions) == 1
+        with sessions() as session:
+            answer = session.scalars(sa.select(Answer)).one()
+        assert answer.proposed is AnswerKind.POSITIVE
+        confirmed = browser.post(f"/v1/answers/{answer.id}/confirm", headers=headers, json={"kind": "positive"})
+        assert confirmed.status_code == 200
+        assert "prospect" in browser.get(f"/leads/{lead_id}").text
+
+    # The decisions stand: stage, events, label.
     with sessions() as session:
         lead = session.scalars(sa.select(Lead)).one()
-        assert lead.stage is Stage.SALES_QUALIFIED
+        assert lead.stage is Stage.PROSPECT
+        assert [event.to_stage for event in funnel.timeline(session, lead.id)] == [
+            Stage.MARKETING_QUALIFIED,
+            Stage.SALES_QUALIFIED,
+            Stage.REPLIED,
+            Stage.PROSPECT,
+        ]
         label = labels.standing(session)[0]
         post = session.get_one(Post, label.post_id)
         assert (post.external_id, label.is_lead) == ("t3_1", True)
