@@ -45,12 +45,6 @@ class NewDecisionMaker(Body):
     who: Text | None = Field(max_length=200, description="Null: not known.")
 
 
-class NewAssignee(Body):
-    """Whose lead it is."""
-
-    user_id: int | None = Field(ge=1, le=MAX_ID, description="An SDR or an admin; null: nobody.")
-
-
 class NewAnswer(Body):
     """What is known of a lead on a question."""
 

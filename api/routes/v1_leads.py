@@ -1,4 +1,4 @@
-"""The lead desk for programs: further steps, notes, tags, dates, assignment, answers, contacts, merging, the board."""
+"""The lead desk for programs: further steps, notes, tags, dates, answers, contacts, merging, the board."""
 
 from datetime import datetime
 from typing import Annotated
@@ -27,7 +27,7 @@ from api.openapi import problems
 from api.routing import ApiRouter
 from api.state import State
 from api.words import first_words, words_of
-from overheard import board, claims, contacts, funnel, lead_history, lead_notes, people_links, qualification
+from overheard import board, contacts, funnel, lead_history, lead_notes, people_links, qualification
 from overheard.board import BoardCard
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.lead_desk import lead_desk
@@ -141,15 +141,6 @@ def set_decision_maker(
 ) -> LeadDeskBody:
     """Where it is not the writer."""
     lead_notes.set_decision_maker(db, lead_id, body.who or "", actor=user, now=now)
-    return _desk(db, lead_id, state, now)
-
-
-@router.put("/leads/{lead_id}/assignee", operation_id="setAssignee", summary="Assign a lead", responses=_WRITES)
-def assign(
-    *, user: Editor, lead_id: Id, db: Db, state: StateDep, now: Now, body: desk_bodies.NewAssignee
-) -> LeadDeskBody:
-    """Whose lead it is from now on."""
-    claims.assign(db, lead_id, user, body.user_id, now)
     return _desk(db, lead_id, state, now)
 
 

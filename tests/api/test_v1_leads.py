@@ -38,8 +38,8 @@ def test_what_is_written_down_can_be_read(world: World, lead: int, sam: TestClie
     sam.post(f"/v1/leads/{lead}/tags", json={"tag": "Trade Fair"})
     sam.put(f"/v1/leads/{lead}/follow_up", json={"on": on})
     sam.put(f"/v1/leads/{lead}/decision_maker", json={"who": "Rosa"})
-    desk = sam.put(f"/v1/leads/{lead}/assignee", json={"user_id": world.cast.sue.id}).json()
-    assert desk == sam.get(f"/v1/leads/{lead}/desk").json()
+    sam.post(f"/v1/leads/{lead}/assign", json={"assignee_id": world.cast.sue.id})
+    desk = sam.get(f"/v1/leads/{lead}/desk").json()
     assert (desk["tags"], desk["follow_up_on"], desk["decision_maker"]) == (["trade fair"], on, "Rosa")
     assert desk["assignee"] == {"id": world.cast.sue.id, "name": "Sue"}
     moments = sam.get(f"/v1/leads/{lead}/history").json()["moments"]
