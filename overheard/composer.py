@@ -77,6 +77,7 @@ def composer(session: Session, lead: Lead, *, viewer: User, guard: Guard, now: d
     """What the lead's page shows of replying."""
     written = _written(session, lead.id)
     mine = next((one.reply for one in written if one.reply.author_id == viewer.id and one.reply.state in OPEN), None)
+    is_open = lead.stage in WRITABLE and lead.merged_into_id is None
     post_id = mine.post_id if mine else lead.top_post_id
     post = session.get(Post, post_id) if post_id else None
     is_draft = mine is not None and mine.state is ReplyState.DRAFT
@@ -86,7 +87,7 @@ def composer(session: Session, lead: Lead, *, viewer: User, guard: Guard, now: d
         written=written,
         mine=mine,
         refusals=check(session, mine, viewer=viewer, guard=guard, now=now) if mine and is_draft else [],
-        may_begin=lead.stage in WRITABLE and not any(one.reply.state in OPEN for one in written),
+        may_begin=is_open and not any(one.reply.state in OPEN for one in written),
         is_promoted=lead.stage in WRITABLE,
         place=place_of(session, post, now) if post else None,
         snippets=snippets.of_user(session, viewer) if is_draft else [],
