@@ -7,12 +7,13 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from cli.context import clock, err, out, start
-from overheard import accounts
+from overheard import accounts, audit
 from overheard.errors import InvalidInput
 from overheard.models import User
-from overheard.vocabulary import Role
+from overheard.vocabulary import AuditAction, Role, Scope
 
 app = typer.Typer(help="Who may work here.", no_args_is_help=True)
 
@@ -29,6 +30,7 @@ def add(
     password = ask_password()
     with context.sessions.begin() as session:
         user = accounts.add_user(session, email=email, name=name, role=role, password=password, now=clock())
+        _record(session, AuditAction.USER_INVITED, user, f"as {role.value}")
         out.print(f"Added {user.name} ({user.email}, {user.role}).")
 
 
@@ -38,7 +40,9 @@ def password(email: str) -> None:
     context = start()
     word = ask_password()
     with context.sessions.begin() as session:
-        accounts.set_password(session, accounts.user_by_email(session, email), word)
+        user = accounts.user_by_email(session, email)
+        accounts.set_password(session, user, word)
+        _record(session, AuditAction.PASSWORD_CHANGED, user)
         out.print(f"Changed the password of {email} and ended their logins.")
 
 
@@ -62,22 +66,32 @@ def login_link(
     with context.sessions.begin() as session:
         user = accounts.user_by_email(session, email)
         secret = accounts.make_login_link(session, user, now=clock())
-    host, port = context.settings.host, port or context.settings.port
-    out.print(f"http://{host}:{port}/login/{secret.token}", soft_wrap=True)
+        _record(session, AuditAction.LOGIN_LINK_MADE, user)
+    settings = context.settings if port is None else context.settings.model_copy(update={"port": port})
+    out.print(f"{settings.address}/login/{secret.token}", soft_wrap=True)
 
 
 def token(
     email: str,
     *,
     name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
-    days: Annotated[int | None, typer.Option(help="Days until it ends; default: never.", min=1)] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may be used for; can be given several times; default: all.")
+    ] = None,
+    expires: Annotated[int | None, typer.Option(help="Days until it ends; default: never.", min=1)] = None,
 ) -> None:
     """Print a new API token with the rights of a user. It is shown once and kept only as a hash."""
-    lifetime = timedelta(days=days) if days else None
+    lifetime = timedelta(days=expires) if expires else None
     with start().sessions.begin() as session:
         user = accounts.user_by_email(session, email)
-        secret = accounts.make_token(session, user, name=name, lifetime=lifetime, now=clock())
+        scopes = scope or list(Scope)
+        secret = accounts.make_token(session, user, name=name, lifetime=lifetime, scopes=scopes, now=clock())
     out.print(secret.token, soft_wrap=True)
+
+
+def _record(session: Session, action: AuditAction, user: User, detail: str = "") -> None:
+    told = f"{detail}, on the command line" if detail else "on the command line"
+    audit.record(session, None, action, audit.user_named(user), told, now=clock())
 
 
 def ask_password() -> str:
