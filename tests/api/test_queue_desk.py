@@ -1,4 +1,4 @@
-"""The queue as a desk: claims, snoozing, assignment, saved views, one reason for several leads; on pages and in `/v1`."""
+"""The queue as a desk: claims, snoozing, assignment, saved views, several put out for one reason; pages and `/v1`."""
 
 import re
 from datetime import timedelta
