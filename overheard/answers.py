@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from overheard import do_not_contact, funnel
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.models import Answer, Lead, Post, Reply, User
+from overheard.models import Answer, Lead, Post, Reply, Tombstone, User
 from overheard.text import MAX_BODY, cap, clean
 from overheard.vocabulary import AnswerKind, DisqualifyReason, Platform, ReplyState, Stage
 
@@ -34,7 +34,14 @@ def reply_under(session: Session, platform: Platform, remote_id: str) -> Reply |
 def hear(session: Session, reply: Reply, answers: Iterable[NewAnswer], *, now: datetime) -> int:
     """Keep the answers to a reply, each once however often it is heard; how many are new. An edit replaces the text."""
     new = 0
-    for answer in answers:
+    found = list(answers)
+    erased = sa.select(Tombstone.external_id).where(
+        Tombstone.platform == reply.platform, Tombstone.external_id.in_([answer.external_id for answer in found])
+    )
+    gone = set(session.scalars(erased))
+    for answer in found:
+        if answer.external_id in gone:
+            continue
         text = cap(clean(answer.text).strip(), MAX_BODY)[0]
         row = {
             "reply_id": reply.id, "platform": reply.platform, "external_id": answer.external_id,

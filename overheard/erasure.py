@@ -33,6 +33,7 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
     for platform, external_ids in ids_among(gone).items():
         here = (Post.platform == platform) & Post.external_id.in_(external_ids)
         let_go(session, here)
+        session.execute(sa.delete(Answer).where(Answer.platform == platform, Answer.external_id.in_(external_ids)))
         session.execute(
             sa.delete(DeadLetter).where(DeadLetter.platform == platform, DeadLetter.external_id.in_(external_ids))
         )

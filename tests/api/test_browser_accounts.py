@@ -49,7 +49,7 @@ def test_a_paused_account_says_why_and_goes_on_at_a_click(
         page.goto(Site(url, sessions, cast, now).login_link(cast.sam))
         for width in (1440, 1024, 390):
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # a literal, of a loop
+                page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(f"{url}/accounts")
                 wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from overheard import answers, do_not_contact, funnel, outbox, replies
 from overheard.answers import NewAnswer
+from overheard.erasure import erase
 from overheard.errors import InvalidInput, WrongStage
 from overheard.guardrails import Guard
 from overheard.models import Answer, Lead, Reply
@@ -103,3 +104,11 @@ def test_what_an_answer_means_is_said_once(answered: Answered, kind: AnswerKind)
     with pytest.raises(WrongStage, match=kind.value):
         answered.confirm(answer, AnswerKind.POSITIVE)
     assert answered.session.get_one(Lead, answered.lead.id, populate_existing=True).stage is Stage.REPLIED
+
+
+def test_an_answer_that_was_deleted_at_its_platform_is_gone_here_and_is_not_heard_again(answered: Answered) -> None:
+    answer = answered.hear("Please forget that I asked.")
+    erase(answered.session, {(Platform.REDDIT, answer.external_id): "deleted there"}, now=NOW)
+    again = [NewAnswer("t1_a", "flour_power", "Please forget that I asked.")]
+    assert answers.hear(answered.session, answered.reply, again, now=NOW) == 0
+    assert answered.session.scalars(sa.select(Answer)).all() == []
