@@ -5,7 +5,17 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.errors import PROBLEM_JSON, Forbidden, KeyReused, NotLoggedIn, Problem, StillRunning, WrongMediaType, status_of
+from api.errors import (
+    PROBLEM_JSON,
+    Forbidden,
+    KeyReused,
+    NotLoggedIn,
+    Problem,
+    StillRunning,
+    TooLarge,
+    WrongMediaType,
+    status_of,
+)
 from api.idempotency import HEADER, MAX_KEY
 from overheard.errors import OverheardError
 
@@ -73,6 +83,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         answers["304"] = _SAME
     else:
         operation.setdefault("parameters", []).append(_WORKS_ONCE)
+        if str(status_of(TooLarge).value) not in answers:
+            _add_problem(answers, TooLarge)
         _add_problem(answers, StillRunning)
         _add_problem(answers, KeyReused)
         if "requestBody" in operation:

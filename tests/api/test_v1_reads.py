@@ -112,7 +112,7 @@ def test_on_every_route_every_refusal_is_a_problem(world: World) -> None:
     refusals: dict[int, int] = {}
     for context in iter_route_contexts(world.app.routes):
         path = re.sub(r"{\w+}", "99999", context.path or "")
-        if not path.startswith("/v1/"):
+        if not path.startswith("/v1/") or path == "/v1/events":  # which never ends: tests/api/test_events.py has it
             continue
         as_json = {"Content-Type": "application/json"}
         answers = [alice.request(method, path) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")]
