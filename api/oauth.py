@@ -71,7 +71,7 @@ def begin(settings: Settings, platform: Platform, *, back: str) -> tuple[str, Be
     """Where the browser goes, and what to keep until it comes back to `back`."""
     if platform not in offered(settings):
         raise InvalidInput(
-            f"No app for {platform.display} stands in the settings. An admin adds one: docs/replying.md says how."
+            f"No app for {platform.display} stands in the settings. An admin adds one: docs/sending.md says how."
         )
     told = settings.accounts
     id_, secret = {
