@@ -183,6 +183,7 @@ function showBackground(card) {
 const kept = `overheard-undo-${viewer}`;
 const steps = () => JSON.parse(sessionStorage.getItem(kept) ?? "[]");
 const keep = (stack) => sessionStorage.setItem(kept, JSON.stringify(stack.slice(-200)));
+const returned = new Set(); // leads that came back because an act did not come about
 const places = new Map(); // where a card stood that has left, and the card
 let sending = Promise.resolve(); // one act after the other: the order of undoing is that of doing
 
@@ -255,6 +256,7 @@ async function carryOut(kind, address, fields, acted) {
     refreshSoon();
   } catch (error) {
     const back = comeBack(leads) ?? acted[0];
+    for (const lead of leads) returned.add(lead);
     const which = acted.length > 1 ? `${acted.length} leads are` : `“${titleOf(acted[0])}” is`;
     if (error instanceof Unreachable) {
       tell(`The server cannot be reached, so this may not be saved. ${which} back in the list: decide again when the network is there. What was saved already is not done twice.`, { bad: true });
@@ -358,13 +360,13 @@ function takeTail(page) {
   }
 }
 
-// What others have decided goes; the one that is read stays, and says so.
+// What others have decided goes; the one that is read, and one that has just come back, stay and say so.
 function dropDecided(waiting, hasMore) {
   const shown = cards();
   const end = hasMore ? shown.findLastIndex((card) => waiting.includes(idOf(card))) : shown.length;
   for (const card of shown.slice(0, end)) {
     if (waiting.includes(idOf(card)) || isForeign(card)) continue;
-    if (card === current()) giveUp(card);
+    if (card === current() || returned.has(idOf(card))) giveUp(card);
     else card.remove();
   }
 }
