@@ -29,6 +29,7 @@ from api.routes import (
     login,
     me,
     notices,
+    oidc,
     people,
     posts,
     questions,
@@ -44,6 +45,7 @@ from api.routes import (
     v1_sources,
     views,
 )
+from api.sign_in import SignIn
 from api.state import State
 from overheard.contacts import Reach, not_asked
 from overheard.conversations import Conversations
@@ -65,6 +67,7 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     platform_hooks: Mapping[str, Hook] | None = None,
     reach: Reach = not_asked,
+    sign_in: SignIn | None = None,
     conversations: Conversations | None = None,
     web: Web | None = None,
     rhythm: Rhythm = Rhythm(),
@@ -106,6 +109,7 @@ def create_app(
         reach=reach,
         conversations=conversations,
         web=web,
+        sign_in=sign_in,
         feed=Feed(reading, clock, rhythm),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
@@ -129,7 +133,7 @@ def create_app(
     ):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(events.page_router, include_in_schema=False)
-    for room in (people, me, notices, audit, accounts):
+    for room in (oidc, people, me, notices, audit, accounts):
         app.include_router(room.router, include_in_schema=False)
     app.include_router(v1.router)
     app.include_router(v1_leads.router)

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from api.assets import Assets
 from api.events import Feed
 from api.oauth import Web
+from api.sign_in import SignIn
 from overheard.contacts import Reach
 from overheard.conversations import Conversations
 from overheard.db import Sessions
@@ -42,6 +43,8 @@ class State:
     """Asks platforms for threads and rules; none: nobody is asked."""
     web: Web | None
     """A client for addresses that somebody typed; none: no account is connected here."""
+    sign_in: SignIn | None
+    """The identity provider; none: there is none."""
     feed: Feed
     """Live updates."""
     running: set[str] = field(default_factory=set)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 import typer
@@ -22,8 +22,11 @@ from overheard.errors import InvalidInput, OverheardError
 from overheard.home import secret_key
 from overheard.log import configure_log
 from overheard.models import DeadLetter, User
-from overheard.settings import setting_names
+from overheard.settings import Settings, setting_names
 from overheard.vocabulary import Platform, Role
+
+if TYPE_CHECKING:
+    from api.sign_in import SignIn
 
 
 def init(
@@ -233,8 +236,20 @@ def run_server(context: Context, host: str, port: int) -> None:
         conversations=PlatformConversations(context.sessions, context.settings, clock),
         web=lambda: web_client(context.settings, clock),
         reach=make_reach(context.settings),
+        sign_in=_identity_provider(context.settings),
     )
     serve_app(app, host=host, port=port)
+
+
+def _identity_provider(settings: Settings) -> "SignIn | None":
+    if settings.oidc.issuer is None:
+        return None
+    try:
+        from api.oidc import OpenIdProvider
+    except ModuleNotFoundError as error:
+        message = "Signing in by an OpenID provider needs Authlib: pip install -c constraints.txt -e '.[oidc]'"
+        raise OverheardError(message) from error
+    return OpenIdProvider(settings)
 
 
 def check_port_is_free(host: str, port: int) -> None:

@@ -43,7 +43,7 @@ class _Mail(socketserver.StreamRequestHandler):
     def _message(self) -> EmailMessage:
         raw = b""
         while (line := self.rfile.readline()) != b".\r\n":
-            raw += line
+            raw += line.replace(b"\r\n", b"\n")
         return message_from_bytes(raw, policy=policy.default)
 
     def _say(self, line: str) -> None:

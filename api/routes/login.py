@@ -33,7 +33,7 @@ def login_page(request: Request, state: StateDep, now: Now, next: str = "") -> R
     """The form; who is logged in already goes on."""
     if page_user(request, state, now):
         return RedirectResponse(own_page(next), HTTPStatus.SEE_OTHER)
-    return page(request, "login.html", next=own_page(next), email="", refused=None)
+    return _page(request, next, email="", refused=None)
 
 
 @router.post("/login", dependencies=[Depends(check_form)])
@@ -54,9 +54,21 @@ def log_in(
     except LoginThrottled as error:
         user, refused = None, error
     if user is None:
-        status = status_of(refused)
-        return page(request, "login.html", status=status, next=own_page(next), email=email, refused=str(refused))
+        return _page(request, next, email=email, refused=refused)
     return start(request, db, user, goes_to=own_page(next), how="by password", now=now)
+
+
+def _page(request: Request, goes_to: str, *, email: str, refused: LoginRefused | None) -> Response:
+    state = state_of(request)
+    return page(
+        request,
+        "login.html",
+        status=status_of(refused) if refused else HTTPStatus.OK,
+        next=own_page(goes_to),
+        email=email,
+        refused=str(refused) if refused else None,
+        provider=state.settings.oidc.name if state.sign_in else None,
+    )
 
 
 @router.get("/login/{token}")

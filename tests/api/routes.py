@@ -20,6 +20,8 @@ PUBLIC = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/login/{token}"),
+    ("GET", "/login/oidc/start"),
+    ("GET", "/login/oidc/back"),
     ("GET", "/welcome/{token}"),
     ("POST", "/welcome/{token}"),
     ("POST", "/logout"),
