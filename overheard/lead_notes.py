@@ -110,7 +110,8 @@ def due_follow_ups(session: Session, user: User, today: date) -> list[FollowUp]:
         sa.select(Lead, Post)
         .outerjoin(Post, Post.id == Lead.top_post_id)
         .where(
-            Lead.follow_up_on <= today,
+            # The few of that day come first: SQLite would look at every lead that is not merged instead.
+            Lead.id.in_(sa.select(Lead.id).where(Lead.follow_up_on <= today)),
             Lead.stage.not_in(CLOSED_STAGES),
             Lead.merged_into_id.is_(None),
             sa.or_(Lead.assignee_id == user.id, Lead.assignee_id.is_(None)),
