@@ -4,10 +4,14 @@ import contextlib
 import socket
 import sys
 
+import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
 
 _NOT_STARTED = 3
+THREADS = 8
+"""For requests at work at once. More of them only wait for one another, and the slowest pages become slower; each that
+asks a platform holds one meanwhile, so that fewer would not do."""
 
 
 def serve(app: FastAPI, *, host: str, port: int) -> None:
@@ -25,6 +29,11 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000) -> None:
         super().__init__(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False))
         self._feed = app.state.overheard.feed
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin with as many threads as are good for the pages."""
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then all else."""
