@@ -4,7 +4,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from overheard.models import User
-from overheard.vocabulary import Role, Scope
+from overheard.vocabulary import AuditAction, Role, Scope
 
 
 class Action(StrEnum):
@@ -146,6 +146,19 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.REMOVE_SOURCE,
         }
     ),
+}
+
+
+# What the audit log tells of whenever it is done by a page or a program. More is told where a function knows more.
+AUDITED: dict[Action, AuditAction] = {
+    Action.CREATE_CAMPAIGN: AuditAction.CAMPAIGN_CREATED,
+    Action.SET_THRESHOLD: AuditAction.CAMPAIGN_CHANGED,
+    Action.EDIT_QUESTIONS: AuditAction.CAMPAIGN_CHANGED,
+    Action.SAVE_QUERY: AuditAction.QUERY_SAVED,
+    Action.RETIRE_QUERY: AuditAction.QUERY_RETIRED,
+    Action.PAUSE_SOURCE: AuditAction.SOURCE_PAUSED,
+    Action.ENABLE_SOURCE: AuditAction.SOURCE_ENABLED,
+    Action.REMOVE_SOURCE: AuditAction.SOURCE_REMOVED,
 }
 
 

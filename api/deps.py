@@ -9,12 +9,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
-from api.access import Action, may, scope_of
+from api.access import AUDITED, Action, may, scope_of
 from api.errors import BadForm, Forbidden, NotLoggedIn
 from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
 from api.state import State, state_of
-from overheard import accounts, notices
+from overheard import accounts, audit, notices
 from overheard.models import User
 from overheard.text import clean
 from overheard.vocabulary import Scope
@@ -49,6 +49,14 @@ def get_db(request: Request, state: StateDep, now: Now) -> Iterator[Session]:
         if attempt := attempt_of(request):
             attempt.take(session, now=now)
         yield session
+        _write_down(request, session, now)
+
+
+def _write_down(request: Request, session: Session, now: datetime) -> None:
+    """Into the audit log, what it tells of; a page that shows a refusal has done nothing (`api.pages.page`)."""
+    deed: tuple[User, Action] | None = getattr(request.state, "deed", None)
+    if deed is not None and deed[1] in AUDITED and request.method not in ("GET", "HEAD"):
+        audit.record(session, deed[0], AUDITED[deed[1]], request.url.path, now=now)
 
 
 def get_read_db(state: StateDep) -> Iterator[Session]:
@@ -89,6 +97,7 @@ def on_page(action: Action) -> Any:  # noqa: ANN401 - what Depends returns
         if user is None:
             raise NotLoggedIn
         check_form(request, token)
+        request.state.deed = (user, action)
         return _allowed(user, action)
 
     user_on_page.action = action  # type: ignore[attr-defined] # by which the access test finds what a route allows
@@ -133,6 +142,7 @@ def by_token(action: Action) -> Any:  # noqa: ANN401 - what Depends returns
         user = _allowed(token.user, action)
         if scope_of(action) not in request.state.scopes:
             raise OutsideScope(action, token.scopes)
+        request.state.deed = (user, action)
         return user
 
     user_by_token.action = action  # type: ignore[attr-defined] # by which the access test finds what a route allows

@@ -148,6 +148,8 @@ def page(
         now=state.clock(),
         **shown,
     )
+    if status >= HTTPStatus.BAD_REQUEST:
+        request.state.deed = None  # nothing for the audit log
     response = HTMLResponse(html, status)
     if binding(request) is None:
         set_cookie(request, response, VISIT_COOKIE, bound_to, max_age=_VISIT_SECONDS)

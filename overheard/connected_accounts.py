@@ -6,12 +6,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import credentials
+from overheard import audit, credentials
 from overheard.db import upsert
 from overheard.errors import NotFound
 from overheard.models import ConnectedAccount, User
 from overheard.settings import Settings
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 ME = "me"
 """Under this name the secrets hold the account's key, as the author of its posts."""
@@ -45,6 +45,7 @@ def connect(
     }  # fmt: skip
     statement = upsert(session, ConnectedAccount).values(user_id=user.id, platform=platform, name=name, **renewed)
     session.execute(statement.on_conflict_do_update(index_elements=["user_id", "platform", "name"], set_=renewed))
+    audit.record(session, user, AuditAction.ACCOUNT_CONNECTED, f"{platform.display}: {name}", now=now)
     here = sa.select(ConnectedAccount.id).filter_by(user_id=user.id, platform=platform, name=name)
     return session.scalars(here).one()
 
@@ -70,7 +71,9 @@ def own_keys(session: Session, settings: Settings, platform: Platform) -> list[s
 def pause(session: Session, account_id: int, *, because: str, now: datetime) -> None:
     """Send nothing more by this account until a person has looked. What it was paused for first stays."""
     running = sa.update(ConnectedAccount).where(ConnectedAccount.id == account_id, ConnectedAccount.paused_at.is_(None))
-    session.execute(running.values(paused_at=now, paused_because=because[:500]))
+    pausing = running.values(paused_at=now, paused_because=because[:500])
+    if session.scalar(pausing.returning(ConnectedAccount.id)) is not None:
+        audit.record(session, None, AuditAction.ACCOUNT_PAUSED, f"connected account {account_id}", now=now)
 
 
 def resume(session: Session, account_id: int, user: User) -> None:

@@ -8,11 +8,13 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.orm import Session
 
+from overheard import audit
 from overheard.db import upsert
 from overheard.errors import InvalidInput, OverheardError
 from overheard.home import credentials_key
 from overheard.models import Credential
 from overheard.settings import Settings
+from overheard.vocabulary import AuditAction
 
 
 def save(
@@ -23,6 +25,7 @@ def save(
     statement = upsert(session, Credential).values(**row, changed_at=now)
     renewed = {"sealed": row["sealed"], "changed_at": now}
     session.execute(statement.on_conflict_do_update(index_elements=["mode", "name"], set_=renewed))
+    audit.record(session, None, AuditAction.CREDENTIALS_SAVED, f"{mode}: {name}", now=now)
     return session.scalars(sa.select(Credential.id).filter_by(mode=mode, name=name)).one()
 
 

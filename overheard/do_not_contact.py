@@ -14,11 +14,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard import audit
 from overheard.db import upsert
 from overheard.errors import InvalidInput
 from overheard.models import DoNotContact, User
 from overheard.text import normalise
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 _MAX_REASON = 200
 
@@ -35,7 +36,9 @@ def add(
     """Write somebody down; once more does nothing."""
     if not _normalised(handle):
         raise InvalidInput("Say who is not to be contacted: the handle is empty.")
-    add_hashes(session, [hash_of(key, platform, handle)], reason=reason, actor=actor, now=now)
+    if add_hashes(session, [hash_of(key, platform, handle)], reason=reason, actor=actor, now=now):
+        # Not who it is: that must not be known from here.
+        audit.record(session, actor, AuditAction.DO_NOT_CONTACT_ADDED, f"somebody at {platform.display}", now=now)
 
 
 def add_hashes(session: Session, hashes: Iterable[str], *, reason: str, actor: User | None, now: datetime) -> int:
@@ -106,6 +109,7 @@ def import_rows(session: Session, key: str, lines: Iterable[str], *, actor: User
             continue
         is_new = add_hashes(session, [digest], reason=said.get("reason") or "Imported.", actor=actor, now=now)
         added, known = added + is_new, known + 1 - is_new
+    audit.record(session, actor, AuditAction.DO_NOT_CONTACT_IMPORTED, f"{added} people", now=now)
     return Imported(added, known, bad)
 
 

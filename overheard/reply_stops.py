@@ -5,8 +5,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard import audit
 from overheard.errors import InvalidInput
 from overheard.models import ReplyStop, User
+from overheard.vocabulary import AuditAction
 
 _MAX_REASON = 500
 
@@ -19,13 +21,17 @@ def stop(session: Session, *, because: str, actor: User | None, now: datetime) -
     row = ReplyStop(because=because, at=now, actor_id=actor.id if actor else None)
     session.add(row)
     session.flush()
+    audit.record(session, actor, AuditAction.REPLIES_STOPPED, "all replies", because, now=now)
     return row
 
 
-def lift(session: Session, *, now: datetime) -> int:
+def lift(session: Session, *, now: datetime, actor: User | None = None) -> int:
     """Let replies go on; how many stops stood in the way."""
     statement = sa.update(ReplyStop).where(ReplyStop.lifted_at.is_(None)).values(lifted_at=now)
-    return len(session.execute(statement.returning(ReplyStop.id)).all())
+    lifted = len(session.execute(statement.returning(ReplyStop.id)).all())
+    if lifted:
+        audit.record(session, actor, AuditAction.REPLIES_RESUMED, "all replies", now=now)
+    return lifted
 
 
 def standing(session: Session) -> list[ReplyStop]:

@@ -15,10 +15,10 @@ from api.pages import Flash, done, page
 from api.security import binding, set_cookie, sign, unsign
 from api.state import State, state_of
 from api.words import plain
-from overheard import connected_accounts
+from overheard import audit, connected_accounts
 from overheard.errors import InvalidInput
 from overheard.models import User
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 router = APIRouter(prefix="/accounts")
 
@@ -108,16 +108,18 @@ def connect_discourse(
 
 
 @router.post("/{account_id}/resume")
-def resume(request: Request, account_id: Id, viewer: Viewer, db: Db) -> Response:
+def resume(request: Request, account_id: Id, viewer: Viewer, db: Db, now: Now) -> Response:
     """Let a paused account go on."""
     connected_accounts.resume(db, account_id, viewer)
+    audit.record(db, viewer, AuditAction.ACCOUNT_RESUMED, f"connected account {account_id}", now=now)
     return done(request, _HERE, Flash("The account goes on. What was approved and waits is sent."))
 
 
 @router.post("/{account_id}/disconnect")
-def disconnect(request: Request, account_id: Id, viewer: Viewer, db: Db) -> Response:
+def disconnect(request: Request, account_id: Id, viewer: Viewer, db: Db, now: Now) -> Response:
     """Forget it."""
     connected_accounts.disconnect(db, account_id, viewer)
+    audit.record(db, viewer, AuditAction.ACCOUNT_REMOVED, f"connected account {account_id}", now=now)
     return done(request, _HERE, Flash("The account is disconnected, and what opened it is deleted here."))
 
 

@@ -225,9 +225,9 @@ def stop(*, request: Request, viewer: Stopper, db: Db, now: Now, because: Words 
 
 
 @router.post("/replies/go")
-def go(*, request: Request, _viewer: Stopper, db: Db, now: Now) -> Response:
+def go(*, request: Request, viewer: Stopper, db: Db, now: Now) -> Response:
     """Replies go on."""
-    reply_stops.lift(db, now=now)
+    reply_stops.lift(db, actor=viewer, now=now)
     return done(request, "/replies", Flash("Replies go on."))
 
 

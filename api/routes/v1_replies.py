@@ -105,9 +105,9 @@ def stop_replies(user: Stopper, db: Db, now: Now, body: NewStop) -> StopBody:
 @router.delete(
     "/replies/stops", status_code=204, operation_id="letRepliesGo", summary="Let replies go on", responses=problems()
 )
-def let_go_on(_user: Stopper, db: Db, now: Now) -> None:
+def let_go_on(user: Stopper, db: Db, now: Now) -> None:
     """Lifts all stops."""
-    reply_stops.lift(db, now=now)
+    reply_stops.lift(db, actor=user, now=now)
 
 
 @router.get("/replies/{reply_id}", operation_id="readReply", summary="One reply", responses=problems(NotFound))
