@@ -11,7 +11,7 @@ from api.conversing import guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.words import lead_name, reason_name
-from overheard import funnel, review_queue
+from overheard import claims, funnel, review_queue
 from overheard.assignment import assign_by_rule
 from overheard.composer import composer
 from overheard.labels import Seen
@@ -40,7 +40,8 @@ def lead(
     desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now)
     writing = composer(db, view.lead, viewer=viewer, guard=guard_of(state), now=now)
     ways = funnel.ways_from(view.lead.stage) if view.lead.merged_into_id is None else {}
-    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways, composer=writing)
+    holder = claims.holders(db, [lead_id], now, but=viewer).get(lead_id)
+    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways, composer=writing, holder=holder)
 
 
 @router.post("/promote")

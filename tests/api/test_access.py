@@ -16,11 +16,16 @@ PAGE = Path(__file__).parents[2] / "docs" / "access.md"
 ROLES = (Role.ADMIN, Role.MARKETER, Role.SDR, Role.ML_ENGINEER)
 USERS = {Role.ADMIN: "alice", Role.MARKETER: "mara", Role.SDR: "sam", Role.ML_ENGINEER: "eli"}
 
-# Who may do what is no matter of the database, and these are some thousand requests.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 # Streams go on without end: whoever may read them is not sent there by these tests.
 STREAMS = {"/events", "/v1/events"}
+
+
+@pytest.fixture
+def database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Who may do what is no matter of the database, and these are some thousand requests."""
+    path = tmp_path / "overheard.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
 
 
 def _lines() -> list[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from overheard import claims
 from overheard.contacts import Finding
 from overheard.models import Contact, Lead, LeadEvent, QualifyingQuestion
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage
@@ -53,6 +54,19 @@ def test_handing_back_and_losing_ask_why(world: World, lead: int, sam: Browser) 
     sam.submit(f"/leads/{lead}/push_back", note="Too <early>")
     assert stored(world, lead).stage is Stage.MARKETING_QUALIFIED
     assert '<blockquote dir="auto">Too &lt;early&gt;</blockquote>' in sam.get(f"/leads/{lead}").text
+
+
+def test_the_page_says_who_must_not_be_written_to_and_who_looks_at_the_lead(
+    world: World, lead: int, sam: Browser
+) -> None:
+    assert "Do not contact." not in sam.get(f"/leads/{lead}").text
+    with world.sessions.begin() as session:
+        claims.claim(session, lead, world.cast.sue, world.now)
+    other = world.lead(post=new_post(author="quiet_quinn", external_id="t3_quinn"))
+    sam.submit(f"/leads/{other}/disqualify", reason="do_not_contact")
+    assert "Sue looks at this lead until" in words(sam.get(f"/leads/{lead}").text)
+    assert "looks at this lead" not in world.browser(world.cast.sue).get(f"/leads/{lead}").text
+    assert "Do not contact. This person does not want to hear from us." in words(sam.get(f"/leads/{other}").text)
 
 
 def test_a_step_that_is_not_open_says_who_was_there(lead: int, sam: Browser) -> None:

@@ -219,9 +219,9 @@ def upgrade() -> None:
     op.create_index(op.f('ix_leads_follow_up_on'), 'leads', ['follow_up_on'])
     op.create_index(op.f('ix_leads_merged_into_id'), 'leads', ['merged_into_id'])
     op.create_index(op.f('ix_leads_platform_author'), 'leads', ['platform', 'author'])
-    for column in ('claimed_until', 'snoozed_until'):
-        where = sa.text(f'{column} IS NOT NULL')
-        op.create_index(op.f(f'ix_leads_{column}'), 'leads', [column], sqlite_where=where, postgresql_where=where)
+    for timed in ('claimed_until', 'snoozed_until'):
+        where = sa.text(f'{timed} IS NOT NULL')
+        op.create_index(op.f(f'ix_leads_{timed}'), 'leads', [timed], sqlite_where=where, postgresql_where=where)
 
 
 def _refer(name: str, table: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import praw
 import prawcore
 import pytest
-from prawcore.exceptions import NotFound, ServerError, TooManyRequests
+from prawcore.exceptions import ServerError, TooManyRequests
 from prawcore.sessions import RetryStrategy
 
 from overheard.vocabulary import Platform
