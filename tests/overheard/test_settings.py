@@ -34,6 +34,24 @@ def test_nested_settings_have_their_own_names(monkeypatch: pytest.MonkeyPatch) -
     assert "OVERHEARD_HACKERNEWS__BACKFILL" in setting_names()
 
 
+@pytest.mark.parametrize(
+    ("public", "chosen", "expected"),
+    [
+        (None, None, False),
+        ("http://overheard.example", None, False),
+        ("https://overheard.example", None, True),
+        ("https://overheard.example", False, False),
+        (None, True, True),
+    ],
+)
+def test_cookies_are_kept_to_https_where_the_public_address_is(
+    public: str | None, *, chosen: bool | None, expected: bool
+) -> None:
+    settings = Settings.model_validate({"public_url": public, "secure_cookies": chosen})
+    assert settings.sends_secure_cookies is expected
+    assert settings.address == (public or "http://127.0.0.1:8000")
+
+
 def test_settings_do_not_change() -> None:
     settings = Settings()
     with pytest.raises(ValidationError):
