@@ -2,7 +2,11 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends
+
+from api.deps import Id, StateDep
 from api.state import State
 from overheard.conversations import Rules, Thread
 from overheard.errors import NotFound, OverheardError
@@ -45,10 +49,14 @@ def ask(state: State, post_id: int, *, with_rules: bool = False) -> Asked:
         return Asked(post, source, None, None, str(error))
 
 
-def thread_of(state: State, reply_id: int) -> Thread | None:
+def thread_of(state: StateDep, reply_id: Id) -> Thread | None:
     """The thread that a reply would go to; none: it could not be asked for."""
     with state.reading() as session:
         reply = session.get(Reply, reply_id)
     if reply is None or reply.post_id is None:
         return None
     return ask(state, reply.post_id).thread
+
+
+FreshThread = Annotated[Thread | None, Depends(thread_of)]
+"""Stands behind the user and before the session that writes: no transaction is open while a platform is asked."""

@@ -18,7 +18,7 @@ from overheard import guardrails, reply_stops
 from overheard.conversations import Thread
 from overheard.errors import ReplyRefused, WrongStage
 from overheard.guardrails import Guard, Moment
-from overheard.models import ConnectedAccount, Reply
+from overheard.models import ConnectedAccount, Reply, User
 from overheard.reply_states import Failed, Outcome, Sent, Unclear, case_of, get, move, record_sent
 from overheard.text import text_hash
 from overheard.vocabulary import ReplyState, ReplyWay
@@ -29,8 +29,9 @@ __all__ = ["Failed", "Outcome", "Sent", "Unclear", "expire_leases", "recheck", "
 def take_next(session: Session, *, guard: Guard, now: datetime, lease: timedelta) -> Reply | None:
     """The next reply to send, now in `sending` for as long as the lease lasts; none: there is nothing to do.
 
-    Of one account only one is on its way at a time. What guardrails refuse for now waits; what they refuse for good
-    fails. A lease that has run out makes its reply ambiguous: nobody knows how far that worker came.
+    Of one account only one is on its way at a time, and nothing of somebody who was disabled. What guardrails refuse
+    for now waits; what they refuse for good fails. A lease that has run out makes its reply ambiguous:
+    nobody knows how far that worker came.
     """
     expire_leases(session, now=now)
     if guard.settings.stopped or reply_stops.standing(session):
@@ -38,12 +39,17 @@ def take_next(session: Session, *, guard: Guard, now: datetime, lease: timedelta
     other = sa.orm.aliased(Reply)
     is_busy = sa.exists().where(other.account_id == Reply.account_id, other.state == ReplyState.SENDING)
     waiting = sa.select(Reply).join(ConnectedAccount, ConnectedAccount.id == Reply.account_id)
-    waiting = waiting.where(
-        Reply.state == ReplyState.APPROVED,
-        Reply.way == ReplyWay.DIRECT,
-        ConnectedAccount.paused_at.is_(None),
-        ~is_busy,
-    ).order_by(Reply.approved_at, Reply.id)
+    waiting = (
+        waiting.join(User, User.id == Reply.author_id)
+        .where(
+            Reply.state == ReplyState.APPROVED,
+            Reply.way == ReplyWay.DIRECT,
+            ConnectedAccount.paused_at.is_(None),
+            User.disabled_at.is_(None),
+            ~is_busy,
+        )
+        .order_by(Reply.approved_at, Reply.id)
+    )
     for reply in session.scalars(waiting.options(joinedload(Reply.author))).all():
         if _may_go(session, reply, guard=guard, now=now) and _claim(session, reply, until=now + lease):
             return get(session, reply.id)

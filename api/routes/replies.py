@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 from starlette.responses import Response
 
 from api.access import Action
-from api.conversing import ask, guard_of, thread_of
+from api.conversing import FreshThread, ask, guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.reply_words import answer_kind
@@ -82,6 +82,7 @@ def approve(
     request: Request,
     reply_id: Id,
     viewer: Writer,
+    thread: FreshThread,
     db: Db,
     state: StateDep,
     now: Now,
@@ -90,7 +91,6 @@ def approve(
     account_id: Annotated[int | None, Form(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """This goes out as it stands. What a guardrail refuses stays a draft, with the words as they were sent."""
-    thread = thread_of(state, reply_id)
     draft = replies.edit_draft(db, reply_id, text=text, actor=viewer, now=now)
     try:
         replies.approve(

@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic import Field
 
 from api.access import Action
-from api.conversing import guard_of, thread_of
+from api.conversing import FreshThread, guard_of
 from api.deps import MAX_ID, Db, Id, Now, ReadDb, StateDep, by_token
 from api.errors import TooLarge
 from api.openapi import problems
@@ -142,9 +142,10 @@ def check_reply(user: Writer, reply_id: Id, db: ReadDb, state: StateDep, now: No
 
 
 @router.post("/replies/{reply_id}/approve", operation_id="approveReply", summary="Approve a draft", responses=_WRITES)
-def approve_reply(*, user: Writer, reply_id: Id, db: Db, state: StateDep, now: Now, body: Approval) -> ReplyBody:
+def approve_reply(
+    *, user: Writer, reply_id: Id, thread: FreshThread, db: Db, state: StateDep, now: Now, body: Approval
+) -> ReplyBody:
     """It goes out as it stands: by its account, or by its writer's hand."""
-    thread = thread_of(state, reply_id)
     approved = replies.approve(
         db,
         reply_id,

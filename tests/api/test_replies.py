@@ -1,6 +1,7 @@
 """Writing on the lead's page, as a browser without script does it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,9 +29,11 @@ class Platforms:
 
     thread_now: Thread | None = None
     asked_for: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], object] = bool
 
     def thread(self, post: Post) -> Thread:
         self.asked_for.append(post.external_id)
+        self.meanwhile()
         if self.thread_now is None:
             raise CollectorError("Reddit did not answer within 4 seconds.")
         return self.thread_now
@@ -90,6 +93,18 @@ def test_a_lead_is_answered_the_assisted_way_without_script(world: World) -> Non
     with world.rows() as session:
         assert session.get_one(Lead, lead_id).stage is Stage.REPLIED
     assert "first one 1.0 h after the post" in browser.get(f"/leads/{lead_id}").text
+
+
+def test_others_can_write_while_a_platform_is_asked(desk: World, platforms: Platforms) -> None:
+    browser, program = desk.browser(desk.cast.sam), desk.program(desk.cast.sam)
+    _, reply_id = begun(desk, browser)
+    platforms.meanwhile = desk.lead
+    browser.submit(f"/replies/{reply_id}/approve", text=ANSWER)
+    assert state_of(desk, reply_id) is ReplyState.APPROVED
+    program.post(f"/v1/replies/{reply_id}/take_back")
+    asked = len(platforms.asked_for)
+    assert program.post(f"/v1/replies/{reply_id}/approve", json={}).status_code == 200
+    assert len(platforms.asked_for) == asked + 1
 
 
 def test_what_stands_in_the_way_is_said_and_the_words_are_kept(world: World) -> None:

@@ -76,6 +76,17 @@ def test_an_account_sends_one_at_a_time_and_a_paused_one_nothing(session: Sessio
     assert take(session, now) is None
 
 
+def test_what_somebody_approved_who_was_disabled_since_is_not_sent(session: Session, cast: Cast, now: datetime) -> None:
+    reply = approved_to_send(session, cast.sam, now=now)
+    cast.sam.disabled_at = now
+    session.flush()
+    assert take(session, now) is None
+    cast.sam.disabled_at = None
+    session.flush()
+    assert (one := take(session, now)) is not None
+    assert one.id == reply.id
+
+
 def test_a_stop_holds_back_what_is_approved(session: Session, cast: Cast, now: datetime) -> None:
     reply = approved_to_send(session, cast.sam, now=now)
     reply_stops.stop(session, because="We look into something.", actor=None, now=now)
