@@ -32,14 +32,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed is another history (%(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="side by side (%(default)s)")
     options = parser.parse_args()
-    logging.disable()  # every fault would be told
     started, told, wrong, done = time.monotonic(), Counter[str](), list[str](), 0
     parts = [
         (platform, f"{options.seed} {platform.value} {number}")
         for number in range(-(-options.runs // (_OF_ONE_WORLD * len(PLACES))))
         for platform in PLACES
     ]
-    with ProcessPoolExecutor(options.jobs) as pool:
+    # Every fault would be told: the log is silent in those processes, and only there.
+    with ProcessPoolExecutor(options.jobs, initializer=logging.disable) as pool:
         for (platform, seed), (counts, problems) in zip(parts, pool.map(live, *zip(*parts, strict=True)), strict=True):
             told, done = told + counts, done + _OF_ONE_WORLD
             wrong += [f"{platform.value}, seed {seed!r}, run {problem}" for problem in problems]
@@ -51,7 +51,6 @@ def main() -> int:
 
 def live(platform: Platform, seed: str, runs: int = _OF_ONE_WORLD) -> tuple[Counter[str], list[str]]:
     """One world's histories: what happened in them, and what was wrong afterwards."""
-    logging.disable()
     world = World()
     with TemporaryDirectory(prefix="overheard-soak-") as folder, serve(world):
         engine = make_engine(f"sqlite:///{Path(folder) / 'overheard.db'}")

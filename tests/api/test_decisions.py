@@ -51,7 +51,7 @@ def test_a_disqualification_needs_a_reason_from_the_list_and_other_needs_a_note(
 
 
 def test_the_timeline_tells_who_did_what_when(world: World) -> None:
-    lead = world.lead()
+    lead = world.lead(post=new_post(author="pat"))
     sam, sue = world.browser(world.cast.sam), world.browser(world.cast.sue)
     sam.submit(f"/leads/{lead}/promote")
     sue.submit(f"/leads/{lead}/disqualify", reason="not_our_icp")
@@ -63,6 +63,7 @@ def test_the_timeline_tells_who_did_what_when(world: World) -> None:
         ("disqualify", "by <bdi>Sue</bdi>"),
         ("promote", "by <bdi>Sam</bdi>"),
         ("qualify", "by Overheard (tiny-1)"),
+        ("post", 'by <bdi>u/pat</bdi> <span class="soft">on Reddit</span>'),
     ]
     assert "sales-qualified → disqualified" in page
     assert "A real need, but not somebody we sell to." in page
