@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overheard import contacts, funnel, lead_notes, qualification
+from overheard import claims, contacts, funnel, lead_notes, qualification
 from overheard.vocabulary import ContactKind, Platform, Stage, Topic
 from tests.api.browsing import Site, complaints_of, in_a_browser
 from tests.factories import make_lead, new_post
@@ -108,6 +108,7 @@ def test_whoever_was_slower_is_told_and_the_card_stays(site: Site, context: "Bro
     page.goto(f"{site.url}/board")
     lead = site.lead(FIRST).id
     with site.sessions.begin() as session:
+        claims.release(session, [lead], site.cast.sam)  # the queue, where a login begins, claims what it shows
         funnel.promote(session, lead, actor=site.cast.sue, now=site.now)
     page.locator(f"#card-{lead}").focus()
     page.keyboard.press("ArrowRight")
