@@ -147,6 +147,7 @@ def test_moving_shows_what_else_is_known_and_claims_what_is_read(site: Site, con
 def test_what_a_colleague_looks_at_is_passed_over_with_the_name(site: Site, context: "BrowserContext") -> None:
     page = context.new_page()
     page.goto(site.login_link(site.cast.sam))
+    _until(page, "held.size > 0")  # else the first claim's answer could come after what follows
     page.evaluate("held.clear()")
     leads = [site.lead(title).id for title in TITLES]
     with site.sessions.begin() as session:
