@@ -317,7 +317,8 @@ def step_body(event: LeadEvent, actor: User) -> StepBody:
     return StepBody(lead_id=event.lead_id, stage=event.to_stage, event=event_body(event, actor))
 
 
-def _head(view: QueueItem | LeadView) -> LeadHead:
+def lead_head(view: QueueItem | LeadView) -> LeadHead:
+    """What all tell of a lead."""
     lead = view.lead
     return LeadHead(
         id=lead.id,
@@ -336,7 +337,8 @@ def queue_body(page: QueuePage, total: int) -> QueueBody:
     """A page."""
     return QueueBody(
         items=[
-            QueueItemBody(**dict(_head(item)), n_posts=item.n_signals, post=post_body(item.card)) for item in page.items
+            QueueItemBody(**dict(lead_head(item)), n_posts=item.n_signals, post=post_body(item.card))
+            for item in page.items
         ],
         total=total,
         next=page.next_place.encode() if page.next_place else None,
@@ -346,7 +348,7 @@ def queue_body(page: QueuePage, total: int) -> QueueBody:
 def lead_body(view: LeadView) -> LeadBody:
     """A lead, whole."""
     return LeadBody(
-        **dict(_head(view)),
+        **dict(lead_head(view)),
         posts=[post_body(card) for card in view.cards],
         timeline=[event_body(event, event.actor) for event in view.events],
         similar=[similar_body(similar) for similar in view.similar],

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from api.bodies import Body, LeadHead
+from api.bodies import Body, LeadHead, lead_head
 from api.deps import MAX_ID, Text
 from api.words import first_words
 from overheard.board import BoardCard, Column
@@ -147,8 +147,8 @@ class ContactBody(BaseModel):
         )
 
 
-class PersonBody(BaseModel):
-    """Somebody who works here."""
+class AssigneeBody(BaseModel):
+    """Whose lead it is."""
 
     id: int
     name: str
@@ -185,7 +185,7 @@ class LeadDeskBody(BaseModel):
     lead_id: int
     stage: Stage
     stage_sentence: str = Field(description="What the stage means.")
-    assignee: PersonBody | None
+    assignee: AssigneeBody | None
     follow_up_on: date | None
     decision_maker: str | None
     tags: list[str]
@@ -204,7 +204,7 @@ class LeadDeskBody(BaseModel):
             lead_id=lead.id,
             stage=lead.stage,
             stage_sentence=lead.stage.sentence,
-            assignee=PersonBody.of(desk.assignee),
+            assignee=AssigneeBody.of(desk.assignee),
             follow_up_on=lead.follow_up_on,
             decision_maker=lead.decision_maker,
             tags=desk.tags,
@@ -270,17 +270,8 @@ class BoardCardBody(LeadHead):
     @classmethod
     def on(cls, card: BoardCard, need: str) -> Self:
         """A card."""
-        lead = card.lead
         return cls(
-            id=lead.id,
-            campaign_id=lead.campaign_id,
-            campaign=card.item.campaign_name,
-            platform=lead.platform,
-            author=lead.author,
-            stage=lead.stage,
-            score=lead.score,
-            intent=lead.intent,
-            signalled_on=lead.signalled_on,
+            **dict(lead_head(card.item)),
             need=need,
             assignee=card.item.assignee,
             fit=FitBody.of(card.fit),

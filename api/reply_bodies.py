@@ -9,7 +9,7 @@ from api.deps import MAX_ID, Text
 from overheard.errors import Refusal
 from overheard.models import Reply, Snippet
 from overheard.replies import MAX_TEXT
-from overheard.vocabulary import AnswerKind, Platform, ReplyState, ReplyWay
+from overheard.vocabulary import AnswerKind, Platform, ReplyState, SendingWay
 
 
 class NewReply(Body):
@@ -102,7 +102,7 @@ class ReplyBody(BaseModel):
     community: str
     author_id: int
     state: ReplyState
-    way: ReplyWay
+    way: SendingWay
     text: str
     created_at: datetime
     approved_at: datetime | None

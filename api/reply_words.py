@@ -2,7 +2,7 @@
 
 from overheard.models import Reply
 from overheard.reply_totals import ReplyTotals
-from overheard.vocabulary import AnswerKind, ReplyState, ReplyWay
+from overheard.vocabulary import AnswerKind, ReplyState, SendingWay
 
 _HOUR = 60
 _DAY = 24
@@ -56,7 +56,7 @@ def answer_effect(kind: AnswerKind) -> str:
 
 
 def _is_yours_to_post(reply: Reply) -> bool:
-    return reply.state is ReplyState.APPROVED and reply.way is ReplyWay.ASSISTED
+    return reply.state is ReplyState.APPROVED and reply.way is SendingWay.ASSISTED
 
 
 def minutes(number: float) -> str:

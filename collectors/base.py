@@ -137,6 +137,21 @@ class Meter:
         return spent
 
 
+class Caller:
+    """Keeps connections open as long as it is used in a `with`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up. Most have nothing to close."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What a collector works with."""
@@ -155,7 +170,7 @@ Deliver = Callable[[str, str, bytes], None]
 """Keeps a pushed event: its delivery id, the source's address, the bytes. When it returns, it is on disk."""
 
 
-class Collector(ABC):
+class Collector(Caller, ABC):
     """Brings posts from one platform in one way. It raises `CollectorError` and nothing of its vendor's.
 
     One instance serves all sources of one account, one after the other.
@@ -176,17 +191,6 @@ class Collector(ABC):
     def __init__(self, tools: Tools) -> None:
         """Nothing is asked for yet."""
         self._tools = tools
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """Hang up."""
 
     @property
     def meter(self) -> Meter:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.errors import InvalidInput, WrongStage
+from overheard.leads import lead_by_id
 from overheard.models import Lead, LeadEvent, User
 from overheard.vocabulary import LeadAction, Role, Stage
 
@@ -45,7 +46,7 @@ def free_for(actor_id: int | None, now: datetime) -> sa.ColumnElement[bool]:
 def claim(session: Session, lead_id: int, actor: User, now: datetime, *, lasts: timedelta = LASTS) -> datetime:
     """Make a lead the actor's for a while, or for longer if it is theirs already; until when. `Claimed` says whose."""
     if not claim_many(session, [lead_id], actor, now, lasts=lasts):
-        refuse_if_held(session, _get(session, lead_id), actor, now)
+        refuse_if_held(session, lead_by_id(session, lead_id), actor, now)
     return now + lasts
 
 
@@ -116,7 +117,7 @@ def refuse_if_held(session: Session, lead: Lead, actor: User, now: datetime) -> 
 
 def snooze(session: Session, lead_id: int, actor: User, until: datetime | None, now: datetime) -> LeadEvent:
     """Take a lead out of the queue until then; without a time it comes back at once."""
-    lead = _get(session, lead_id)
+    lead = lead_by_id(session, lead_id)
     refuse_if_held(session, lead, actor, now)
     if until is not None:
         if not now < until <= now + MAX_SNOOZE:
@@ -130,7 +131,7 @@ def snooze(session: Session, lead_id: int, actor: User, until: datetime | None, 
 
 def assign(session: Session, lead_id: int, actor: User, assignee_id: int | None, now: datetime) -> LeadEvent:
     """Make it somebody's lead, or nobody's."""
-    lead = _get(session, lead_id)
+    lead = lead_by_id(session, lead_id)
     refuse_if_held(session, lead, actor, now)
     assignee = None if assignee_id is None else session.get(User, assignee_id)
     if assignee_id is not None and (assignee is None or not _may_work(assignee)):
@@ -148,13 +149,6 @@ def assignable(session: Session) -> Sequence[User]:
 
 def _may_work(user: User) -> bool:
     return user.disabled_at is None and user.role in (Role.SDR, Role.ADMIN)
-
-
-def _get(session: Session, lead_id: int) -> Lead:
-    lead = session.get(Lead, lead_id, populate_existing=True)
-    if lead is None:
-        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
-    return lead
 
 
 def _set(session: Session, lead: Lead, **values: datetime | int | None) -> None:

@@ -21,8 +21,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from overheard import claims, do_not_contact, labels
-from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.errors import InvalidInput, WrongStage
 from overheard.labels import Seen
+from overheard.leads import lead_by_id
 from overheard.models import Lead, LeadEvent, User
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 
@@ -243,9 +244,7 @@ def _settle_labels(session: Session, lead_id: int, *, now: datetime) -> None:
 
 def get(session: Session, lead_id: int) -> Lead:
     """The lead; `NotFound` when there is none, `WrongStage` when another has taken it over."""
-    lead = session.get(Lead, lead_id, populate_existing=True)
-    if lead is None:
-        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
+    lead = lead_by_id(session, lead_id)
     if lead.merged_into_id is not None:
         raise WrongStage(f"Lead {lead_id} was merged into lead {lead.merged_into_id}: go on there.")
     return lead

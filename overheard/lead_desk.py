@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from overheard.claims import assignable
 from overheard.contacts import contacts_of
-from overheard.funnel import last_decision, timeline
+from overheard.funnel import last_decision
 from overheard.lead_history import Moment, history, overdue
 from overheard.lead_notes import known_tags, tags_of
 from overheard.models import Contact, Lead, User
@@ -46,7 +46,9 @@ def lead_desk(session: Session, lead: Lead, *, limits: DeskSettings, now: dateti
     family = taken_over(session, lead.id)
     ids = [lead.id, *(other.id for other in family)]
     tags = tags_of(session, ids)
-    last = last_decision(timeline(session, lead.id))
+    moments = history(session, lead.id)
+    own = [moment.event for moment in moments if moment.event and moment.event.lead_id == lead.id]
+    last = last_decision(sorted(own, key=lambda event: event.id))  # clocks may jump
     return LeadDesk(
         asked=asked(session, lead),
         fit=fit_of(session, [lead]).get(lead.id),
@@ -58,7 +60,7 @@ def lead_desk(session: Session, lead: Lead, *, limits: DeskSettings, now: dateti
         overdue=overdue(session, [lead], limits=limits, now=now).get(lead.id),
         taken_over=family,
         likenesses=likenesses(session, lead) if lead.merged_into_id is None else [],
-        moments=history(session, lead.id),
+        moments=moments,
         undoable_by=last.actor_id if last else None,
     )
 

@@ -21,7 +21,7 @@ from overheard.guardrails import Guard, Moment
 from overheard.models import ConnectedAccount, Reply, User
 from overheard.reply_states import Failed, Outcome, Sent, Unclear, case_of, get, move, record_sent
 from overheard.text import text_hash
-from overheard.vocabulary import ReplyState, ReplyWay
+from overheard.vocabulary import ReplyState, SendingWay
 
 __all__ = ["Failed", "Outcome", "Sent", "Unclear", "expire_leases", "recheck", "reconcile", "settle", "take_next"]
 
@@ -43,7 +43,7 @@ def take_next(session: Session, *, guard: Guard, now: datetime, lease: timedelta
         waiting.join(User, User.id == Reply.author_id)
         .where(
             Reply.state == ReplyState.APPROVED,
-            Reply.way == ReplyWay.DIRECT,
+            Reply.way == SendingWay.DIRECT,
             ConnectedAccount.paused_at.is_(None),
             User.disabled_at.is_(None),
             ~is_busy,

@@ -16,12 +16,13 @@ from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, Refusal, ReplyRefused, WrongStage
 from overheard.guardrails import Guard, Guardrail, Moment, affiliation_line
 from overheard.guardrails.near_copies import sketch
+from overheard.leads import lead_by_id
 from overheard.models import Answer, Campaign, ConnectedAccount, Lead, Post, Reply, Signal, Source, User
 from overheard.reply_addresses import checked_address
 from overheard.reply_states import LIVE, OPEN, Sent, case_of, move, record_sent
 from overheard.reply_states import get as get  # noqa: PLC0414 - who reads a reply need not know where states are kept
 from overheard.text import clean, text_hash
-from overheard.vocabulary import ReplyState, ReplyWay, Role, Stage
+from overheard.vocabulary import ReplyState, Role, SendingWay, Stage
 
 MAX_TEXT = 10_000  # what Reddit takes of a comment, the longest of the platforms we write to
 
@@ -46,9 +47,7 @@ def start_draft(
     `ReplyRefused` where nobody may write to this person here, or where somebody already does. Without `text` it holds
     the line that says who writes.
     """
-    lead = session.get(Lead, lead_id, populate_existing=True)
-    if lead is None:
-        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
+    lead = lead_by_id(session, lead_id)
     if lead.stage not in WRITABLE:
         raise WrongStage(f"Lead {lead_id} is {lead.stage.display}: promote it first, then write.")
     post = _post_of(session, lead, post_id)
@@ -65,7 +64,7 @@ def start_draft(
         "recipient_hash": do_not_contact.hash_of(guard.key, post.platform, recipient),
         "author_id": actor.id,
         "state": ReplyState.DRAFT,
-        "way": ReplyWay.ASSISTED,
+        "way": SendingWay.ASSISTED,
         "text": said,
         "sketch": sketch(said),
         "key": secrets.token_hex(16),
@@ -167,7 +166,7 @@ def approve(
         reply,
         {ReplyState.DRAFT},
         ReplyState.APPROVED,
-        way=ReplyWay.ASSISTED if account_id is None else ReplyWay.DIRECT,
+        way=SendingWay.ASSISTED if account_id is None else SendingWay.DIRECT,
         account_id=account_id,
         overrides=aside,
         approved_at=now,
@@ -204,7 +203,7 @@ def mark_sent(session: Session, reply_id: int, *, permalink: str, actor: User, n
     address = checked_address(reply, session.get(Post, reply.post_id) if reply.post_id else None, permalink)
     if session.scalar(sa.select(Reply.id).where(Reply.permalink == address.permalink, Reply.id != reply_id).limit(1)):
         raise InvalidInput("This address is that of another reply of ours. Paste the address of the one just posted.")
-    if reply.way is not ReplyWay.ASSISTED:
+    if reply.way is not SendingWay.ASSISTED:
         raise WrongStage(f"Reply {reply_id} is sent by its account, and not by hand.")
     return record_sent(session, reply, {ReplyState.APPROVED}, Sent(address.remote_id, address.permalink), now=now)
 

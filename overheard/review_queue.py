@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from overheard import claims
 from overheard.cards import Card, cards, top_cards
 from overheard.dealings import Dealings, dealings_of
-from overheard.errors import InvalidInput, NotFound
+from overheard.errors import InvalidInput
 from overheard.funnel import timeline
+from overheard.leads import lead_by_id
 from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source, User
 from overheard.similar_posts import SimilarPost, similar_posts
 from overheard.vocabulary import Intent, Platform, Stage
@@ -128,21 +129,10 @@ class LeadView:
 
 def lead_view(session: Session, lead_id: int, *, key: str = "") -> LeadView:
     """One lead in whatever stage; `NotFound` when there is none."""
-    statement = sa.select(Lead, Campaign.name).join(Campaign, Campaign.id == Lead.campaign_id)
-    row = session.execute(statement.where(Lead.id == lead_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
-    lead, campaign_name = row
+    lead = lead_by_id(session, lead_id)
+    campaign_name = session.get_one(Campaign, lead.campaign_id).name
     similar = similar_posts(session, lead)
     return LeadView(lead, campaign_name, cards(session, lead, key=key), timeline(session, lead_id), similar)
-
-
-def lead_head(session: Session, lead_id: int) -> Lead:
-    """One lead as its row says it; `NotFound` when there is none."""
-    lead = session.get(Lead, lead_id)
-    if lead is None:
-        raise NotFound(f"There is no lead {lead_id}. Its post may have been deleted at the source.")
-    return lead
 
 
 def page(

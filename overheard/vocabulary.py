@@ -312,7 +312,7 @@ class ReplyState(StrEnum):
     DISCARDED = "discarded"
 
 
-class ReplyWay(StrEnum):
+class SendingWay(StrEnum):
     """Who brings a reply to its platform."""
 
     ASSISTED = "assisted"

@@ -23,6 +23,8 @@ router = APIRouter(prefix="/leads/{lead_id}")
 
 Position = Annotated[int | None, Form(ge=1, le=review_queue.MAX_PAGE_SIZE)]
 Back = Annotated[str, Form()]
+Mover = Annotated[User, on_page(Action.MOVE_LEAD)]
+Note = Annotated[Text, Form()]
 
 
 @router.get("")
@@ -72,7 +74,7 @@ def disqualify(
     state: StateDep,
     now: Now,
     reason: Annotated[DisqualifyReason, Form()],
-    note: Annotated[Text, Form()] = "",
+    note: Note = "",
     position: Position = None,
     back: Back = "",
 ) -> Response:
@@ -102,10 +104,10 @@ def push_back(
     *,
     request: Request,
     lead_id: Id,
-    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    viewer: Mover,
     db: Db,
     now: Now,
-    note: Annotated[Text, Form()] = "",
+    note: Note = "",
     back: Back = "",
 ) -> Response:
     """SQL → MQL, with a note."""
@@ -114,45 +116,21 @@ def push_back(
 
 
 @router.post("/record_reply")
-def record_reply(
-    *,
-    request: Request,
-    lead_id: Id,
-    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
-    db: Db,
-    now: Now,
-    back: Back = "",
-) -> Response:
+def record_reply(*, request: Request, lead_id: Id, viewer: Mover, db: Db, now: Now, back: Back = "") -> Response:
     """SQL → replied, for what was written elsewhere."""
     funnel.record_reply(db, lead_id, actor=viewer, now=now)
     return done(request, back, Flash(f"{_name(db, lead_id)} has been replied to.", lead_id))
 
 
 @router.post("/make_prospect")
-def make_prospect(
-    *,
-    request: Request,
-    lead_id: Id,
-    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
-    db: Db,
-    now: Now,
-    back: Back = "",
-) -> Response:
+def make_prospect(*, request: Request, lead_id: Id, viewer: Mover, db: Db, now: Now, back: Back = "") -> Response:
     """Replied → prospect."""
     funnel.make_prospect(db, lead_id, actor=viewer, now=now)
     return done(request, back, Flash(f"{_name(db, lead_id)} is a prospect.", lead_id))
 
 
 @router.post("/win")
-def win(
-    *,
-    request: Request,
-    lead_id: Id,
-    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
-    db: Db,
-    now: Now,
-    back: Back = "",
-) -> Response:
+def win(*, request: Request, lead_id: Id, viewer: Mover, db: Db, now: Now, back: Back = "") -> Response:
     """Prospect → won."""
     funnel.win(db, lead_id, actor=viewer, now=now)
     return done(request, back, Flash(f"{_name(db, lead_id)} is won.", lead_id))
@@ -163,10 +141,10 @@ def lose(
     *,
     request: Request,
     lead_id: Id,
-    viewer: Annotated[User, on_page(Action.MOVE_LEAD)],
+    viewer: Mover,
     db: Db,
     now: Now,
-    note: Annotated[Text, Form()] = "",
+    note: Note = "",
     back: Back = "",
 ) -> Response:
     """Lost, with the reason."""

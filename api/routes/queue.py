@@ -17,6 +17,7 @@ from api.words import reason_name
 from overheard import bulk, campaigns, claims, review_queue, views
 from overheard.dealings import background
 from overheard.lead_notes import due_follow_ups
+from overheard.leads import lead_by_id
 from overheard.models import User
 from overheard.tally import today
 from overheard.vocabulary import DisqualifyReason, Stage
@@ -91,7 +92,7 @@ def lead_background(
     request: Request, lead_id: Id, viewer: Annotated[User, on_page(Action.READ_QUEUE)], db: ReadDb
 ) -> Response:
     """What is looked up for the one lead that somebody reads: its author's other posts, and similar decisions."""
-    view = review_queue.lead_head(db, lead_id)
+    view = lead_by_id(db, lead_id)
     return page(request, "queue_background.html", viewer=viewer, lead=view, told=background(db, view))
 
 
@@ -162,7 +163,7 @@ def assign(
     back: Back = "",
 ) -> Response:
     """To a user, or to nobody (0). The address names whom, so that what takes it back is an address too."""
-    former = review_queue.lead_head(db, lead_id).assignee_id
+    former = lead_by_id(db, lead_id).assignee_id
     claims.assign(db, lead_id, viewer, to or None, now)
     name = db.get_one(User, to).name if to else None
     told = "It is nobody's now." if name is None else "It is yours now." if to == viewer.id else f"Assigned to {name}."

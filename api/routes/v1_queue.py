@@ -18,6 +18,7 @@ from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
 from overheard import bulk, claims, review_queue, views
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.leads import lead_by_id
 from overheard.models import SavedView, User
 from overheard.vocabulary import DisqualifyReason
 
@@ -122,7 +123,7 @@ def claim(user: Annotated[User, by_token(Action.CLAIM)], state: StateDep, lead_i
 )
 def release(user: Annotated[User, by_token(Action.CLAIM)], lead_id: Id, db: Db) -> None:
     """End one's own claim before its time. Somebody else's claim stays."""
-    claims.release(db, [review_queue.lead_head(db, lead_id).id], user)
+    claims.release(db, [lead_by_id(db, lead_id).id], user)
 
 
 @router.post(
@@ -224,7 +225,7 @@ def delete_view(user: Annotated[User, by_token(Action.SAVE_VIEW)], view_id: Id, 
 
 
 def _desk_body(db: Db, lead_id: int) -> DeskBody:
-    lead = review_queue.lead_head(db, lead_id)
+    lead = lead_by_id(db, lead_id)
     return DeskBody(lead_id=lead_id, assignee_id=lead.assignee_id, snoozed_until=lead.snoozed_until)
 
 

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 
-from collectors.base import Clock, Sleep, Tools
+from collectors.base import Caller, Clock, Sleep, Tools
 from overheard.errors import CollectorError, OverheardError
 from overheard.posts import NewPost
 from overheard.settings import Settings
@@ -129,24 +127,13 @@ class UnclearError(OverheardError):
     """The platform's answer was lost, or says nothing: it may stand there or not."""
 
 
-class Sender(ABC):
+class Sender(Caller, ABC):
     """Sends for one connected account, one reply after the other."""
 
     def __init__(self, tools: SenderTools) -> None:
         """Nothing is asked for yet."""
         self._tools = tools
         self.me = tools.secrets.get("me", "")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:  # noqa: B027 - some have nothing to close
-        """Hang up."""
 
     def send(self, outgoing: Outgoing, *, check: Callable[[SeenThread], None] = lambda _: None) -> Delivered:
         """Look at the target again, and post the reply in one attempt.

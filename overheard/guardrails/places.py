@@ -10,8 +10,7 @@ from overheard.conversations import RuleFlag, TargetState
 from overheard.errors import Refusal
 from overheard.guardrails.case import Case, Guardrail, Moment
 from overheard.models import Answer, Reply
-from overheard.terms import ReplyWay as TermsWay
-from overheard.terms import Terms
+from overheard.terms import ReplyWay, Terms
 
 _SAID_IN_DAYS = timedelta(days=4)
 _FORBIDDEN = {
@@ -27,9 +26,9 @@ def can_be_answered(case: Case) -> Iterator[Refusal]:
         yield _target("The post that this answers was deleted.", "Discard the reply.")
         return
     terms = Terms.of(case.source) if case.source else None
-    if terms and terms.can_reply is TermsWay.NONE:
+    if terms and terms.can_reply is ReplyWay.NONE:
         yield _target(f"Posts of {case.reply.community} cannot be answered.", "Disqualify the lead.")
-    elif case.account_id is not None and terms and terms.can_reply is not TermsWay.API:
+    elif case.account_id is not None and terms and terms.can_reply is not ReplyWay.API:
         yield _target(
             f"What came in from {case.reply.community} this way cannot be answered through the platform's interface.",
             "Post it there yourself and mark it sent.",

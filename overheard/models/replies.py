@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from overheard.models.base import Base, owner
 from overheard.models.people import User
-from overheard.vocabulary import AnswerKind, Platform, ReplyState, ReplyWay
+from overheard.vocabulary import AnswerKind, Platform, ReplyState, SendingWay
 
 
 class ConnectedAccount(Base):
@@ -73,7 +73,7 @@ class Reply(Base):
     """The same as a keyed hash, which survives an erasure, so that nobody is written to twice."""
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     state: Mapped[ReplyState]
-    way: Mapped[ReplyWay]
+    way: Mapped[SendingWay]
     account_id: Mapped[int | None] = mapped_column(ForeignKey("connected_accounts.id", ondelete="SET NULL"), index=True)
     text: Mapped[str]
     sketch: Mapped[bytes]

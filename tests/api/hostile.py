@@ -31,7 +31,7 @@ from overheard.vocabulary import (
     NoticeKind,
     Platform,
     ReplyState,
-    ReplyWay,
+    SendingWay,
     Stage,
 )
 from tests.factories import make_campaign, make_lead, new_post
@@ -130,7 +130,7 @@ def _rows(user: User, lead: Lead, number: int, text: str, *, now: datetime) -> l
         recipient_hash=f"{number}",
         author_id=user.id,
         state=ReplyState.FAILED if number % 2 else ReplyState.SENT,
-        way=ReplyWay.ASSISTED,
+        way=SendingWay.ASSISTED,
         text=text,
         sketch=b"",
         key=f"{number}",

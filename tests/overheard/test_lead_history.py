@@ -7,7 +7,7 @@ from overheard import board, funnel, lead_notes, people_links
 from overheard.lead_history import history, overdue
 from overheard.models import Answer, Reply
 from overheard.settings import DeskSettings
-from overheard.vocabulary import DisqualifyReason, LeadAction, ReplyState, ReplyWay, Stage
+from overheard.vocabulary import DisqualifyReason, LeadAction, ReplyState, SendingWay, Stage
 from tests.factories import POSTED, Cast, make_campaign, make_lead
 
 LIMITS = DeskSettings()
@@ -28,7 +28,7 @@ def test_everything_that_happened_is_one_list_in_its_order(session: Session, cas
         recipient_hash="h",
         author_id=cast.sam.id,
         state=ReplyState.SENT,
-        way=ReplyWay.ASSISTED,
+        way=SendingWay.ASSISTED,
         text="Hello",
         sketch=b"",
         key="k",

@@ -10,7 +10,7 @@ from overheard import funnel, replies
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound, ReplyRefused, WrongStage
 from overheard.models import Lead, Reply
-from overheard.vocabulary import ReplyState, ReplyWay, Stage
+from overheard.vocabulary import ReplyState, SendingWay, Stage
 from tests.factories import Cast, make_cast, make_lead
 from tests.overheard.reply_rows import ANSWER, LINE, drafted, guard, promoted, sent
 
@@ -23,7 +23,7 @@ def test_a_reply_is_written_approved_posted_by_hand_and_marked_sent(
     assert (draft.state, draft.text) == (ReplyState.DRAFT, f"\n\n{LINE}")
     replies.edit_draft(session, draft.id, text=ANSWER, actor=cast.sam, now=now)
     approved = replies.approve(session, draft.id, actor=cast.sam, guard=guard(), now=now)
-    assert (approved.state, approved.way, approved.approved_at) == (ReplyState.APPROVED, ReplyWay.ASSISTED, now)
+    assert (approved.state, approved.way, approved.approved_at) == (ReplyState.APPROVED, SendingWay.ASSISTED, now)
     address = "https://www.reddit.com/r/bakers/comments/ask1/which_crm_for_a_bakery/abc9/?context=3"
     gone = replies.mark_sent(session, draft.id, permalink=address, actor=cast.sam, now=now)
     assert (gone.state, gone.remote_id, gone.sent_at) == (ReplyState.SENT, "t1_abc9", now)

@@ -13,7 +13,7 @@ from overheard.db import Sessions
 from overheard.errors import NotFound, WrongStage
 from overheard.models import ConnectedAccount, Lead, Post, Reply
 from overheard.outbox import Failed, Sent, Unclear
-from overheard.vocabulary import ReplyState, ReplyWay, Stage
+from overheard.vocabulary import ReplyState, SendingWay, Stage
 from tests.factories import Cast, make_cast
 from tests.overheard.reply_rows import approved_to_send, connected, drafted, guard, sent
 
@@ -29,7 +29,7 @@ def test_an_approved_reply_is_taken_once_sent_and_the_lead_replied(session: Sess
     taken = take(session, now)
     assert taken is not None
     assert (taken.id, taken.state, taken.way, taken.sending_until) == (
-        reply.id, ReplyState.SENDING, ReplyWay.DIRECT, now + LEASE,
+        reply.id, ReplyState.SENDING, SendingWay.DIRECT, now + LEASE,
     )  # fmt: skip
     assert take(session, now) is None
     outbox.settle(session, reply.id, Sent("t1_ours", "https://www.reddit.com/x"), now=now)
