@@ -3,24 +3,22 @@
 A person waits for the answer: it comes within seconds or not at all.
 """
 
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from collectors.base import Clock, Tools
 from collectors.http import JsonReader
-from collectors.mastodon.stream import AGENT
-from collectors.reddit.client import RedditClient
-from collectors.replying import bluesky, discourse, github, mastodon, reddit, rules, slack
-from collectors.replying.base import SeenThread
+from collectors.replying import bluesky, discourse, github, rules
+from collectors.replying.base import Ask, SeenThread
 from collectors.replying.open_platforms import read_hackernews, read_stackexchange
 from collectors.replying.threads import FLAT, Shown, as_thread
-from collectors.slack.api import SlackApi
-from collectors.slack.names import Directory
 from collectors.web import web_reader
 from overheard import community_rules, connected_accounts, credentials
 from overheard.conversations import RuleFlag, Rules, Thread
@@ -56,14 +54,14 @@ class PlatformConversations:
 
     def read(self, platform: Platform, target: str, permalink: str | None, source: Source) -> SeenThread:
         """The same for a post that may not be stored here: a reply of ours."""
-        ask = _THREADS.get(platform)
+        ask = _THREADS.get(platform) or _imported(platform, "ask_thread")
         if ask is None:
             raise CollectorError(f"{platform.display} cannot be asked for a thread: open the post.", permanent=True)
-        return ask(_Ask(self._tools(platform, source), target, permalink, source))
+        return ask(Ask(self._tools(platform, source), target, permalink, source))
 
     def rules(self, source: Source) -> Rules | None:
         """A source's rules, asked for every few days. Call it from what only reads: it writes them down itself."""
-        ask = _RULES.get(source.platform)
+        ask = _RULES.get(source.platform) or _imported(source.platform, "ask_rules")
         if ask is None:
             return None
         with self.sessions() as session:
@@ -104,43 +102,20 @@ def _nap(seconds: float) -> None:
 # --- how each platform is asked --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    tools: Tools
-    target: str
-    permalink: str | None
-    source: Source
-
-
-def _reddit(ask: _Ask) -> SeenThread:
-    with closing(RedditClient(ask.tools)) as client:
-        return reddit.read_thread(client.get, ask.target, ask.source.community)
-
-
-def _slack(ask: _Ask) -> SeenThread:
-    with closing(SlackApi(ask.tools)) as api:
-        return slack.read_thread(api.call, ask.target, names=Directory(api, "").names)
-
-
-def _hackernews(ask: _Ask) -> SeenThread:
+def _hackernews(ask: Ask) -> SeenThread:
     with closing(
         JsonReader("Hacker News", str(ask.tools.settings.hackernews.base_url), ask.tools, is_open=True)
     ) as reader:
         return read_hackernews(reader.get, ask.target, now=ask.tools.clock())
 
 
-def _mastodon(ask: _Ask) -> SeenThread:
-    with _mastodon_reader(ask.tools) as reader:
-        return mastodon.read_thread(reader.get, ask.target)
-
-
-def _bluesky(ask: _Ask) -> SeenThread:
+def _bluesky(ask: Ask) -> SeenThread:
     base_url = str(ask.tools.settings.bluesky.base_url)
     with closing(JsonReader("Bluesky", base_url, ask.tools, on_refusal=bluesky.on_refusal)) as reader:
         return bluesky.read_thread(reader.get, ask.target, now=ask.tools.clock())
 
 
-def _github(ask: _Ask) -> SeenThread:
+def _github(ask: Ask) -> SeenThread:
     headers = {"Authorization": f"Bearer {ask.tools.secrets.get('token', '')}", "Accept": "application/vnd.github+json"}
     base_url = str(ask.tools.settings.services.github_url)
     with closing(
@@ -149,25 +124,14 @@ def _github(ask: _Ask) -> SeenThread:
         return github.read_thread(reader.get, ask.target, ask.permalink)
 
 
-def _discourse(ask: _Ask) -> SeenThread:
+def _discourse(ask: Ask) -> SeenThread:
     with _discourse_reader(ask.tools, ask.source) as (reader, base_url):
         return discourse.read_thread(reader.get, ask.target, base_url)
 
 
-def _stackexchange(ask: _Ask) -> SeenThread:
+def _stackexchange(ask: Ask) -> SeenThread:
     with closing(JsonReader("Stack Exchange", str(ask.tools.settings.services.stackexchange_url), ask.tools)) as reader:
         return read_stackexchange(reader.get, ask.target)
-
-
-@contextmanager
-def _mastodon_reader(tools: Tools) -> Iterator[JsonReader]:
-    typed = tools.secrets.get("instance", "").strip().rstrip("/")
-    url = typed if "://" in typed else f"https://{typed}"
-    headers = {"Authorization": f"Bearer {tools.secrets.get('token', '')}", "User-Agent": AGENT}
-    with closing(
-        JsonReader("Mastodon", f"{url}/api/", tools, headers=headers, on_refusal=mastodon.on_refusal)
-    ) as reader:
-        yield reader
 
 
 @contextmanager
@@ -183,31 +147,31 @@ def _discourse_reader(tools: Tools, source: Source) -> Iterator[tuple[JsonReader
         yield reader, base_url
 
 
-_THREADS: dict[Platform, Callable[[_Ask], SeenThread]] = {
-    Platform.REDDIT: _reddit,
-    Platform.SLACK: _slack,
+# Their clients are packages that not everybody has installed: each module is imported when it is asked.
+_WITH_CLIENT = {
+    Platform.REDDIT: "collectors.replying.reddit",
+    Platform.SLACK: "collectors.replying.slack",
+    Platform.MASTODON: "collectors.replying.mastodon",
+}
+
+
+def _imported(platform: Platform, name: str) -> Any:  # noqa: ANN401 - a function of the module, None where there is none
+    if platform not in _WITH_CLIENT:
+        return None
+    try:
+        return getattr(importlib.import_module(_WITH_CLIENT[platform]), name)
+    except ImportError as error:
+        message = f"{platform.display} cannot be asked: the package {error.name} is not installed."
+        raise CollectorError(message, permanent=True) from error
+
+
+_THREADS: dict[Platform, Callable[[Ask], SeenThread]] = {
     Platform.HACKERNEWS: _hackernews,
-    Platform.MASTODON: _mastodon,
     Platform.BLUESKY: _bluesky,
     Platform.GITHUB: _github,
     Platform.DISCOURSE: _discourse,
     Platform.STACKEXCHANGE: _stackexchange,
 }
-
-
-def _reddit_rules(tools: Tools, source: Source) -> Rules:
-    with closing(RedditClient(tools)) as client:
-        return rules.of_reddit(client.get, source.address or source.community)
-
-
-def _slack_rules(tools: Tools, source: Source) -> Rules:
-    with closing(SlackApi(tools)) as api:
-        return rules.of_slack(api.call, source.address or "")
-
-
-def _mastodon_rules(tools: Tools, _: Source) -> Rules:
-    with _mastodon_reader(tools) as reader:
-        return rules.of_mastodon(reader.get)
 
 
 def _discourse_rules(tools: Tools, source: Source) -> Rules:
@@ -216,8 +180,5 @@ def _discourse_rules(tools: Tools, source: Source) -> Rules:
 
 
 _RULES: dict[Platform, Callable[[Tools, Source], Rules]] = {
-    Platform.REDDIT: _reddit_rules,
-    Platform.SLACK: _slack_rules,
-    Platform.MASTODON: _mastodon_rules,
     Platform.DISCOURSE: _discourse_rules,
 }

@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from collectors.base import Caller, Clock, Sleep, Tools
 from overheard.errors import CollectorError, OverheardError
+from overheard.models import Source
 from overheard.posts import NewPost
 from overheard.settings import Settings
 from overheard.text import text_hash
@@ -125,6 +126,16 @@ class Refused(OverheardError):
 
 class UnclearError(OverheardError):
     """The platform's answer was lost, or says nothing: it may stand there or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A thread to be read by the source's own account: around a post of ours or theirs."""
+
+    tools: Tools
+    target: str
+    permalink: str | None
+    source: Source
 
 
 class Sender(Caller, ABC):

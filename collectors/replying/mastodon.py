@@ -5,16 +5,20 @@ happened is judged by the status that came in, and not by what the library made 
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 
 import requests
 from mastodon import Mastodon
 from mastodon.errors import MastodonError
 
+from collectors.base import Tools
 from collectors.http import JsonReader, retry_after
 from collectors.markup import plain
 from collectors.mastodon.statuses import LeftOut, id_of, key, read_status
 from collectors.mastodon.stream import AGENT
+from collectors.replying import rules
 from collectors.replying.base import (
+    Ask,
     Delivered,
     Get,
     HeardAnswer,
@@ -27,7 +31,9 @@ from collectors.replying.base import (
     judge,
 )
 from collectors.rows import Row
+from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.models import Source
 from overheard.posts import NewPost
 
 _MOST = 40
@@ -64,6 +70,25 @@ def read_thread(get: Get, target: str) -> SeenThread:
 def _rows(around: Row, name: str) -> list[object]:
     rows = around.get(name)
     return rows if isinstance(rows, list) else []
+
+
+def ask_thread(ask: Ask) -> SeenThread:
+    """The same by a source's account."""
+    with closing(_reader(ask.tools)) as reader:
+        return read_thread(reader.get, ask.target)
+
+
+def ask_rules(tools: Tools, _: Source) -> Rules:
+    """An instance's rules."""
+    with closing(_reader(tools)) as reader:
+        return rules.of_mastodon(reader.get)
+
+
+def _reader(tools: Tools) -> JsonReader:
+    typed = tools.secrets.get("instance", "").strip().rstrip("/")
+    url = typed if "://" in typed else f"https://{typed}"
+    headers = {"Authorization": f"Bearer {tools.secrets.get('token', '')}", "User-Agent": AGENT}
+    return JsonReader("Mastodon", f"{url}/api/", tools, headers=headers, on_refusal=on_refusal)
 
 
 class MastodonSender(Sender):

@@ -6,10 +6,14 @@ account's own newest comments.
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
+from collectors.base import Tools
 from collectors.reddit.client import RedditClient, RedditRefusal
 from collectors.reddit.collector import entry_of
+from collectors.replying import rules
 from collectors.replying.base import (
+    Ask,
     Delivered,
     Get,
     HeardAnswer,
@@ -24,7 +28,9 @@ from collectors.replying.base import (
     limited,
 )
 from collectors.rows import Row
+from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.models import Source
 from overheard.posts import NewPost
 from overheard.settings import Settings
 
@@ -56,6 +62,18 @@ def read_thread(get: Get, target: str, community: str = "r/?") -> SeenThread:
                 read[post.external_id] = post
     read.setdefault(target, found)
     return SeenThread(list(read.values()), found, is_locked)
+
+
+def ask_thread(ask: Ask) -> SeenThread:
+    """The same by a source's account."""
+    with closing(RedditClient(ask.tools)) as client:
+        return read_thread(client.get, ask.target, ask.source.community)
+
+
+def ask_rules(tools: Tools, source: Source) -> Rules:
+    """A subreddit's rules."""
+    with closing(RedditClient(tools)) as client:
+        return rules.of_reddit(client.get, source.address or source.community)
 
 
 class RedditSender(Sender):

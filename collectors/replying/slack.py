@@ -5,12 +5,16 @@ is found again.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from collectors.base import Tools
 from collectors.formats.slack_text import Names
 from collectors.http import retry_after
+from collectors.replying import rules
 from collectors.replying.base import (
+    Ask,
     Delivered,
     Outgoing,
     Refused,
@@ -24,7 +28,9 @@ from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 from collectors.slack.messages import Place, order, read_message
 from collectors.slack.names import Directory
+from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.models import Source
 from overheard.posts import NewPost
 
 Call = Callable[[str, Mapping[str, str | int]], Row]
@@ -82,6 +88,18 @@ def _replies(call: Call, channel: str, ts: str) -> list[Row]:
             break
         params["cursor"] = str(cursor)
     return list({str(message.get("ts")): message for message in found}.values())  # the root is on every page
+
+
+def ask_thread(ask: Ask) -> SeenThread:
+    """The same by a source's account."""
+    with closing(SlackApi(ask.tools)) as api:
+        return read_thread(api.call, ask.target, names=Directory(api, "").names)
+
+
+def ask_rules(tools: Tools, source: Source) -> Rules:
+    """What a channel says of itself."""
+    with closing(SlackApi(tools)) as api:
+        return rules.of_slack(api.call, source.address or "")
 
 
 class SlackSender(Sender):
