@@ -20,7 +20,7 @@ def test_each_of_a_group_gets_its_own_label_and_event_and_one_undo_takes_all_bac
     leads = [make_lead(session, now=now).id for _ in range(3)]
     outcome = bulk.disqualify(session, leads, reason=DisqualifyReason.NOT_A_BUYER, actor=cast.sam, now=now)
     assert (outcome.done, outcome.refused) == (leads, {})
-    labels = session.scalars(sa.select(Label)).all()
+    labels = session.scalars(sa.select(Label).order_by(Label.lead_id)).all()
     assert [(label.lead_id, label.is_lead, label.shown_because) for label in labels] == [
         (lead, False, "bulk") for lead in leads
     ]
