@@ -1,0 +1,14 @@
+"""loose ends."""
+
+revision = '0008'
+down_revision = '0007'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """loose ends."""
+
+
+def downgrade() -> None:
+    """Take it back."""

@@ -1,0 +1,14 @@
+"""query language."""
+
+revision = '0009'
+down_revision = '0008'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """query language."""
+
+
+def downgrade() -> None:
+    """Take it back."""

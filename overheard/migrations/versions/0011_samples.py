@@ -1,0 +1,14 @@
+"""samples."""
+
+revision = '0011'
+down_revision = '0010'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """samples."""
+
+
+def downgrade() -> None:
+    """Take it back."""

@@ -1,0 +1,14 @@
+"""campaign desk."""
+
+revision = '0013'
+down_revision = '0012'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """campaign desk."""
+
+
+def downgrade() -> None:
+    """Take it back."""
