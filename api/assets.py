@@ -36,8 +36,8 @@ class Assets:
 
 @cache
 def load_assets() -> Assets:
-    """Read all files once; they are small."""
-    return Assets({path.name: _load(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES})
+    """Read all files once; they are small. Those of others, in `vendor/`, are called by their name alone too."""
+    return Assets({path.name: _load(path) for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES})
 
 
 def _load(path: Path) -> Asset:
