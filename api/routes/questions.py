@@ -1,4 +1,4 @@
-"""What a campaign asks of its leads, edited on the page of the campaigns."""
+"""What a campaign asks of its leads, edited on the campaign's page."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import Db, Id, Now, Text, on_page
 from api.pages import Flash, done
+from api.routes.campaign import home
 from overheard import qualification
 from overheard.models import User
 from overheard.vocabulary import Topic
@@ -29,11 +30,15 @@ def add_question(
 ) -> Response:
     """Another question."""
     qualification.add_question(db, campaign_id, topic=topic, question=question)
-    return done(request, "/campaigns", Flash("Leads are asked this from now on."))
+    return done(request, home(campaign_id, "questions"), Flash("Leads are asked this from now on."))
 
 
 @router.post("/questions/{question_id}/retire")
 def retire_question(request: Request, question_id: Id, _viewer: Asker, db: Db, now: Now) -> Response:
     """Ask it no more."""
-    qualification.retire_question(db, question_id, now=now)
-    return done(request, "/campaigns", Flash("Question retired. What was answered is kept, and counts no more."))
+    row = qualification.retire_question(db, question_id, now=now)
+    return done(
+        request,
+        home(row.campaign_id, "questions"),
+        Flash("Question retired. What was answered is kept, and counts no more."),
+    )

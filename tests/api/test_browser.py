@@ -22,6 +22,7 @@ def _pages(lead: int) -> list[tuple[str, str]]:
         ("queue", "/queue"),
         ("lead", f"/leads/{lead}"),
         ("campaigns", "/campaigns"),
+        ("campaign", "/campaigns/1"),
         ("sources", "/sources"),
         ("new-post", "/posts/new"),
         ("suggestions", "/campaigns/1/suggestions"),

@@ -162,7 +162,12 @@ def test_the_desk_fits_every_width(site: Site, browser: "Browser", tmp_path: Pat
     page.goto(site.login_link(site.cast.alice))
     for width in (1440, 1024, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        for name, path in (("board", "/board"), ("desk", f"/leads/{lead}"), ("asks", "/campaigns"), ("due", "/queue")):
+        for name, path in (
+            ("board", "/board"),
+            ("desk", f"/leads/{lead}"),
+            ("asks", "/campaigns/1"),
+            ("due", "/queue"),
+        ):
             page.goto(site.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
             page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)

@@ -21,6 +21,8 @@ PAGES = [
     "/queue/views",
     "/board",
     "/campaigns",
+    "/campaigns/1",
+    "/campaigns/new",
     "/campaigns/1/suggestions",
     "/sources",
     "/posts/new",

@@ -134,7 +134,7 @@ def test_questions_of_the_campaign_are_answered_on_the_lead_and_give_its_fit(
     mara, campaign = world.browser(world.cast.mara), stored(world, lead).campaign_id
     for topic, question in (("need", "Do they lose <offers>?"), ("budget", "Can they pay?")):
         assert mara.submit(f"/campaigns/{campaign}/questions", topic=topic, question=question).status_code == 303
-    assert "Do they lose &lt;offers&gt;?" in mara.get("/campaigns").text
+    assert "Do they lose &lt;offers&gt;?" in mara.get(f"/campaigns/{campaign}").text
     assert "fit unknown, 2 open" in sam.get(f"/leads/{lead}").text
     with world.rows() as session:
         first, second = session.scalars(sa.select(QualifyingQuestion.id).order_by(QualifyingQuestion.id))
@@ -149,7 +149,7 @@ def test_questions_of_the_campaign_are_answered_on_the_lead_and_give_its_fit(
 
 def test_both_teams_read_the_same_sentence_about_a_stage(world: World, lead: int, sam: Browser) -> None:
     mara = world.browser(world.cast.mara)
-    pages = [mara.get("/campaigns").text, *(sam.get(path).text for path in ("/queue", f"/leads/{lead}", "/board"))]
+    pages = [mara.get("/campaigns/1").text, *(sam.get(path).text for path in ("/queue", f"/leads/{lead}", "/board"))]
     for page in pages:
         assert Stage.MARKETING_QUALIFIED.sentence in words(page).replace("&#39;", "'")
 
@@ -224,7 +224,7 @@ def test_the_board_shows_every_stage_and_moves_by_forms_alone(world: World, lead
 
 def test_whoever_may_only_read_sees_no_form(world: World, lead: int) -> None:
     eli = world.browser(world.cast.eli)
-    for path in (f"/leads/{lead}", "/board", "/campaigns"):
+    for path in (f"/leads/{lead}", "/board", "/campaigns/1"):
         forms = re.findall(r'<form[^>]*action="(/(?:leads|campaigns)[^"]*)"', eli.get(path).text)
         assert [form for form in forms if not form.endswith(("/assignee", "/follow_up", "/decision_maker"))] == []
     marketer = world.browser(world.cast.mara).get(f"/leads/{lead}").text

@@ -133,12 +133,12 @@ def test_the_campaigns_page_says_what_meaning_brings_or_would_bring(world: World
     with world.sessions.begin() as session:
         lead_by_meaning(session, world.now)
     mara = world.browser(world.cast.mara)
-    assert "come in though no query met them: 1 stored post." in mara.get("/campaigns").text
+    assert "come in though no query met them: 1 stored post." in mara.get("/campaigns/1").text
     mara.submit("/campaigns/1/meaning", percent="90")
-    assert "come in though no query met them: 0 stored posts." in mara.get("/campaigns").text
+    assert "come in though no query met them: 0 stored posts." in mara.get("/campaigns/1").text
     mara.submit("/campaigns/1/meaning", percent="")
-    assert "would too: 1 stored post from 30 % on." in mara.get("/campaigns").text
-    page = world.browser(world.cast.sam).get("/campaigns").text
+    assert "would too: 1 stored post from 30 % on." in mara.get("/campaigns/1").text
+    page = world.browser(world.cast.sam).get("/campaigns/1").text
     assert "By meaning</span> off" in page
     assert 'action="/campaigns/1/meaning"' not in page
 

@@ -1,0 +1,55 @@
+"""What the one page of a campaign shows: each part is gathered by the module that owns it."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import status_of
+from api.pages import page
+from overheard import campaigns, queries
+from overheard.errors import InvalidInput, InvalidQuery
+from overheard.models import Query, User
+from overheard.qualification import questions
+from overheard.relevance import count_by_meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in the editor: a query as it is in force, or as somebody wants it to be."""
+
+    query: str = ""
+    """The query's name; empty: a new one."""
+    expression: str = ""
+    error: InvalidInput | None = None
+    """Why it could not be taken."""
+
+    @property
+    def position(self) -> int | None:
+        """The character at which reading it failed."""
+        return self.error.position if isinstance(self.error, InvalidQuery) else None
+
+    def current(self, in_force: list[Query]) -> Query | None:
+        """The version in force of the query that is edited."""
+        return next((query for query in in_force if query.name == self.query), None)
+
+
+def campaign_page(
+    request: Request, viewer: User, db: Session, campaign_id: int, *, draft: Draft | None = None
+) -> Response:
+    """The page, with a draft in its editor if there is one."""
+    view = campaigns.view(db, campaign_id)
+    draft = draft or Draft()
+    shown = {
+        "view": view,
+        "campaign": view.campaign,
+        "draft": draft,
+        "current": draft.current(view.queries),
+        "max_name": queries.MAX_NAME,
+        "by_meaning": count_by_meaning(db, view.campaign),
+        "asked": questions(db, [campaign_id]),
+    }
+    status = status_of(draft.error) if draft.error else HTTPStatus.OK
+    return page(request, "campaign.html", viewer=viewer, status=status, **shown)
