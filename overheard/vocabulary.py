@@ -248,6 +248,7 @@ class NoticeKind(StrEnum):
     ANSWERED = "answered"
     SOURCE_NEEDS_OPERATOR = "source_needs_operator"
     ACCOUNT_PAUSED = "account_paused"
+    POSTS_HELD_BACK = "posts_held_back"
 
 
 class DigestRhythm(StrEnum):
@@ -349,3 +350,23 @@ class ContactKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     SITE = "site"
+
+
+class Stratum(StrEnum):
+    """How a post stands to a campaign: shown, or why not. `docs/recall.md` says what is drawn from which."""
+
+    SHOWN = "shown"
+    HELD_BACK = "held_back"
+    NEAR = "near"
+    FAR = "far"
+    UNMATCHED_STRONG = "unmatched_strong"
+    UNMATCHED_WEAK = "unmatched_weak"
+    NOT_JUDGED = "not_judged"
+
+
+class SampleAnswer(StrEnum):
+    """What a person says about a post that they are shown blind."""
+
+    LEAD = "lead"
+    NO = "no"
+    CANNOT_TELL = "cannot_tell"

@@ -36,6 +36,7 @@ from overheard.models.replies import (
     ReplyStop,
     Snippet,
 )
+from overheard.models.samples import HeldPost, Sample, StratumDay
 from overheard.models.sources import Credential, DeadLetter, Delivery, FileImport, Gap, Revisit, Source, Usage
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Embedding",
     "FileImport",
     "Gap",
+    "HeldPost",
     "Label",
     "Lead",
     "LeadEvent",
@@ -74,11 +76,13 @@ __all__ = [
     "Reply",
     "ReplyStop",
     "Revisit",
+    "Sample",
     "SavedView",
     "Signal",
     "Snippet",
     "Source",
     "StoredAnswer",
+    "StratumDay",
     "Tombstone",
     "Usage",
     "User",

@@ -31,6 +31,13 @@ class Campaign(Base):
     meaning_threshold: Mapped[float | None]
     """The relevance from which a post that no query met is relevant by its meaning; none: queries alone decide."""
 
+    hot_floor: Mapped[float | None]
+    """The score from which a lead is hot and told at once; none: nothing is."""
+    daily_budget: Mapped[int | None]
+    """How many posts may come into the queue a day; what is beyond is held back. None: all."""
+    samples_a_day: Mapped[int] = mapped_column(default=5, server_default="5")
+    """How many posts that are not shown are drawn to be shown blind; 0: none."""
+
     sources: Mapped[list[Source]] = relationship(secondary=campaign_sources, lazy="raise")
     """Empty means all sources."""
 
@@ -48,6 +55,10 @@ class Query(Base):
     expression: Mapped[str]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """Who wrote this version; none: it was written at the command line, or before it was kept."""
+    note: Mapped[str | None]
+    """Why, in the author's words."""
 
 
 class Match(Base):

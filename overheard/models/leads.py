@@ -86,7 +86,7 @@ class Signal(Base):
     """A post that made (or strengthens) a lead."""
 
     __tablename__ = "signals"
-    __table_args__ = (UniqueConstraint("lead_id", "post_id"),)
+    __table_args__ = (UniqueConstraint("lead_id", "post_id"), Index(None, "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lead_id: Mapped[int] = owner("leads.id", index=False)
@@ -208,4 +208,6 @@ class Label(Base):
     position: Mapped[int | None]
     """Place on the queue page, from 1; none when it was not decided from the queue."""
     shown_because: Mapped[str] = mapped_column(default="top")
+    propensity: Mapped[float | None]
+    """How likely the post was to be shown, where it was drawn by chance."""
     withdrawn_at: Mapped[datetime | None]
