@@ -29,6 +29,8 @@ _BUSY_TIMEOUT = 30
 TROUBLE = (OperationalError, InternalError)
 """What is nobody's bug: a full disk, a lock that is held too long, a database that may only be read."""
 
+_MERGED_PAGES = 500  # pages of the search index that are merged in one go: a tenth of a second
+
 _MIGRATION_LOCK = 0x0EA4D  # any constant will do, as long as nothing else in the database uses it
 
 
@@ -112,16 +114,32 @@ def make_reading_sessions(engine: Engine) -> Sessions:
 
 
 def scrub(sessions: Sessions) -> None:
-    """Make what was erased unreadable on disk too: on SQLite the write-ahead log still holds it (the file itself
-    does not: `secure_delete`). On PostgreSQL that is autovacuum's work.
+    """Make what was erased unreadable on disk too: on SQLite the write-ahead log and the search index still hold it
+    (the tables do not: `secure_delete`). On PostgreSQL that is autovacuum's work.
     """
     engine = sessions.kw["bind"]
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()  # SQLAlchemy would begin a transaction, in which this cannot be done
         try:
+            _merge_search_index(connection.driver_connection)
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()
+
+
+def _merge_search_index(connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
+    """FTS5 drops words of removed rows only as it merges its parts. In small steps: nobody waits long for the lock.
+
+    Its option `secure-delete` would do so at once, but SQLite before 3.42, which most systems have, does not know it.
+    """
+    merge = "INSERT INTO post_search (post_search, rank) VALUES ('merge', ?)"
+    pages = -_MERGED_PAGES  # less than none: everything is to become one part
+    while True:
+        before = connection.total_changes
+        connection.execute(merge, (pages,))
+        if connection.total_changes - before < 2:  # noqa: PLR2004 - so says FTS5's manual: nothing was left to merge
+            return
+        pages = _MERGED_PAGES
 
 
 def migration_config(connection: Connection | None = None) -> Config:

@@ -1,4 +1,4 @@
-"""The one door by which posts come in, from a collector or a file: store, match, erase, set aside.
+"""The one door by which posts come in, from a collector or a file: store, match, index, erase, set aside.
 
 Everything happens in the caller's transaction, in which the caller also moves its cursor. That is the whole secret
 of "no post lost, none twice": after a crash the cursor stands where the rows stand, and reading again is harmless.
@@ -16,6 +16,7 @@ from overheard.erasure import erase
 from overheard.models import DeadLetter
 from overheard.posts import Key, NewPost, drop_unmatched, posts_of, store_posts
 from overheard.queries import match_posts
+from overheard.search_index import index_posts
 from overheard.vocabulary import Platform
 
 MAX_RAW = 65_536  # bytes of a rejected item that are kept: more than any well-formed post has
@@ -95,6 +96,7 @@ def take_in(session: Session, items: Sequence[Item], *, origin: str, now: dateti
     match_posts(session, [*stored.inserted, *stored.updated])
     if not keeps_all:
         drop_unmatched(session, stored.inserted)
+    index_posts(session, [*stored.inserted, *stored.updated])
     gone: dict[Key, str] = {(item.platform, item.external_id): item.reason for item in batch.erased}
     for author in batch.erased_authors:
         gone |= dict.fromkeys(posts_of(session, author.platform, author.author), author.reason)
