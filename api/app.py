@@ -111,7 +111,7 @@ def create_app(
         conversations=conversations,
         web=web,
         sign_in=sign_in,
-        feed=Feed(reading, clock, rhythm),
+        feed=Feed(reading, clock, rhythm, settings.zone),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost

@@ -12,11 +12,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
+from overheard.days import day_of
 from overheard.db import Sessions
 from overheard.queue_counts import Fingerprint, QueueCounts, count_queue, fingerprint
 
@@ -43,10 +44,11 @@ class Rhythm:
 class Feed:
     """What the queue's counts are now, for all who listen. Lives on the event loop; closed when the server ends."""
 
-    def __init__(self, reading: Sessions, clock: Callable[[], datetime], rhythm: Rhythm) -> None:
+    def __init__(self, reading: Sessions, clock: Callable[[], datetime], rhythm: Rhythm, zone: tzinfo) -> None:
         self.reading = reading
         self._clock = clock
         self._rhythm = rhythm
+        self._zone = zone
         self._listening: Counter[int] = Counter()
         self._counts: QueueCounts | None = None
         self._seen: Fingerprint | None = None
@@ -116,11 +118,12 @@ class Feed:
     def _look(self) -> QueueCounts | None:
         """The counts, if they may have changed since the last look."""
         now = self._clock()
+        today = day_of(now, self._zone)
         with self.reading() as session:
-            seen = fingerprint(session, now)
+            seen = fingerprint(session, today)
             if seen == self._seen and time.monotonic() < self._counted_at + self._rhythm.recount:
                 return None
-            counts = count_queue(session, now)
+            counts = count_queue(session, now, today)
         self._seen, self._counted_at = seen, time.monotonic()
         return counts
 

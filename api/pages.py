@@ -17,6 +17,7 @@ from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
 from overheard.conversations import RuleFlag
+from overheard.days import day_of
 from overheard.models import User
 from overheard.vocabulary import (
     AnswerKind,
@@ -136,6 +137,7 @@ def page(
     def allowed(action: str) -> bool:
         return viewer is not None and may(viewer, Action(action))
 
+    now = state.clock()
     html = state.templates.get_template(template).render(
         viewer=viewer,
         may=allowed,
@@ -145,7 +147,9 @@ def page(
         path=request.url.path,
         here=own_page(_address(request)),
         unread=getattr(request.state, "unread", 0),
-        now=state.clock(),
+        now=now,
+        current_day=day_of(now, state.settings.zone),
+        time_zone=state.settings.time_zone,
         **shown,
     )
     if status >= HTTPStatus.BAD_REQUEST:

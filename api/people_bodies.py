@@ -64,7 +64,7 @@ class DigestBody(Body):
     rhythm: DigestRhythm = DigestRhythm.OFF
     way: DigestWay = DigestWay.MAIL
     hour: int = Field(9, ge=0, le=23, description="Local hour of a daily digest.")
-    time_zone: Text = "UTC"
+    time_zone: Text = Field("", description="One like Europe/Berlin; nothing: the team's.")
     quiet_from: int | None = Field(None, ge=0, le=23, description="Local hours between which nothing is sent.")
     quiet_until: int | None = Field(None, ge=0, le=23)
 

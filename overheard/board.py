@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,7 @@ def columns(
     *,
     limits: DeskSettings,
     now: datetime,
+    zone: tzinfo = UTC,
     campaign_id: int | None = None,
     assignee_id: int | None = None,
     key: str = "",
@@ -67,7 +68,7 @@ def columns(
     items = {stage: review_queue.page(session, filters[stage], limit=CARDS, key=key).items for stage in COLUMNS}
     leads = [item.lead for stage in COLUMNS for item in items[stage]]
     fits = fit_of(session, leads)
-    late = overdue(session, leads, limits=limits, now=now)
+    late = overdue(session, leads, limits=limits, now=now, zone=zone)
     return [
         Column(
             stage,

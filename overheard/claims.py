@@ -125,7 +125,7 @@ def snooze(session: Session, lead_id: int, actor: User, until: datetime | None, 
         if lead.stage in _CLOSED:
             raise WrongStage(f"Lead {lead_id} cannot be snoozed: it is {lead.stage.display}.")
     _set(session, lead, snoozed_until=until, claimed_by_id=None, claimed_until=None)
-    note = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "back in the queue"
+    note = f"until {until:%Y-%m-%d %H:%M %Z}" if until else "back in the queue"
     return _event(session, lead, LeadAction.SNOOZE, note, actor=actor, now=now)
 
 

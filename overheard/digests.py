@@ -54,11 +54,11 @@ Deliver = Callable[[Outgoing], None]
 """Sends one; raises `OverheardError` when it could not."""
 
 
-def chosen(session: Session, user: User) -> tuple[Chosen, bool]:
+def chosen(session: Session, settings: Settings, user: User) -> tuple[Chosen, bool]:
     """What somebody chose, and whether a webhook is kept for them. The webhook itself is never shown again."""
     row = session.get(DigestSetting, user.id)
     if row is None:
-        return Chosen(), False
+        return Chosen(time_zone=settings.time_zone), False
     kept = Chosen(row.rhythm, row.way, row.hour, row.time_zone, row.quiet_from, row.quiet_until)
     return kept, row.hook is not None
 
@@ -130,7 +130,7 @@ def send_due(sessions: Sessions, settings: Settings, deliver: Deliver, *, clock:
     twice. The notices stay on the page in any case.
     """
     with sessions.begin() as session:
-        notices.gather(session, clock())
+        notices.gather(session, clock(), zone=settings.zone)
     with sessions() as session:
         waiting = session.scalars(
             sa.select(DigestSetting.user_id).where(DigestSetting.rhythm != DigestRhythm.OFF)

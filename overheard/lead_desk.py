@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -41,7 +41,7 @@ class LeadDesk:
     """Who could take the last step back."""
 
 
-def lead_desk(session: Session, lead: Lead, *, limits: DeskSettings, now: datetime) -> LeadDesk:
+def lead_desk(session: Session, lead: Lead, *, limits: DeskSettings, now: datetime, zone: tzinfo = UTC) -> LeadDesk:
     """The desk of a lead, whatever its stage."""
     family = taken_over(session, lead.id)
     ids = [lead.id, *(other.id for other in family)]
@@ -57,7 +57,7 @@ def lead_desk(session: Session, lead: Lead, *, limits: DeskSettings, now: dateti
         assignee=_user(session, lead.assignee_id),
         assignable=assignable(session),
         contacts=contacts_of(session, ids),
-        overdue=overdue(session, [lead], limits=limits, now=now).get(lead.id),
+        overdue=overdue(session, [lead], limits=limits, now=now, zone=zone).get(lead.id),
         taken_over=family,
         likenesses=likenesses(session, lead) if lead.merged_into_id is None else [],
         moments=moments,

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
+from overheard.days import day_of
 from overheard.models import Answer, Lead, LeadEvent, Post, Reply, Signal
 from overheard.settings import DeskSettings
 from overheard.vocabulary import ReplyState, Stage
@@ -54,7 +55,9 @@ def history(session: Session, lead_id: int) -> list[Moment]:
 _AT_WORK = frozenset({Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT})
 
 
-def overdue(session: Session, leads: Iterable[Lead], *, limits: DeskSettings, now: datetime) -> dict[int, str]:
+def overdue(
+    session: Session, leads: Iterable[Lead], *, limits: DeskSettings, now: datetime, zone: tzinfo = UTC
+) -> dict[int, str]:
     """What has been waiting too long about some leads, in words; leads in good time are left out.
 
     A lead to which somebody wants to come back later is not idle meanwhile.
@@ -65,7 +68,7 @@ def overdue(session: Session, leads: Iterable[Lead], *, limits: DeskSettings, no
     for lead in at_work:
         waits = now - lead.stage_changed_at
         rests = now - last.get(lead.id, lead.stage_changed_at)
-        if lead.follow_up_on is not None and lead.follow_up_on < now.date():
+        if lead.follow_up_on is not None and lead.follow_up_on < day_of(now, zone):
             found[lead.id] = f"follow-up was due on {lead.follow_up_on}"
         elif lead.stage is Stage.SALES_QUALIFIED and _exceeds(waits, timedelta(hours=limits.first_contact_hours)):
             found[lead.id] = f"no first contact for {_span(waits)}"

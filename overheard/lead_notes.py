@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import day_of
 from overheard.db import upsert
 from overheard.errors import InvalidInput, WrongStage
 from overheard.funnel import add_word, checked_note, get
@@ -88,10 +89,12 @@ def known_tags(session: Session, *, limit: int = 100) -> Sequence[str]:
 # --- coming back ---------------------------------------------------------------------------------------------------
 
 
-def set_follow_up(session: Session, lead_id: int, on: date | None, *, actor: User, now: datetime) -> LeadEvent | None:
+def set_follow_up(
+    session: Session, lead_id: int, on: date | None, *, actor: User, now: datetime, zone: tzinfo = UTC
+) -> LeadEvent | None:
     """Come back to a lead on that day, or on none; None when that is so already."""
     lead = get(session, lead_id)
-    today = now.date()
+    today = day_of(now, zone)
     if on is not None:
         if not today <= on <= today + timedelta(days=MAX_DAYS_AHEAD):
             raise InvalidInput(f"A follow-up is today or within two years, not on {on}.")

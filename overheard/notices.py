@@ -1,11 +1,12 @@
 """What somebody should know, told on the page of the bell: once for each thing, and read when they say so."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import day_of
 from overheard.db import upsert
 from overheard.models import Answer, ConnectedAccount, Lead, LeadEvent, Notice, Reply, Source, User
 from overheard.text import clean
@@ -58,10 +59,10 @@ def read(session: Session, user_id: int, now: datetime, *, notice_id: int | None
 # --- what there is to tell -----------------------------------------------------------------------------------------
 
 
-def gather(session: Session, now: datetime) -> None:
+def gather(session: Session, now: datetime, *, zone: tzinfo = UTC) -> None:
     """Tell everybody what has come up since. Run again it tells nothing twice, so it may be ended at any time."""
     _tell_of_assignments(session, now)
-    _tell_of_follow_ups(session, now)
+    _tell_of_follow_ups(session, now, zone)
     _tell_of_answers(session, now)
     _tell_of_sources(session, now)
     _tell_of_accounts(session, now)
@@ -81,8 +82,8 @@ def _tell_of_assignments(session: Session, now: datetime) -> None:
         notify(session, user_id, NoticeKind.ASSIGNED, text, link, now, key=f"assigned {event_id}")
 
 
-def _tell_of_follow_ups(session: Session, now: datetime) -> None:
-    day = now.date()
+def _tell_of_follow_ups(session: Session, now: datetime, zone: tzinfo) -> None:
+    day = day_of(now, zone)
     due = (Lead.follow_up_on <= day, Lead.follow_up_on > day - _LOOKS_BACK)
     found = sa.select(Lead.id, User.id, Lead.follow_up_on).join(User, User.id == Lead.assignee_id).where(*due)
     for lead_id, user_id, on in session.execute(found).all():

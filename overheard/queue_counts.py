@@ -1,7 +1,7 @@
 """How much waits in the queue, for everybody at once, and a cheap look at whether that may have changed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,12 +28,12 @@ class QueueCounts:
     newest_lead: int | None
 
 
-def fingerprint(session: Session, now: datetime) -> Fingerprint:
+def fingerprint(session: Session, today: date) -> Fingerprint:
     """What changes when a lead comes, a person does something, or a day begins: two looks at the end of an index."""
-    return session.scalar(_LAST_EVENT), session.scalar(_NEWEST_LEAD), now.date().isoformat()
+    return session.scalar(_LAST_EVENT), session.scalar(_NEWEST_LEAD), today.isoformat()
 
 
-def count_queue(session: Session, now: datetime) -> QueueCounts:
+def count_queue(session: Session, now: datetime, today: date) -> QueueCounts:
     """Count, in a few statements however many users there are, none of which looks at every lead's row."""
     review = Lead.stage == Stage.MARKETING_QUALIFIED
     away = _ids(Lead.snoozed_until > now).union(_ids(Lead.merged_into_id.is_not(None)))
@@ -46,7 +46,7 @@ def count_queue(session: Session, now: datetime) -> QueueCounts:
     return QueueCounts(
         to_review=(session.scalar(all_of_them) or 0) - (session.scalar(all_of_them.where(of_them_away)) or 0),
         mine=_by_user(session, theirs.where(Lead.id.in_(_ids(Lead.assignee_id.is_not(None))))),
-        due=_by_user(session, theirs.where(Lead.id.in_(_ids(Lead.follow_up_on <= now.date())))),
+        due=_by_user(session, theirs.where(Lead.id.in_(_ids(Lead.follow_up_on <= today)))),
         newest_lead=session.scalar(_NEWEST_LEAD),
     )
 

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, WebsocketUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, WebsocketUrl, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -216,6 +217,9 @@ class Settings(BaseSettings):
     claim_minutes: int = Field(
         default=5, ge=1, le=120, description="Minutes for which a lead that somebody looks at is kept from others."
     )
+    time_zone: str = Field(
+        default="UTC", description="Time zone of the team, like Europe/Berlin: when its days begin and end."
+    )
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
     http_timeout: float = Field(default=20.0, gt=0, description="Seconds to wait for a platform's answer.")
     allow_private_addresses: bool = Field(
@@ -231,6 +235,20 @@ class Settings(BaseSettings):
     replies: ReplySettings = ReplySettings()
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError) as error:  # unknown, a path, the folder of a continent
+            raise ValueError(f"{name[:60]!r} is no time zone. Write one like Europe/Berlin") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the team."""
+        return ZoneInfo(self.time_zone)
 
     @property
     def address(self) -> str:

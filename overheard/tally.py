@@ -1,11 +1,12 @@
 """What was done today: by one person, and by all of them together."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import begins, day_of
 from overheard.models import Label, Reply, User
 from overheard.vocabulary import ReplyState
 
@@ -27,9 +28,9 @@ class Today:
     team: Tally
 
 
-def today(session: Session, user: User, now: datetime) -> Today:
-    """Since midnight, UTC. What was taken back does not count."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+def today(session: Session, user: User, now: datetime, *, zone: tzinfo = UTC) -> Today:
+    """Since midnight in the team's time zone. What was taken back does not count."""
+    midnight = begins(day_of(now, zone), zone)
     own, promoted = Label.actor_id == user.id, Label.reason.is_(None)
     labels = sa.select(_number(promoted & own), _number(~promoted & own), _number(promoted), _number(~promoted)).where(
         Label.at >= midnight, Label.withdrawn_at.is_(None)

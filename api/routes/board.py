@@ -40,6 +40,7 @@ def show_board(
         db,
         limits=state.settings.desk,
         now=now,
+        zone=state.settings.zone,
         campaign_id=params.campaign,
         assignee_id=viewer.id if params.mine else None,
         key=state.key,

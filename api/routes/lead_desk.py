@@ -56,11 +56,19 @@ def remove_tag(
 
 @router.post("/follow_up")
 def set_follow_up(
-    *, request: Request, lead_id: Id, viewer: Editor, db: Db, now: Now, on: Annotated[str, Form()] = "", back: Back = ""
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Editor,
+    db: Db,
+    state: StateDep,
+    now: Now,
+    on: Annotated[str, Form()] = "",
+    back: Back = "",
 ) -> Response:
     """Come back to it on a day; an empty day: on none."""
     day = _day(on)
-    lead_notes.set_follow_up(db, lead_id, day, actor=viewer, now=now)
+    lead_notes.set_follow_up(db, lead_id, day, actor=viewer, now=now, zone=state.settings.zone)
     return done(request, back, Flash(f"Follow-up on {day}." if day else "No follow-up any more."))
 
 

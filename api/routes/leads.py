@@ -39,7 +39,7 @@ def lead(
 ) -> Response:
     """A lead with its posts, what is known of it, and its history."""
     view = review_queue.lead_view(db, lead_id, key=state.key)
-    desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now)
+    desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now, zone=state.settings.zone)
     writing = composer(db, view.lead, viewer=viewer, guard=guard_of(state), now=now)
     ways = funnel.ways_from(view.lead.stage) if view.lead.merged_into_id is None else {}
     holder = claims.holders(db, [lead_id], now, but=viewer).get(lead_id)

@@ -82,13 +82,13 @@ def choose_digest(
     rhythm: Annotated[DigestRhythm, Form()] = DigestRhythm.OFF,
     way: Annotated[DigestWay, Form()] = DigestWay.MAIL,
     hour: Annotated[int, Form(ge=0, le=23)] = 9,
-    time_zone: Annotated[Text, Form()] = "UTC",
+    time_zone: Annotated[Text, Form()] = "",
     quiet_from: Hour = None,
     quiet_until: Hour = None,
     hook: Annotated[Text, Form()] = "",
 ) -> Response:
     """How one wants to be told of notices besides on the page."""
-    wanted = Chosen(rhythm, way, hour, time_zone, quiet_from, quiet_until, hook or None)
+    wanted = Chosen(rhythm, way, hour, time_zone or state.settings.time_zone, quiet_from, quiet_until, hook or None)
     digests.choose(db, state.settings, people.get(db, viewer.id), wanted, now=now)
     told = "No digest is sent to you." if rhythm is DigestRhythm.OFF else "Your digest is set."
     return done(request, _HERE, Flash(told))
@@ -149,7 +149,7 @@ def _page(
     now = state.clock()
     db.flush()
     mine = people.get(db, viewer.id)
-    digest, has_hook = digests.chosen(db, mine)
+    digest, has_hook = digests.chosen(db, state.settings, mine)
     here = accounts.find_login(db, request.cookies.get(LOGIN_COOKIE, ""), now=now)
     return page(
         request,

@@ -1,6 +1,6 @@
 """The review queue: its pages, who works on which lead of it, and one reason for several leads."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from api.filters import QueueParams
 from api.pages import Flash, done, page
 from api.words import reason_name
 from overheard import bulk, campaigns, claims, review_queue, views
+from overheard.days import begins, day_of
 from overheard.dealings import background
 from overheard.lead_notes import due_follow_ups
 from overheard.leads import lead_by_id
@@ -44,10 +45,11 @@ class Until(StrEnum):
     THREE_DAYS = "three_days"
     NEXT_WEEK = "next_week"
 
-    def begins(self, now: datetime) -> datetime:
+    def begins(self, now: datetime, zone: tzinfo) -> datetime:
         """The day on which it comes back, as it begins."""
-        days = {Until.TOMORROW: 1, Until.THREE_DAYS: 3, Until.NEXT_WEEK: _WEEK - now.weekday()}[self]
-        return datetime.combine(now.date() + timedelta(days=days), time(), UTC)
+        today = day_of(now, zone)
+        days = {Until.TOMORROW: 1, Until.THREE_DAYS: 3, Until.NEXT_WEEK: _WEEK - today.weekday()}[self]
+        return begins(today + timedelta(days=days), zone)
 
 
 @router.get("/queue")
@@ -76,11 +78,11 @@ def queue(
         counted=_COUNTED,
         held=review_queue.held_by_others(db, filters),
         campaigns=campaigns.names(db),
-        due=due_follow_ups(db, viewer, now.date()),
+        due=due_follow_ups(db, viewer, day_of(now, state.settings.zone)),
         communities=review_queue.communities(db),
         people=claims.assignable(db),
         views=views.visible(db, viewer),
-        today=today(db, viewer, now),
+        today=today(db, viewer, now, zone=state.settings.zone),
         may_decide=may(viewer, Action.PROMOTE),
         untils=Until,
         claim_seconds=state.settings.claim_minutes * 60,
@@ -126,12 +128,14 @@ def snooze(
     lead_id: Id,
     viewer: Annotated[User, on_page(Action.SNOOZE)],
     db: Db,
+    state: StateDep,
     now: Now,
     until: Annotated[Until | date, Form()],
     back: Back = "",
 ) -> Response:
     """Out of the queue until then."""
-    at = until.begins(now) if isinstance(until, Until) else datetime.combine(until, time(), UTC)
+    zone = state.settings.zone
+    at = until.begins(now, zone) if isinstance(until, Until) else begins(until, zone)
     claims.snooze(db, lead_id, viewer, at, now)
     return done(request, back, Flash(f"Snoozed until {at:%A}, {at.day} {at:%B}.", undo=f"/leads/{lead_id}/wake"))
 

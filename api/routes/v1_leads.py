@@ -129,7 +129,7 @@ def set_follow_up(
     *, user: Editor, lead_id: Id, db: Db, state: StateDep, now: Now, body: desk_bodies.NewFollowUp
 ) -> LeadDeskBody:
     """From that day on it is in the reminders of whose lead it is."""
-    lead_notes.set_follow_up(db, lead_id, body.on, actor=user, now=now)
+    lead_notes.set_follow_up(db, lead_id, body.on, actor=user, now=now, zone=state.settings.zone)
     return _desk(db, lead_id, state, now)
 
 
@@ -256,6 +256,7 @@ def read_board(
         db,
         limits=state.settings.desk,
         now=now,
+        zone=state.settings.zone,
         campaign_id=params.campaign,
         assignee_id=user.id if params.mine else None,
         key=state.key,
@@ -270,7 +271,7 @@ def _card(card: BoardCard) -> BoardCardBody:
 
 def _desk(db: Session, lead_id: int, state: State, now: datetime) -> LeadDeskBody:
     lead = _lead(db, lead_id)
-    return LeadDeskBody.of(lead, lead_desk(db, lead, limits=state.settings.desk, now=now))
+    return LeadDeskBody.of(lead, lead_desk(db, lead, limits=state.settings.desk, now=now, zone=state.settings.zone))
 
 
 def _lead(db: Session, lead_id: int) -> Lead:

@@ -33,6 +33,7 @@ from api.people_bodies import (
 )
 from api.routes.audit import AuditParams
 from api.routing import ApiRouter
+from api.state import State
 from overheard import accounts, audit, digests, invitations, notices, own_account, people
 from overheard.accounts import LoginThrottled
 from overheard.digests import Chosen
@@ -120,9 +121,9 @@ def change_password(request: Request, user: Me, db: Db, now: Now, body: NewPassw
 
 
 @router.get("/me/digest", operation_id="readDigest", summary="How one's notices are sent", responses=problems())
-def read_digest(user: Reader, db: ReadDb) -> DigestBody:
+def read_digest(user: Reader, db: ReadDb, state: StateDep) -> DigestBody:
     """The webhook is not given out again."""
-    return _digest(db, user)
+    return _digest(db, state, user)
 
 
 @router.patch(
@@ -134,12 +135,14 @@ def read_digest(user: Reader, db: ReadDb) -> DigestBody:
 def change_digest(user: Me, db: Db, now: Now, state: StateDep, body: NewDigest) -> DigestBody:
     """What is not named is as by default, but for the webhook, which stays."""
     mine = people.get(db, user.id)
-    digests.choose(db, state.settings, mine, Chosen(**body.model_dump()), now=now)
-    return _digest(db, mine)
+    time_zone = body.time_zone or state.settings.time_zone
+    wanted = Chosen(**body.model_dump() | {"time_zone": time_zone})
+    digests.choose(db, state.settings, mine, wanted, now=now)
+    return _digest(db, state, mine)
 
 
-def _digest(db: Session, user: User) -> DigestBody:
-    kept = asdict(digests.chosen(db, user)[0])
+def _digest(db: Session, state: State, user: User) -> DigestBody:
+    kept = asdict(digests.chosen(db, state.settings, user)[0])
     del kept["hook"]
     return DigestBody(**kept)
 

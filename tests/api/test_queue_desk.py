@@ -1,13 +1,17 @@
 """The queue as a desk: claims, snoozing, assignment, saved views, several put out for one reason; pages and `/v1`."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.engine import Engine
 
+from api.app import create_app
 from api.pages import Flash
 from overheard import claims, do_not_contact
 from overheard.models import Lead
+from overheard.settings import Settings
 from overheard.vocabulary import DisqualifyReason, Platform, Stage
 from tests.api.conftest import Browser, World
 from tests.factories import make_campaign, make_lead, new_post
@@ -66,6 +70,29 @@ def test_a_snoozed_lead_comes_back_when_its_day_begins(world: World, until: str,
     assert (snoozed_until.day, snoozed_until.hour) == (day, 0)
     sam.submit(f"/leads/{lead}/wake")
     assert _shown(sam) == [lead]
+
+
+def test_days_begin_where_the_team_is(engine: Engine, settings: Settings, world: World) -> None:
+    """At 10:15 UTC on a Friday, Saturday has begun on Kiritimati."""
+    app = create_app(
+        settings.model_copy(update={"time_zone": "Pacific/Kiritimati"}), engine=engine, clock=lambda: world.clock[0]
+    )
+    there = replace(world, app=app)
+    snoozed, due, decided = there.lead(), there.lead(), there.lead()
+    sam = there.browser(world.cast.sam)
+    sam.submit(f"/leads/{decided}/promote")
+    world.passes(timedelta(minutes=45))  # their midnight was at ten
+    sam.submit(f"/leads/{snoozed}/snooze", until="tomorrow")
+    assert "Snoozed until Sunday, 22 November" in (page := sam.get("/queue").text)
+    assert "Since midnight, Pacific/Kiritimati" in page
+    assert "you promoted <b>0</b>" in page
+    with world.rows() as session:
+        assert session.get_one(Lead, snoozed).snoozed_until == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert "not on 2026-11-20" in sam.submit(f"/leads/{due}/follow_up", on="2026-11-20").text
+    sam.submit(f"/leads/{due}/follow_up", on="2026-11-21")
+    assert "Due today" in sam.get(f"/leads/{due}").text
+    assert f'href="/leads/{due}"' in sam.get("/queue?stage=sales_qualified").text  # among the reminders
+    assert "<option selected>Pacific/Kiritimati" in sam.get("/me").text
 
 
 def test_a_lead_is_assigned_and_asked_for_by_whose_it_is(world: World) -> None:
