@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from overheard.db import upsert
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
-from overheard.models import Campaign, Match, Post, Query, campaign_sources
+from overheard.models import Campaign, Match, Post, Query, User, campaign_sources
 from overheard.posts import Key, ids_among
 from overheard.text import Normalised, normalise
 
 _MAX_EXPRESSION = 2_000
 MAX_NAME = 120
+MAX_NOTE = 500
 
 # One token: an optional minus, then a quoted phrase or a run without blanks and quotes.
 _TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
@@ -111,19 +112,29 @@ def _pattern(token: re.Match[str], position: int) -> re.Pattern[str]:
 # --- saved queries -------------------------------------------------------------------------------------------------
 
 
-def save_query(session: Session, campaign_id: int, *, name: str, expression: str, now: datetime) -> Query:
+def save_query(
+    session: Session,
+    campaign_id: int,
+    *,
+    name: str,
+    expression: str,
+    now: datetime,
+    author: User | None = None,
+    note: str | None = None,
+) -> Query:
     """Save a new version of the campaign's query `name` (the first one when there is none) and match stored posts.
 
     The former version is retired; its matches stay, as they explain the leads it brought. An unchanged expression
-    makes no new version.
+    makes no new version. `note` says why it was changed.
     """
     parse(expression)
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A query's name has 1 to {MAX_NAME} characters.")
-    current = session.scalars(
-        sa.select(Query).where(Query.campaign_id == campaign_id, Query.name == name, Query.retired_at.is_(None))
-    ).one_or_none()
+    note = (note or "").strip() or None
+    if note is not None and len(note) > MAX_NOTE:
+        raise InvalidInput(f"A note has at most {MAX_NOTE} characters.")
+    current = in_force(session, campaign_id, name)
     if current is not None and current.expression == expression:
         return current
     latest = session.scalar(
@@ -132,10 +143,25 @@ def save_query(session: Session, campaign_id: int, *, name: str, expression: str
     if current is not None:
         current.retired_at = now
     query = Query(campaign_id=campaign_id, name=name, version=(latest or 0) + 1, expression=expression, created_at=now)
+    query.author_id, query.note = author.id if author else None, note
     session.add(query)
     session.flush()  # its id is needed for the matches
     _match_stored(session, query)
     return query
+
+
+def match_again(session: Session, campaign_id: int) -> None:
+    """Match the stored posts against a campaign's queries in force once more: it listens to other sources now."""
+    statement = sa.select(Query).where(Query.campaign_id == campaign_id, Query.retired_at.is_(None))
+    for query in session.scalars(statement).all():
+        _match_stored(session, query)
+
+
+def in_force(session: Session, campaign_id: int, name: str) -> Query | None:
+    """The version of the campaign's query of that name that is matched against posts now."""
+    return session.scalars(
+        sa.select(Query).where(Query.campaign_id == campaign_id, Query.name == name, Query.retired_at.is_(None))
+    ).one_or_none()
 
 
 def retire_query(session: Session, query_id: int, *, now: datetime) -> Query:
