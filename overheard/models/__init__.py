@@ -38,8 +38,10 @@ from overheard.models.replies import (
 )
 from overheard.models.samples import HeldPost, Sample, StratumDay
 from overheard.models.sources import Credential, DeadLetter, Delivery, FileImport, Gap, Revisit, Source, Usage
+from overheard.models.yields import COUNTED_BY
 
 __all__ = [
+    "COUNTED_BY",
     "Answer",
     "ApiToken",
     "AuditEntry",
