@@ -1,5 +1,6 @@
 """The story: from a file of posts to a person promoting a lead, through every floor, with the shipped model."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -59,7 +60,10 @@ def test_a_post_becomes_a_lead_that_a_person_promotes_and_answers_and_who_says_y
     # Sam logs in, reads the evidence, promotes.
     settings = Settings.model_validate({"home": tmp_path, "database_url": database_url})
     with TestClient(create_app(settings, clock=lambda: now), follow_redirects=True) as browser:
-        queue = browser.get(f"/login/{link.token}")
+        page = browser.get(f"/login/{link.token}").text
+        found = re.search(r'name="csrf" value="(\w+)"', page)
+        assert found
+        queue = browser.post(f"/login/{link.token}", data={"csrf": found[1]})
         assert "<mark" in queue.text
         assert "flour_power" in queue.text
         assert "seller_sid" not in queue.text

@@ -72,6 +72,12 @@ def _page(request: Request, goes_to: str, *, email: str, refused: LoginRefused |
 
 
 @router.get("/login/{token}")
+def login_link_page(request: Request, token: str, db: ReadDb, now: Now) -> Response:
+    """The page of a one-time link; looking at it, as mail scanners do, uses nothing up."""
+    return page(request, "login_link.html", token=token, who=accounts.link_user(db, token, now=now))
+
+
+@router.post("/login/{token}", dependencies=[Depends(check_form)])
 def log_in_by_link(request: Request, token: str, db: Db, now: Now) -> Response:
     """Log in by a one-time link; a used or old one is refused."""
     user = accounts.use_login_link(db, token, now=now)

@@ -41,9 +41,9 @@ class Site:
     now: datetime
 
     def login_link(self, user: User) -> str:
-        """An address that logs a user in once."""
+        """An address that logs a user in once, without a click (`serving`)."""
         with self.sessions.begin() as session:
-            return f"{self.url}/login/{accounts.make_login_link(session, user, now=self.now).token}"
+            return f"{self.url}/come-in/{accounts.make_login_link(session, user, now=self.now).token}"
 
     def lead(self, title: str) -> Lead:
         """The lead whose post has this title."""

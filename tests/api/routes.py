@@ -20,6 +20,7 @@ PUBLIC = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/login/{token}"),
+    ("POST", "/login/{token}"),
     ("GET", "/login/oidc/start"),
     ("GET", "/login/oidc/back"),
     ("GET", "/welcome/{token}"),

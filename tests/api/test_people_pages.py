@@ -76,7 +76,9 @@ def test_everybody_sees_and_ends_their_own_logins(world: World) -> None:
     with world.sessions.begin() as session:
         link = accounts.make_login_link(session, world.cast.sam, now=world.now).token
     other = world.stranger()
-    other.get(f"/login/{link}", headers={"User-Agent": agent})
+    other.headers["User-Agent"] = agent
+    other.get(f"/login/{link}")
+    other.submit(f"/login/{link}")
     sam = world.browser(world.cast.sam)
     page = sam.get("/me").text
     assert "Firefox on Linux" in page
