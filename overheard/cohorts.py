@@ -170,7 +170,7 @@ def _read(session: Session, asked: Asked, reached: dict[int, int]) -> Cohort:
         sa.select(Signal.post_id, Signal.lead_id, Lead.campaign_id, Post.source_id, waits)
         .join(Lead, Lead.id == Signal.lead_id)
         .join(Post, Post.id == Signal.post_id)
-        .where(*within(Signal.post_id, bounds), *_of_the_source(session, asked))
+        .where(*within(Signal.post_id, bounds), *of_the_source(session, asked))
     )
     if asked.campaign_id is not None:
         statement = statement.where(Lead.campaign_id == asked.campaign_id)
@@ -207,15 +207,17 @@ _FIRST = (
 
 def _reached(session: Session) -> dict[int, int]:
     """How far leads came that came further than to be one: what was done, less what was taken back."""
-    statement = sa.select(
-        LeadEvent.lead_id,
-        *(sa.type_coerce(word, sa.String) for word in (LeadEvent.action, LeadEvent.from_stage, LeadEvent.to_stage)),
-    ).where(LeadEvent.action.in_([*_STEPS, LeadAction.UNDO]))
+    action, left, back_to = (
+        sa.type_coerce(word, sa.String) for word in (LeadEvent.action, LeadEvent.from_stage, LeadEvent.to_stage)
+    )
+    statement = sa.select(LeadEvent.lead_id, action, left, back_to).where(
+        LeadEvent.action.in_([*_STEPS, LeadAction.UNDO])
+    )
     standing: Counter[tuple[int, int]] = Counter()
-    for lead_id, action, left, back_to in session.execute(statement):
-        if step := _STEPS.get(action):
+    for lead_id, done, came_from, went_to in session.execute(statement):
+        if step := _STEPS.get(done):
             standing[lead_id, step] += 1
-        elif step := _UNDONE.get((left, back_to)):
+        elif step := _UNDONE.get((came_from, went_to)):
             standing[lead_id, step] -= 1
     reached: dict[int, int] = {}
     for (lead_id, step), times in standing.items():
@@ -224,7 +226,7 @@ def _reached(session: Session) -> dict[int, int]:
     return reached
 
 
-def _of_the_source(session: Session, asked: Asked) -> list[sa.ColumnElement[bool]]:
+def of_the_source(session: Session, asked: Asked) -> list[sa.ColumnElement[bool]]:
     """A condition on the source of a post, where the question has one."""
     if asked.platform is None and asked.community is None:
         return []
@@ -250,27 +252,52 @@ def queries_in_force(session: Session, campaign_id: int | None) -> list[Query]:
 def matches_by_query(session: Session, cohort: Cohort) -> dict[int, int]:
     """How many posts each query met that came in within the period."""
     statement = sa.select(Match.query_id, sa.func.count()).where(*within(Match.post_id, cohort.bounds))
-    of_the_source = _of_the_source(session, cohort.asked)
-    if of_the_source:
-        statement = statement.join(Post, Post.id == Match.post_id).where(*of_the_source)
+    if chosen := of_the_source(session, cohort.asked):
+        statement = statement.join(Post, Post.id == Match.post_id).where(*chosen)
     return {query_id: number for query_id, number in session.execute(statement.group_by(Match.query_id))}  # noqa: C416 - dict() of rows confuses mypy
 
 
-def met_by(session: Session, cohort: Cohort, queries: Collection[Query]) -> tuple[Numbers, Numbers]:
-    """Which line of a cohort was met by which of these queries: places in the cohort, and query ids."""
-    statement = (
-        sa.select(Match.post_id, Match.query_id)
-        .where(*within(Match.post_id, cohort.bounds), sa.exists().where(Signal.post_id == Match.post_id))
-        .order_by(Match.post_id)
+@dataclass(frozen=True)
+class Met:
+    """Which lines of a cohort were met by which queries."""
+
+    cohort: Cohort
+    line: Numbers
+    query: Numbers
+
+    def tallies(self) -> dict[int, Tally]:
+        """By query. A lead that several of them met counts for each."""
+        cohort, line = self.cohort, self.line
+        return count(self.query, cohort.lead[line], cohort.reached[line], cohort.waits[line])
+
+    def alone(self) -> dict[int, int]:
+        """By query, how many leads no other one met."""
+        if not len(self.line):
+            return {}
+        pairs = np.unique(np.stack([self.query, self.cohort.lead[self.line]]), axis=1)
+        _, first, times = np.unique(pairs[1], return_index=True, return_counts=True)
+        queries, leads = np.unique(pairs[0][first[times == 1]], return_counts=True)
+        return dict(zip(queries.tolist(), leads.tolist(), strict=True))
+
+    def unmet(self) -> Cohort:
+        """What is left: leads that no query met."""
+        return self.cohort.where(~np.isin(self.cohort.lead, self.cohort.lead[self.line]))
+
+
+def met_by(session: Session, cohort: Cohort, queries: Collection[Query]) -> Met:
+    """Which leads of a cohort were met by which of these queries."""
+    statement = sa.select(Match.post_id, Match.query_id).where(
+        *within(Match.post_id, cohort.bounds), sa.exists().where(Signal.post_id == Match.post_id)
     )
     table = np.fromiter(chain.from_iterable(session.execute(statement)), np.int64).reshape(-1, 2)
-    post, query_id = table[:, 0], table[:, 1]
-    lines, queries_of = [], []
+    lines, query_ids = [_NONE], [_NONE]
     for query in queries:
-        posts = post[query_id == query.id]
-        found = np.flatnonzero(np.isin(cohort.post, posts) & (cohort.campaign == query.campaign_id))
+        found = np.flatnonzero(
+            (cohort.campaign == query.campaign_id) & np.isin(cohort.post, table[table[:, 1] == query.id, 0])
+        )
         lines.append(found)
-        queries_of.append(np.full(len(found), query.id, np.int64))
-    if not lines:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    return np.concatenate(lines), np.concatenate(queries_of)
+        query_ids.append(np.full(len(found), query.id, np.int64))
+    return Met(cohort, np.concatenate(lines), np.concatenate(query_ids))
+
+
+_NONE = np.empty(0, np.int64)
