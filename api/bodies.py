@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.deps import Text
 from api.words import first_words, text_at
 from overheard.campaigns import MAX_NAME, CampaignView
-from overheard.cards import Card
-from overheard.models import LeadEvent, Post, Query, User
+from overheard.cards import Card, SaidPost
+from overheard.models import LeadEvent, Query, User
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import MAX_PAGE_SIZE, LeadView, QueueItem, QueuePage
@@ -254,7 +254,7 @@ def _spans(spans: list[Span]) -> list[SpanBody]:
     return [SpanBody(field=field, start=start, end=end) for field, start, end in spans]
 
 
-def _words(post: Post, span: Span) -> WordsBody:
+def _words(post: SaidPost, span: Span) -> WordsBody:
     field, start, end = span
     return WordsBody(field=field, start=start, end=end, text=text_at(post, span))
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from api.words import age, plain
-from overheard.models import Post, Source
+from overheard.cards import SaidPost
+from overheard.models import Source
 from overheard.source_health import Concern, Lag, SourceHealth, Spent
 from overheard.terms import Recheck, ReplyWay, Terms, retention
 from overheard.vocabulary import Platform
@@ -129,7 +130,7 @@ def replies(terms: Terms | None) -> str:
     return _REPLIES[terms.can_reply if terms else ReplyWay.ASSISTED]
 
 
-def terms_of_post(post: Post, source: Source) -> str:
+def terms_of_post(post: SaidPost, source: Source) -> str:
     """What may be done with one post, in one line: how to answer, until when it is kept."""
     terms, kept_for = Terms.of(source), retention(source)
     until = "Kept as long as you like."

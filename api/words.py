@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from overheard.cards import Card, MatchedQuery
-from overheard.models import Campaign, Lead, Post
+from overheard.cards import AnyPost, Card, MatchedQuery
+from overheard.leads import AnyLead
+from overheard.models import Campaign
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.similar_posts import SimilarPost
@@ -79,12 +80,12 @@ def plain(text: str) -> str:
     return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cf")).strip()
 
 
-def words_of(post: Post, span: Span) -> str:
+def words_of(post: AnyPost, span: Span) -> str:
     """What stands in a span, as one short line."""
     return clipped(text_at(post, span), _MAX_SENTENCE)
 
 
-def text_at(post: Post, span: Span) -> str:
+def text_at(post: AnyPost, span: Span) -> str:
     """What stands in a span."""
     field, start, end = span
     return (post.title if field == "title" else post.body)[start:end]
@@ -95,12 +96,12 @@ def signal_name(kind: SignalKind) -> str:
     return _SIGNAL_NAMES[kind]
 
 
-def author(post: Post) -> str:
+def author(post: AnyPost) -> str:
     """The writer of a post."""
     return _author(post.platform, post.author_name or post.author)
 
 
-def lead_name(lead: Lead, top: Post | None) -> str:
+def lead_name(lead: AnyLead, top: AnyPost | None) -> str:
     """Whom a lead is about; its key is a made-up one when the author of its post is unknown."""
     return author(top) if top is not None else _author(lead.platform, lead.author)
 
@@ -133,7 +134,7 @@ def closest_words(card: Card) -> str:
     return clipped(text[start:end], _MAX_SENTENCE)
 
 
-def first_words(post: Post) -> str:
+def first_words(post: AnyPost) -> str:
     """What a post is called: its title, else what it begins with."""
     return clipped(post.title, _MAX_TITLE) or clipped(post.body, _MAX_TITLE) or "without words"
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from overheard import funnel, review_queue
 from overheard.lead_history import overdue
-from overheard.models import Lead
+from overheard.leads import LeadRow
 from overheard.qualification import Fit, fit_of
 from overheard.review_queue import Filters, QueueItem
 from overheard.settings import DeskSettings
@@ -37,7 +37,7 @@ class BoardCard:
     overdue: str | None
 
     @property
-    def lead(self) -> Lead:
+    def lead(self) -> LeadRow:
         """Whose card it is."""
         return self.item.lead
 

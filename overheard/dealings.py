@@ -1,12 +1,15 @@
 """What we know of an author besides the post that lies before us: what they said earlier, and our own dealings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from overheard.db import rows
+from overheard.leads import LeadRow
 from overheard.models import Campaign, Lead, Post, Reply, Source, User
 from overheard.similar_posts import SimilarPost, similar_posts
 from overheard.vocabulary import Platform, ReplyState, Stage
@@ -14,8 +17,7 @@ from overheard.vocabulary import Platform, ReplyState, Stage
 MAX_EARLIER_POSTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class OtherLead:
+class OtherLead(NamedTuple):
     """The same author in another campaign."""
 
     lead_id: int
@@ -24,8 +26,7 @@ class OtherLead:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierReply:
+class EarlierReply(NamedTuple):
     """What we wrote to the same author, in whatever campaign."""
 
     by: str
@@ -33,16 +34,18 @@ class EarlierReply:
     community: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dealings:
+class Dealings(NamedTuple):
     """What we had to do with an author."""
 
-    leads: list[OtherLead] = field(default_factory=list)
-    replies: list[EarlierReply] = field(default_factory=list)
+    leads: tuple[OtherLead, ...]
+    replies: tuple[EarlierReply, ...]
     """The newest first."""
 
     def __bool__(self) -> bool:
         return bool(self.leads or self.replies)
+
+
+NONE = Dealings((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,29 @@ class Background:
     similar: list[SimilarPost]
 
 
-def dealings_of(session: Session, leads: Sequence[Lead]) -> dict[int, Dealings]:
+def has_dealings() -> sa.ColumnElement[bool]:
+    """The condition that there is something to tell about a lead's author: nearly all are new to us."""
+    other = aliased(Lead)
+    same = sa.exists().where(other.platform == Lead.platform, other.author == Lead.author, other.id != Lead.id)
+    written = sa.exists().where(
+        Reply.platform == Lead.platform, Reply.recipient == Lead.author, Reply.state == ReplyState.SENT
+    )
+    return sa.or_(same, written)
+
+
+def dealings_of(session: Session, leads: Sequence[LeadRow]) -> dict[int, Dealings]:
     """Our dealings with the authors of these leads, by lead, in two statements however many they are."""
-    people = {(lead.platform, lead.author): Dealings() for lead in leads}
-    if people:
-        platforms, authors = {platform for platform, _ in people}, {author for _, author in people}
-        _add_leads(session, people, (Lead.platform.in_(platforms), Lead.author.in_(authors)))
-        _add_replies(session, people, (Reply.platform.in_(platforms), Reply.recipient.in_(authors)))
+    if not leads:
+        return {}
+    people = {(lead.platform, lead.author) for lead in leads}
+    platforms, authors = {platform for platform, _ in people}, {author for _, author in people}
+    others = _leads(session, (Lead.platform.in_(platforms), Lead.author.in_(authors)))
+    replies = _replies(session, (Reply.platform.in_(platforms), Reply.recipient.in_(authors)))
     found = {}
     for lead in leads:
-        known = people[lead.platform, lead.author]
-        others = [other for other in known.leads if other.lead_id != lead.id]
-        found[lead.id] = Dealings(others, known.replies)
+        person = (lead.platform, lead.author)
+        elsewhere = tuple(other for other in others.get(person, ()) if other.lead_id != lead.id)
+        found[lead.id] = Dealings(elsewhere, tuple(replies.get(person, ())))
     return found
 
 
@@ -92,29 +106,31 @@ def background(session: Session, lead: Lead) -> Background:
     return Background(earlier[:MAX_EARLIER_POSTS], similar_posts(session, lead))
 
 
-def _add_leads(
-    session: Session, people: dict[tuple[Platform, str], Dealings], conditions: tuple[sa.ColumnElement[bool], ...]
-) -> None:
+def _leads(
+    session: Session, conditions: tuple[sa.ColumnElement[bool], ...]
+) -> dict[tuple[Platform, str], list[OtherLead]]:
     statement = (
         sa.select(Lead.platform, Lead.author, Lead.id, Campaign.name, Lead.stage, Lead.stage_changed_at)
         .join(Campaign, Campaign.id == Lead.campaign_id)
         .where(*conditions)
         .order_by(Lead.stage_changed_at.desc(), Lead.id)
     )
-    for platform, author, lead_id, campaign_name, stage, since in session.execute(statement):
-        if (platform, author) in people:
-            people[platform, author].leads.append(OtherLead(lead_id, campaign_name, stage, since))
+    found: dict[tuple[Platform, str], list[OtherLead]] = {}
+    for platform, author, *other in rows(session, statement):
+        found.setdefault((platform, author), []).append(OtherLead(*other))
+    return found
 
 
-def _add_replies(
-    session: Session, people: dict[tuple[Platform, str], Dealings], conditions: tuple[sa.ColumnElement[bool], ...]
-) -> None:
+def _replies(
+    session: Session, conditions: tuple[sa.ColumnElement[bool], ...]
+) -> dict[tuple[Platform, str], list[EarlierReply]]:
     statement = (
         sa.select(Reply.platform, Reply.recipient, User.name, Reply.sent_at, Reply.community)
         .join(User, User.id == Reply.author_id)
         .where(*conditions, Reply.state == ReplyState.SENT, Reply.sent_at.is_not(None))
         .order_by(Reply.sent_at.desc(), Reply.id.desc())
     )
-    for platform, recipient, by, at, community in session.execute(statement):
-        if recipient is not None and at is not None and (platform, recipient) in people:
-            people[platform, recipient].replies.append(EarlierReply(by, at, community))
+    found: dict[tuple[Platform, str], list[EarlierReply]] = {}
+    for platform, recipient, *reply in rows(session, statement):
+        found.setdefault((platform, recipient), []).append(EarlierReply(*reply))
+    return found

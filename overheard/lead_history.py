@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from overheard.days import day_of
+from overheard.leads import AnyLead
 from overheard.models import Answer, Lead, LeadEvent, Post, Reply, Signal
 from overheard.settings import DeskSettings
 from overheard.vocabulary import ReplyState, Stage
@@ -56,7 +57,7 @@ _AT_WORK = frozenset({Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT})
 
 
 def overdue(
-    session: Session, leads: Iterable[Lead], *, limits: DeskSettings, now: datetime, zone: tzinfo = UTC
+    session: Session, leads: Iterable[AnyLead], *, limits: DeskSettings, now: datetime, zone: tzinfo = UTC
 ) -> dict[int, str]:
     """What has been waiting too long about some leads, in words; leads in good time are left out.
 

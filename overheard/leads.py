@@ -1,9 +1,33 @@
-"""A lead, found by its id."""
+"""A lead, found by its id; and a lead as a row, for lists of many."""
+
+from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from overheard.errors import NotFound
 from overheard.models import Lead
+from overheard.vocabulary import Intent, Platform, Stage
+
+
+class LeadRow(NamedTuple):
+    """What of a lead is shown in lists."""
+
+    id: int
+    campaign_id: int
+    platform: Platform
+    author: str
+    stage: Stage
+    stage_changed_at: datetime
+    top_post_id: int | None
+    signalled_on: date
+    score: float
+    intent: Intent
+    snoozed_until: datetime | None
+    follow_up_on: date | None
+
+
+AnyLead = Lead | LeadRow
 
 
 def lead_by_id(session: Session, lead_id: int) -> Lead:

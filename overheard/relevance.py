@@ -5,14 +5,13 @@ offer. How close it is was measured by the classifier and stands in `relevances`
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from overheard.models import Campaign, Match, PostRelevance, Prediction, Query
-from overheard.queries import Span, read_span
+from overheard.queries import Span
 
 DEFAULT_THRESHOLD = 0.3
 """What a new campaign gets; docs/model.md has the figures."""
@@ -83,13 +82,3 @@ def count_by_meaning(session: Session, campaign: Campaign) -> int:
         )
     )
     return session.scalar(statement) or 0
-
-
-def closeness_of(session: Session, post_ids: Iterable[int]) -> dict[tuple[int, int], Closeness]:
-    """By post and campaign, where it is known."""
-    statement = sa.select(PostRelevance, Campaign.offer).join(Campaign, Campaign.id == PostRelevance.campaign_id)
-    return {
-        (row.post_id, row.campaign_id): Closeness(row.relevance, read_span(row.sentence) if row.sentence else None)
-        for row, offer in session.execute(statement.where(PostRelevance.post_id.in_(list(post_ids))))
-        if row.offer_hash == offer_hash(offer)
-    }

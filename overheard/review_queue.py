@@ -3,20 +3,22 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from overheard import claims
 from overheard.cards import Card, cards, top_cards
-from overheard.dealings import Dealings, dealings_of
+from overheard.db import UtcDateTime, rows
+from overheard.dealings import NONE, Dealings, dealings_of, has_dealings
 from overheard.errors import InvalidInput
 from overheard.funnel import timeline
-from overheard.leads import lead_by_id
+from overheard.leads import LeadRow, lead_by_id
 from overheard.models import Campaign, Lead, LeadEvent, Match, Post, Prediction, Query, Signal, Source, User
 from overheard.similar_posts import SimilarPost, similar_posts
 from overheard.vocabulary import Intent, Platform, Stage
@@ -92,11 +94,10 @@ class Place:
         return place
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
-    """One lead of a page, with its strongest post."""
+class QueueItem(NamedTuple):
+    """One lead of a page, with its strongest post: plain values, and two that are equal look the same."""
 
-    lead: Lead
+    lead: LeadRow
     campaign_name: str
     card: Card
     n_signals: int
@@ -121,6 +122,8 @@ class LeadView:
     campaign_name: str
     cards: list[Card]
     """Its posts, the strongest first."""
+    sources: dict[int, Source]
+    """Where they come from, by id."""
     events: list[LeadEvent]
     """Its timeline, oldest first."""
     similar: list[SimilarPost]
@@ -132,7 +135,10 @@ def lead_view(session: Session, lead_id: int, *, key: str = "") -> LeadView:
     lead = lead_by_id(session, lead_id)
     campaign_name = session.get_one(Campaign, lead.campaign_id).name
     similar = similar_posts(session, lead)
-    return LeadView(lead, campaign_name, cards(session, lead, key=key), timeline(session, lead_id), similar)
+    shown = cards(session, lead, key=key)
+    stored = session.scalars(sa.select(Source).where(Source.id.in_([card.post.source_id for card in shown])))
+    sources = {source.id: source for source in stored}
+    return LeadView(lead, campaign_name, shown, sources, timeline(session, lead_id), similar)
 
 
 def page(
@@ -149,28 +155,18 @@ def page(
     """
     if not 1 <= limit <= MAX_PAGE_SIZE:
         raise InvalidInput(f"A page holds 1 to {MAX_PAGE_SIZE} leads, not {limit}.")
-    statement = (
-        sa.select(Lead, Campaign.name, User.name)
-        .join(Campaign, Campaign.id == Lead.campaign_id)
-        .outerjoin(User, User.id == Lead.assignee_id)
-        .where(*_conditions(filters))
-    )
-    order = (Lead.signalled_on, Lead.score, Lead.id)
+    asked, values = _asked(filters)
     if after is not None:
-        statement = statement.where(
-            sa.tuple_(*order) < sa.tuple_(sa.literal(after.signalled_on), sa.literal(after.score), after.lead_id)
-        )
-    statement = statement.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    rows = session.execute(statement).all()
-    last = rows[limit - 1][0] if len(rows) > limit else None
-    leads = [lead for lead, _, _ in rows[:limit]]
-    shown = top_cards(session, leads, key=key)
-    counts = _signal_counts(session, [lead.id for lead in leads])
-    dealings = dealings_of(session, leads)
+        values |= {"day": after.signalled_on, "score": after.score, "lead_id": after.lead_id}
+    found = rows(session, _page(asked, is_first=after is None), {**values, "limit": limit + 1})
+    leads = [LeadRow(*row[: len(LeadRow._fields)]) for row in found[:limit]]
+    shown = top_cards(session, [lead.id for lead in leads], key=key)
+    dealings = dealings_of(session, [lead for lead, row in zip(leads, found, strict=False) if row.has_dealings])
+    last = leads[-1] if len(found) > limit else None
     return QueuePage(
         items=[
-            QueueItem(lead, campaign_name, shown[lead.id], counts[lead.id], assignee, dealings[lead.id])
-            for lead, campaign_name, assignee in rows[:limit]
+            QueueItem(lead, row.campaign, shown[lead.id], row.n_signals, row.assignee, dealings.get(lead.id, NONE))
+            for lead, row in zip(leads, found, strict=False)
             if lead.id in shown
         ],
         next_place=Place(last.signalled_on, last.score, last.id) if last else None,
@@ -179,8 +175,76 @@ def page(
 
 def count(session: Session, filters: Filters = Filters(), *, at_most: int | None = None) -> int:
     """How many leads the filters show on all pages together; who needs not know beyond `at_most` waits less."""
-    shown = sa.select(Lead.id).where(*_conditions(filters)).limit(at_most).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(shown)) or 0
+    asked, values = _asked(filters)
+    statement = _count(asked, is_bounded=at_most is not None)
+    return rows(session, statement, {**values, "limit": at_most} if at_most is not None else values)[0][0] or 0
+
+
+# Building a statement takes longer than running it, so statements are kept, by what is asked; who asks, and when, are
+# parameters of theirs.
+_VIEWER: Any = sa.bindparam("viewer_id", type_=sa.Integer())
+_AT: Any = sa.bindparam("at", type_=UtcDateTime())
+_ANYBODY = Onlooker(_VIEWER, _AT)
+_LIMIT: Any = sa.bindparam("limit", type_=sa.Integer())
+
+
+def _asked(filters: Filters) -> tuple[Filters, dict[str, Any]]:
+    """The filters, whoever looks, and who looks as parameters."""
+    onlooker = filters.onlooker
+    if onlooker is None:
+        return filters, {}
+    return replace(filters, onlooker=_ANYBODY), {"viewer_id": onlooker.user_id, "at": onlooker.at}
+
+
+@lru_cache(maxsize=256)
+def _page(filters: Filters, *, is_first: bool) -> sa.Executable:
+    n_signals = (
+        sa.select(sa.func.count(Post.text_hash.distinct()))
+        .join(Signal, Signal.post_id == Post.id)
+        .where(Signal.lead_id == Lead.id)
+        .scalar_subquery()
+    )
+    statement = (
+        sa.select(
+            *(getattr(Lead, name) for name in LeadRow._fields),
+            Campaign.name.label("campaign"),
+            User.name.label("assignee"),
+            n_signals.label("n_signals"),
+            has_dealings().label("has_dealings"),
+        )
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .outerjoin(User, User.id == Lead.assignee_id)
+        .where(*_conditions(filters))
+    )
+    order = (Lead.signalled_on, Lead.score, Lead.id)
+    if not is_first:
+        place = (
+            sa.bindparam("day", type_=sa.Date()),
+            sa.bindparam("score", type_=sa.Float()),
+            sa.bindparam("lead_id", type_=sa.Integer()),
+        )
+        statement = statement.where(sa.tuple_(*order) < sa.tuple_(*place))
+    return statement.order_by(*(column.desc() for column in order)).limit(_LIMIT)
+
+
+@lru_cache(maxsize=256)
+def _count(filters: Filters, *, is_bounded: bool) -> sa.Executable:
+    """Those that are away are few and asked for apart: the others are counted by the queue's index alone."""
+    conditions = _conditions(filters) if filters.is_snoozed else [*_narrowing(filters), Lead.id.not_in(_away(filters))]
+    shown = sa.select(Lead.id).where(*conditions)
+    return sa.select(sa.func.count()).select_from((shown.limit(_LIMIT) if is_bounded else shown).subquery())
+
+
+def _away(filters: Filters) -> sa.CompoundSelect[Any]:
+    """The leads that are not shown to this onlooker, whatever the filters are: merged, snoozed, in others' hands."""
+    lead = aliased(Lead)
+    away = [lead.merged_into_id > 0]
+    if (onlooker := filters.onlooker) is not None:
+        away.append(lead.snoozed_until > onlooker.at)
+        if filters.stage is Stage.MARKETING_QUALIFIED:
+            by_others = sa.or_(lead.claimed_by_id.is_(None), lead.claimed_by_id != onlooker.user_id)
+            away.append(sa.and_(lead.claimed_until > onlooker.at, by_others))
+    return sa.union_all(*(sa.select(lead.id).where(condition) for condition in away))
 
 
 def held_by_others(session: Session, filters: Filters) -> dict[str, int]:
@@ -202,6 +266,11 @@ def held_by_others(session: Session, filters: Filters) -> dict[str, int]:
         .order_by(User.name, User.id)
     )
     return {name: number for name, number in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
+
+
+def shown(filters: Filters) -> sa.Select[int]:
+    """The ids of all leads that the filters show, in no order: for exports, alerts and feeds."""
+    return sa.select(Lead.id).where(*_conditions(filters))
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -263,13 +332,3 @@ def _of_top_post(filters: Filters) -> list[sa.ColumnElement[bool]]:
 def communities(session: Session) -> list[str]:
     """Where the posts of the stored sources were said, for choosing among them."""
     return list(session.scalars(sa.select(Source.community).distinct().order_by(Source.community)))
-
-
-def _signal_counts(session: Session, lead_ids: Sequence[int]) -> dict[int, int]:
-    statement = (
-        sa.select(Signal.lead_id, sa.func.count(Post.text_hash.distinct()))
-        .join(Post, Post.id == Signal.post_id)
-        .where(Signal.lead_id.in_(lead_ids))
-        .group_by(Signal.lead_id)
-    )
-    return {lead_id: number for lead_id, number in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
