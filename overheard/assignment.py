@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.campaign_settings import members
 from overheard.claims import assignable
 from overheard.funnel import add_word, get
 from overheard.models import Lead, LeadEvent, User
@@ -12,14 +13,18 @@ from overheard.vocabulary import CLOSED_STAGES, AssignmentRule, LeadAction, Role
 
 
 def assign_by_rule(session: Session, lead_id: int, *, rule: AssignmentRule, now: datetime) -> LeadEvent | None:
-    """Give a lead that is nobody's to an SDR, as the rule says. None: it has somebody, or nobody is there for it."""
-    if rule is AssignmentRule.BY_HAND:
-        return None
+    """Give a lead that is nobody's to an SDR, as the rule says. None: it has somebody, or nobody is there for it.
+
+    Leads of a campaign that has members go to these, in turn where no rule is set.
+    """
     lead = get(session, lead_id)
-    sdrs = [user for user in assignable(session) if user.role is Role.SDR]
-    if lead.assignee_id is not None or not sdrs:
+    team = members(session, lead.campaign_id)
+    if lead.assignee_id is not None or (rule is AssignmentRule.BY_HAND and not team):
         return None
-    assignee = (_next_in_turn if rule is AssignmentRule.ROUND_ROBIN else _least_busy)(session, sdrs)
+    sdrs = team or [user for user in assignable(session) if user.role is Role.SDR]
+    if not sdrs:
+        return None
+    assignee = (_least_busy if rule is AssignmentRule.LEAST_BUSY else _next_in_turn)(session, sdrs)
     lead.assignee_id = assignee.id
     return add_word(session, lead, LeadAction.ASSIGN, actor=None, now=now, note=f"to {assignee.name}")
 

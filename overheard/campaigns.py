@@ -37,11 +37,7 @@ def create(
     sources: Sequence[tuple[Platform, str]] = (),
 ) -> Campaign:
     """Create a campaign with its first queries (name → expression). Without sources it listens to all of them."""
-    name, offer = name.strip(), offer.strip()
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInput(f"A campaign's name has 1 to {MAX_NAME} characters.")
-    if not 1 <= len(offer) <= _MAX_OFFER:
-        raise InvalidInput(f"Say what you offer, in 1 to {_MAX_OFFER} characters.")
+    name, offer = checked_words(name, offer)
     if find(session, name) is not None:
         raise InvalidInput(f"There is a campaign named {name!r} already: choose another name.")
     campaign = Campaign(name=name, offer=offer, created_at=now, threshold=checked_threshold(threshold))
@@ -52,6 +48,16 @@ def create(
     for query_name, expression in queries.items():
         save_query(session, campaign.id, name=query_name, expression=expression, now=now)
     return campaign
+
+
+def checked_words(name: str, offer: str) -> tuple[str, str]:
+    """A name and an offer that can be kept, without space around them."""
+    name, offer = name.strip(), offer.strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInput(f"A campaign's name has 1 to {MAX_NAME} characters.")
+    if not 1 <= len(offer) <= _MAX_OFFER:
+        raise InvalidInput(f"Say what you offer, in 1 to {_MAX_OFFER} characters.")
+    return name, offer
 
 
 def checked_threshold(threshold: float | None) -> float | None:

@@ -179,6 +179,60 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
     return event
 
 
+def set_aside(session: Session, lead_ids: Iterable[int], *, because: str, actor: User, now: datetime) -> list[int]:
+    """Take leads out of the queue by a rule, not by a look at each: no label is made of it. What somebody looks at just
+    now stays theirs; those that left.
+    """
+    left = []
+    for lead_id in lead_ids:
+        try:
+            lead = get(session, lead_id)
+            if lead.stage is not Stage.MARKETING_QUALIFIED:
+                continue
+            _move(
+                session,
+                lead,
+                LeadAction.DISQUALIFY,
+                actor=actor,
+                now=now,
+                reason=DisqualifyReason.OTHER,
+                note=because,
+            )
+        except WrongStage:
+            continue
+        left.append(lead_id)
+    return left
+
+
+def bring_back(
+    session: Session, campaign_id: int, *, because: str, at: datetime, actor: User, now: datetime
+) -> list[int]:
+    """Undo what a rule did at that time, where that was the last step; those that wait again."""
+    statement = (
+        sa.select(LeadEvent)
+        .join(Lead, Lead.id == LeadEvent.lead_id)
+        .where(
+            Lead.campaign_id == campaign_id,
+            Lead.stage == Stage.DISQUALIFIED,
+            LeadEvent.action == LeadAction.DISQUALIFY,
+            LeadEvent.note == because,
+            LeadEvent.at == at,
+        )
+    )
+    back = []
+    for event in session.scalars(statement.order_by(LeadEvent.id)).all():
+        last = last_decision(timeline(session, event.lead_id))
+        if last is None or last.id != event.id:
+            continue
+        try:
+            steps = (Stage.DISQUALIFIED, Stage.MARKETING_QUALIFIED)
+            _move(session, get(session, event.lead_id), LeadAction.UNDO, actor=actor, now=now, back=steps, note=None)
+        except WrongStage:
+            continue
+        back.append(event.lead_id)
+    return back
+
+
 def ways_from(stage: Stage) -> dict[Stage, LeadAction]:
     """Where a lead of this stage can go next, and by which step."""
     return {LEADS_TO[action]: action for action, stages in OPEN_FROM.items() if stage in stages}

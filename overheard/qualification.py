@@ -5,7 +5,7 @@ be said, make nobody fit less.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from overheard.vocabulary import Topic
 MAX_QUESTION = 300
 MAX_QUESTIONS = 20
 MAX_ANSWER = 2_000
+MAX_WEIGHT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,8 @@ class Fit:
     known: int
     """Answered, and it can be said whether it fits."""
     open: int
-
-    @property
-    def share(self) -> float | None:
-        """Of what is known, how much fits; None while nothing is known."""
-        return self.fitting / self.known if self.known else None
+    share: float | None = field(default=None, compare=False)
+    """Of what is known, how much fits, each question by its weight; None while nothing is known."""
 
     @property
     def sentence(self) -> str:
@@ -55,8 +53,10 @@ class Asked:
 # --- the campaign asks ---------------------------------------------------------------------------------------------
 
 
-def add_question(session: Session, campaign_id: int, *, topic: Topic, question: str) -> QualifyingQuestion:
-    """Another question to the leads of a campaign."""
+def add_question(
+    session: Session, campaign_id: int, *, topic: Topic, question: str, weight: int = 1
+) -> QualifyingQuestion:
+    """Another question to the leads of a campaign; its weight is how much the answer counts in the fit."""
     campaigns.get(session, campaign_id)
     text = " ".join(question.split())
     if not 1 <= len(text) <= MAX_QUESTION:
@@ -66,10 +66,26 @@ def add_question(session: Session, campaign_id: int, *, topic: Topic, question: 
         raise InvalidInput(f"A campaign asks at most {MAX_QUESTIONS} questions: retire one first.")
     if text.casefold() in (one.question.casefold() for one in present):
         raise InvalidInput("The campaign asks this already.")
-    row = QualifyingQuestion(campaign_id=campaign_id, topic=topic, question=text)
+    row = QualifyingQuestion(campaign_id=campaign_id, topic=topic, question=text, weight=checked_weight(weight))
     session.add(row)
     session.flush()
     return row
+
+
+def weigh_question(session: Session, question_id: int, weight: int) -> QualifyingQuestion:
+    """Let its answer count more, or less."""
+    row = session.get(QualifyingQuestion, question_id)
+    if row is None:
+        raise NotFound(f"There is no question {question_id}.")
+    row.weight = checked_weight(weight)
+    return row
+
+
+def checked_weight(weight: int) -> int:
+    """From 1 to 5: `InvalidInput` otherwise."""
+    if not 1 <= weight <= MAX_WEIGHT:
+        raise InvalidInput(f"A question weighs 1 to {MAX_WEIGHT}, not {weight}.")
+    return weight
 
 
 def retire_question(session: Session, question_id: int, *, now: datetime) -> QualifyingQuestion:
@@ -140,20 +156,23 @@ def fit_of(session: Session, leads: Iterable[Lead]) -> dict[int, Fit]:
     asked_by = questions(session, list(by_campaign))
     lead_ids = [lead_id for campaign_id in asked_by for lead_id in by_campaign[campaign_id]]
     statement = (
-        sa.select(QualifyingAnswer.lead_id, QualifyingAnswer.fits)
+        sa.select(QualifyingAnswer.lead_id, QualifyingAnswer.fits, QualifyingQuestion.weight)
         .join(QualifyingQuestion, QualifyingQuestion.id == QualifyingAnswer.question_id)
         .where(QualifyingAnswer.lead_id.in_(lead_ids), QualifyingQuestion.retired_at.is_(None))
     )
-    said: dict[int, list[bool]] = {}
-    for lead_id, fits in session.execute(statement):
+    said: dict[int, list[tuple[bool, int]]] = {}
+    for lead_id, fits, weight in session.execute(statement):
         if fits is not None:
-            said.setdefault(lead_id, []).append(fits)
+            said.setdefault(lead_id, []).append((fits, weight))
     return {
-        lead_id: Fit(
-            sum(said.get(lead_id, [])),
-            len(said.get(lead_id, [])),
-            len(asked_by[campaign_id]) - len(said.get(lead_id, [])),
-        )
+        lead_id: _fit(said.get(lead_id, []), len(asked_by[campaign_id]))
         for campaign_id in asked_by
         for lead_id in by_campaign[campaign_id]
     }
+
+
+def _fit(said: list[tuple[bool, int]], asked_of_all: int) -> Fit:
+    """`said`: of each question that is answered, whether the answer fits, and its weight."""
+    speaks = sum(weight for fits, weight in said if fits)
+    share = speaks / sum(weight for _, weight in said) if said else None
+    return Fit(sum(fits for fits, _ in said), len(said), asked_of_all - len(said), share)

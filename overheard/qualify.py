@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard import do_not_contact
+from overheard.campaign_settings import admits
 from overheard.db import upsert
 from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal
 from overheard.relevance import is_relevant
@@ -79,6 +80,7 @@ def _candidates(
             Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),
+            admits(),
             ~already,
             sa.tuple_(Campaign.id, Post.id) > after,
         )
@@ -161,10 +163,11 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
 
     A lead that only the system has touched goes with its last signal; what a person has decided on stays.
     """
-    relevant = is_relevant(session, Signal.post_id)
+    relevant = sa.and_(is_relevant(session, Signal.post_id), admits())
     statement = (
         sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), relevant)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
+        .join(Post, Post.id == Signal.post_id)
         .join(Lead, Lead.id == Signal.lead_id)
         .join(Campaign, Campaign.id == Lead.campaign_id)
         .where(Signal.post_id.in_(among))

@@ -172,6 +172,13 @@ _REASON_SENTENCES = {
 NEGATIVE_REASONS = frozenset({DisqualifyReason.NOT_A_BUYER, DisqualifyReason.NO_NEED})
 
 
+class ExclusionKind(StrEnum):
+    """Of what nothing becomes a lead of a campaign."""
+
+    AUTHOR = "author"
+    COMMUNITY = "community"
+
+
 class SignalKind(StrEnum):
     """What else a post says that helps to sell."""
 

@@ -2,6 +2,7 @@
 
 from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
+from overheard.models.campaign_desk import Exclusion, campaign_members
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
 from overheard.models.leads import (
     Contact,
@@ -57,6 +58,7 @@ __all__ = [
     "DigestSetting",
     "DoNotContact",
     "Embedding",
+    "Exclusion",
     "FileImport",
     "Gap",
     "HeldPost",
@@ -88,5 +90,6 @@ __all__ = [
     "Tombstone",
     "Usage",
     "User",
+    "campaign_members",
     "campaign_sources",
 ]

@@ -38,6 +38,11 @@ class Campaign(Base):
     samples_a_day: Mapped[int] = mapped_column(default=5, server_default="5")
     """How many posts that are not shown are drawn to be shown blind; 0: none."""
 
+    languages: Mapped[str | None]
+    """ISO 639 codes with blanks between them; posts in others do not qualify. None: posts in any do."""
+    archived_at: Mapped[datetime | None]
+    """Nobody becomes its lead any more."""
+
     sources: Mapped[list[Source]] = relationship(secondary=campaign_sources, lazy="raise")
     """Empty means all sources."""
 

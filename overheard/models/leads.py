@@ -139,6 +139,8 @@ class QualifyingQuestion(Base):
     topic: Mapped[Topic]
     question: Mapped[str]
     retired_at: Mapped[datetime | None]
+    weight: Mapped[int] = mapped_column(default=1, server_default="1")
+    """How much the answer counts in the fit."""
 
 
 class QualifyingAnswer(Base):
