@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from overheard import accounts
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.models import User
 from tests.factories import Cast, make_cast
@@ -37,6 +40,15 @@ END $$
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """Passwords are hashed in the real way with the least work: what is invented need not be hard to guess."""
+    hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", lambda: hasher)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +107,33 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     run_statement(url, _EMPTY)
 
 
+@pytest.fixture(scope="session")
+def lasting_engines() -> Iterator[dict[str, Engine]]:
+    """One engine of either kind for all tests, by its kind.
+
+    Making statements into text took a third of the suite's time, and an engine does that once for each.
+    """
+    engines: dict[str, Engine] = {}
+    yield engines
+    for engine in engines.values():
+        engine.dispose()
+
+
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url)
+def engine(database_url: str, lasting_engines: dict[str, Engine]) -> Iterator[Engine]:
+    """An engine for this test's database: what listens to it ends with the test, what it compiled stays."""
+    url = sa.make_url(database_url)
+    lasting = lasting_engines.setdefault(url.get_backend_name(), make_engine(database_url))
+
+    def connect_here(_dialect: object, _record: object, arguments: list[object], _options: object) -> None:
+        arguments[:] = [url.database] if url.get_backend_name() == "sqlite" else arguments
+
+    sa.event.listen(lasting, "do_connect", connect_here)
+    engine = lasting.execution_options()
+    engine.url = url
     yield engine
-    engine.dispose()
+    lasting.dispose()
+    sa.event.remove(lasting, "do_connect", connect_here)
 
 
 @pytest.fixture
