@@ -150,7 +150,9 @@ def catch_up(
         with sessions.begin() as session:
             now = clock()
             store(session, measured, now=now)
-            leads += qualify(session, model_version=model_version, threshold=threshold, now=now, key=key)
+            leads += qualify(
+                session, model_version=model_version, threshold=threshold, now=now, key=key, more_to_come=True
+            )
         posts += len(batch)
         before = batch[-1].post_id
     if posts:

@@ -74,8 +74,9 @@ def classify_pending(
         if meaning:
             forget_other_spaces(session, meaning.space)
         leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
+    caught_up = 0
     if meaning:  # and so may a changed offer
-        leads += catch_up(
+        caught_up = catch_up(
             sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
         )
     posts = not_judged = 0
@@ -100,11 +101,16 @@ def classify_pending(
                 now=now,
                 among=[post.id for post in batch],
                 key=key,
+                more_to_come=True,
             )
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
         before = batch[-1].id
         on_progress(len(batch))
+    leads += caught_up
+    if posts or caught_up:  # now that all is judged, what is left of the campaigns' budgets goes to the best
+        with sessions.begin() as session:
+            leads += qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
     logger.log(
         logging.INFO if posts or leads else logging.DEBUG,  # a listener comes here every few seconds
         "Classified %d posts (%d not judged, in other languages), %d new leads",

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
+from overheard import budget
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Campaign, Query, Source
 from overheard.queries import save_query
@@ -15,6 +16,9 @@ from overheard.vocabulary import Platform
 
 MAX_NAME = 120
 _MAX_OFFER = 4_000
+FEWEST_SAMPLES = 5
+"""One of each stratum that is drawn from."""
+_MOST_SAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def create(
     now: datetime,
     threshold: float | None = None,
     meaning_threshold: float | None = DEFAULT_THRESHOLD,
+    daily_budget: int | None = budget.DEFAULT,
     sources: Sequence[tuple[Platform, str]] = (),
 ) -> Campaign:
     """Create a campaign with its first queries (name → expression). Without sources it listens to all of them."""
@@ -42,6 +47,7 @@ def create(
         raise InvalidInput(f"There is a campaign named {name!r} already: choose another name.")
     campaign = Campaign(name=name, offer=offer, created_at=now, threshold=checked_threshold(threshold))
     campaign.meaning_threshold = checked_meaning_threshold(meaning_threshold)
+    campaign.daily_budget = budget.checked(daily_budget)
     campaign.sources = [_source(session, platform, community) for platform, community in sources]
     session.add(campaign)
     session.flush()  # its id is needed for the queries
@@ -71,6 +77,30 @@ def set_threshold(session: Session, campaign_id: int, threshold: float | None) -
     """The score from which a post is put before a person; None means the model's own threshold."""
     campaign = get(session, campaign_id)
     campaign.threshold = checked_threshold(threshold)
+    return campaign
+
+
+def set_hot_floor(session: Session, campaign_id: int, floor: float | None) -> Campaign:
+    """The score from which a lead is hot and told at once; None: none is."""
+    campaign = get(session, campaign_id)
+    campaign.hot_floor = checked_threshold(floor)
+    return campaign
+
+
+def set_daily_budget(session: Session, campaign_id: int, daily_budget: int | None) -> Campaign:
+    """How many posts may come into the queue a day; None: all."""
+    campaign = get(session, campaign_id)
+    campaign.daily_budget = budget.checked(daily_budget)
+    return campaign
+
+
+def set_samples_a_day(session: Session, campaign_id: int, samples: int) -> Campaign:
+    """How many of the posts that are not shown are drawn every day to be shown blind; 0: none."""
+    if samples and not FEWEST_SAMPLES <= samples <= _MOST_SAMPLES:
+        message = f"Blind samples are 0 or {FEWEST_SAMPLES} to {_MOST_SAMPLES} a day, so that each kind of post is met."
+        raise InvalidInput(message)
+    campaign = get(session, campaign_id)
+    campaign.samples_a_day = samples
     return campaign
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import notices
+from overheard import budget, notices
 from overheard.credentials import open_sealed, seal
 from overheard.db import Sessions, upsert
 from overheard.errors import InvalidInput, OverheardError
@@ -131,6 +131,7 @@ def send_due(sessions: Sessions, settings: Settings, deliver: Deliver, *, clock:
     """
     with sessions.begin() as session:
         notices.gather(session, clock(), zone=settings.zone)
+        budget.tell(session, clock())
     with sessions() as session:
         waiting = session.scalars(
             sa.select(DigestSetting.user_id).where(DigestSetting.rhythm != DigestRhythm.OFF)

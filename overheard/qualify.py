@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import do_not_contact
+from overheard import budget, do_not_contact
 from overheard.campaign_settings import admits
 from overheard.db import upsert
-from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal
+from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
 from overheard.relevance import is_relevant
 from overheard.vocabulary import LeadAction, Platform, Stage
 
@@ -34,6 +34,7 @@ def qualify(
     now: datetime,
     among: Sequence[int] | None = None,
     key: str | None = None,
+    more_to_come: bool = False,
 ) -> int:
     """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
 
@@ -41,20 +42,102 @@ def qualify(
     all others, and takes up what the new judgement means for leads that these posts had made before.
     It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
     are all mended by calling it again. With the `key` of the do-not-contact list nobody on it becomes a lead.
+
+    Of a campaign with a daily budget the best-scored become leads, and the others are held back. With `more_to_come`
+    a part of the budget is kept for what is judged next.
     """
-    made = 0
-    after = (0, 0)
     if among is not None:
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
-    while candidates := _candidates(session, after, model_version=model_version, threshold=threshold, among=among):
+    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=among)
+    made = 0
+    after = (0, 0)
+    boundless = ready.where(Campaign.daily_budget.is_(None)).order_by(Campaign.id, Post.id).limit(_QUALIFY_BATCH)
+    while candidates := _read(session, boundless.where(sa.tuple_(Campaign.id, Post.id) > after)):
         after = (candidates[-1].campaign_id, candidates[-1].post.id)
-        wanted = candidates if key is None else _without_unwilling(session, candidates, key)
-        made += sum(_add_signal(session, candidate, now=now) for candidate in wanted)
+        made += _qualify_each(session, _without_unwilling(session, candidates, key), now=now)
+    for campaign in budget.bounded(session):
+        room = budget.room(session, campaign, now, more_to_come=more_to_come)
+        made += _qualify_best(session, ready.where(Campaign.id == campaign.id), room, key=key, now=now)
     return made
 
 
-def _without_unwilling(session: Session, candidates: list[_Candidate], key: str) -> list[_Candidate]:
+def _qualify_best(
+    session: Session, ready: sa.Select[int, Post, Prediction], room: int, *, key: str | None, now: datetime
+) -> int:
+    """Of one campaign's posts the best-scored, as long as there is room; the others are held back."""
+    made = 0
+    best = ready.order_by(Prediction.score.desc(), Post.id.desc())
+    after = (2.0, 0)  # above every score
+    while room > 0:
+        next_best = best.where(sa.tuple_(Prediction.score, Post.id) < after).limit(min(room, _QUALIFY_BATCH))
+        candidates = _read(session, next_best)
+        if not candidates:
+            return made
+        after = (candidates[-1].prediction.score, candidates[-1].post.id)
+        wanted = _without_unwilling(session, candidates, key)
+        made += _qualify_each(session, wanted, now=now)
+        room -= len(wanted)
+    budget.hold_back(session, ready.with_only_columns(Campaign.id, Post.id), now)
+    return made
+
+
+def _qualify_each(session: Session, candidates: Sequence[_Candidate], *, now: datetime) -> int:
+    """Make signals of these posts; how many leads are new."""
+    if not candidates:
+        return 0
+    made = sum(_add_signal(session, candidate, now=now)[1] for candidate in candidates)
+    budget.let_in(session, [(one.campaign_id, one.post.id) for one in candidates])
+    return made
+
+
+def qualify_by_person(
+    session: Session, campaign_id: int, post: Post, *, actor: User, now: datetime, key: str
+) -> LeadEvent | None:
+    """Make a lead of a judged post because a person says so, whatever its score; the event that says it.
+
+    None where the post is not judged, or its author wants no contact.
+    """
+    judged = sa.select(Prediction).where(Prediction.post_id == post.id).order_by(Prediction.id.desc()).limit(1)
+    prediction = session.scalars(judged).one_or_none()
+    if prediction is None:
+        return None
+    candidate = _Candidate(campaign_id, post, prediction)
+    if not _without_unwilling(session, [candidate], key):
+        return None
+    lead_id, _ = _add_signal(session, candidate, now=now)
+    event = LeadEvent(
+        lead_id=lead_id,
+        action=LeadAction.QUALIFY,
+        to_stage=session.scalars(sa.select(Lead.stage).where(Lead.id == lead_id)).one(),
+        actor_id=actor.id,
+        at=now,
+        model_version=prediction.model_version,
+    )
+    session.add(event)
+    session.flush()
+    return event
+
+
+def release(
+    session: Session, campaign_id: int, *, day: date, at_most: int, actor: User, now: datetime, key: str
+) -> int:
+    """Let posts in that the budget held back on that day, the best-scored first, as far as they are still relevant
+    and over the threshold; how many came in.
+    """
+    held = budget.held(session, campaign_id, day=day).limit(at_most)
+    candidates = [_Candidate(campaign_id, post, prediction) for _, post, prediction in session.execute(held)]
+    wanted = _without_unwilling(session, candidates, key)
+    for candidate in wanted:
+        _add_signal(session, candidate, now=now)
+    released = {candidate.post.id for candidate in wanted}
+    budget.settle(session, campaign_id, [one.post.id for one in candidates], released, actor=actor, now=now)
+    return len(released)
+
+
+def _without_unwilling(session: Session, candidates: list[_Candidate], key: str | None) -> list[_Candidate]:
     """Those whose writers did not say that they want no contact."""
+    if key is None:
+        return candidates
     names = [
         {(one.post.platform, name) for name in (one.post.author, one.post.author_name) if name} for one in candidates
     ]
@@ -62,12 +145,11 @@ def _without_unwilling(session: Session, candidates: list[_Candidate], key: str)
     return [one for one, its in zip(candidates, names, strict=True) if not its & unwilling]
 
 
-def _candidates(
-    session: Session, after: tuple[int, int], *, model_version: str, threshold: float, among: Sequence[int] | None
-) -> list[_Candidate]:
-    """The next posts that are relevant, over the threshold and not yet a signal of their campaign.
-
-    `after`: campaign and post of the last one before.
+def _ready(
+    session: Session, *, model_version: str, threshold: float, now: datetime, among: Sequence[int] | None
+) -> sa.Select[int, Post, Prediction]:
+    """Campaign, post and prediction of what is relevant, over the threshold, not yet a signal of its campaign, and not
+    held back on a former day.
     """
     already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
     statement = (
@@ -80,19 +162,19 @@ def _candidates(
             Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),
-            admits(),
             ~already,
-            sa.tuple_(Campaign.id, Post.id) > after,
+            ~budget.was_held(before=now.date()),
         )
-        .order_by(Campaign.id, Post.id)
-        .limit(_QUALIFY_BATCH)
     )
-    if among is not None:
-        statement = statement.where(Prediction.post_id.in_(among))
+    return statement if among is None else statement.where(Prediction.post_id.in_(among))
+
+
+def _read(session: Session, statement: sa.Select[int, Post, Prediction]) -> list[_Candidate]:
     return [_Candidate(*row) for row in session.execute(statement)]
 
 
-def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bool:
+def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> tuple[int, bool]:
+    """Make the post a signal of its author's lead; the lead, and whether it is new."""
     post, prediction = candidate.post, candidate.prediction
     signalled_on = (post.posted_at or post.collected_at).date()
     author = author_key(post)
@@ -140,7 +222,7 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> bo
         )
     else:
         refresh(session, [lead_id])
-    return is_new
+    return lead_id, is_new
 
 
 def _lead_of(session: Session, campaign_id: int, platform: Platform, author: str) -> int:

@@ -115,6 +115,7 @@ def make_campaign(
         offer="A small CRM for small shops.",
         queries=queries or {"everything": "*"},
         threshold=threshold,
+        daily_budget=None,
         now=now,
     )
 
