@@ -124,7 +124,7 @@ def release(
     """Let posts in that the budget held back on that day, the best-scored first, as far as they are still relevant
     and over the threshold; how many came in.
     """
-    held = budget.held(session, campaign_id, day=day).limit(at_most)
+    held = budget.held(session, campaign_id, day=day).where(admits()).limit(at_most)
     candidates = [_Candidate(campaign_id, post, prediction) for _, post, prediction in session.execute(held)]
     wanted = _without_unwilling(session, candidates, key)
     for candidate in wanted:
@@ -162,6 +162,7 @@ def _ready(
             Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),
+            admits(),
             ~already,
             ~budget.was_held(before=now.date()),
         )
