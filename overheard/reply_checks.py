@@ -1,49 +1,51 @@
-"""Looking whether what we sent still stands there, soon after and a day later. Some platforms hide in silence."""
+"""What a look at a sent reply says: it stands there, it was taken away, or people vote it down."""
 
-from datetime import datetime, timedelta
+import logging
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard import connected_accounts
-from overheard.guardrails import Guard
 from overheard.models import Reply
 from overheard.vocabulary import ReplyState
 
-_GIVEN_UP_AFTER = timedelta(days=7)  # what could not be read by then is asked for no more
+logger = logging.getLogger(__name__)
+
+_IN_A_ROW = 2
 
 
-def due_checks(session: Session, *, guard: Guard, now: datetime) -> list[Reply]:
-    """The replies whose platform is to be asked now whether they still stand there, longest waiting first."""
-    soon = timedelta(minutes=guard.settings.recheck_minutes)
-    late = timedelta(hours=guard.settings.recheck_hours)
-    rows = session.scalars(
-        sa.select(Reply)
-        .where(
-            Reply.state == ReplyState.SENT,
-            Reply.remote_id.is_not(None),
-            Reply.removed_at.is_(None),
-            Reply.sent_at <= now - soon,
-            Reply.sent_at > now - _GIVEN_UP_AFTER,
-        )
-        .order_by(Reply.sent_at, Reply.id)
-    )
-    return [reply for reply in rows if _is_due(reply, late, now)]
+def record_look(session: Session, reply_id: int, *, is_there: bool, score: int | None = None, now: datetime) -> None:
+    """Write down what was seen. Whoever sent it by an account of theirs looks why, before anything more goes out by it.
+
+    A reply that was taken away pauses its account, and closes its community for a while; so do two in a row that were
+    voted below zero or taken away. `score`: of its votes, where the platform has any.
+    """
+    reply = session.get_one(Reply, reply_id)
+    reply.checked_at = now
+    was_liked = reply.score is None or reply.score >= 0
+    reply.score = reply.score if score is None else score
+    if not is_there and reply.removed_at is None:
+        reply.removed_at = now
+        logger.warning("a reply was removed", extra={"action": "reply_removed", "reply_id": reply.id})
+        because = f"A reply in {reply.community} does not stand there any more: it was removed, or hidden from others."
+    elif was_liked and _is_bad(reply) and _are_last_ones_bad(session, reply):
+        because = "Two replies in a row were voted below zero there, or taken away."
+    else:
+        because = None
+    session.flush()
+    if because and reply.account_id is not None:
+        connected_accounts.pause(session, reply.account_id, because=because, now=now)
 
 
-def _is_due(reply: Reply, late: timedelta, now: datetime) -> bool:
-    if reply.sent_at is None or reply.checked_at is None:
-        return True
-    return reply.checked_at < reply.sent_at + late <= now
+def _is_bad(reply: Reply) -> bool:
+    return reply.removed_at is not None or (reply.score is not None and reply.score < 0)
 
 
-def record_check(session: Session, reply_id: int, *, still_there: bool, now: datetime) -> None:
-    """What the platform said. A reply that was taken away pauses its account, and closes its community for a while."""
-    seen = sa.update(Reply).where(Reply.id == reply_id, Reply.removed_at.is_(None)).values(checked_at=now)
-    if still_there:
-        session.execute(seen)
-        return
-    removed = session.execute(seen.values(removed_at=now).returning(Reply.account_id, Reply.community)).one_or_none()
-    if removed is not None and removed.account_id is not None:
-        because = f"A reply in {removed.community} was taken away there."
-        connected_accounts.pause(session, removed.account_id, because=because, now=now)
+def _are_last_ones_bad(session: Session, reply: Reply) -> bool:
+    """Whether this is one of the last of its account of which anything is known, and all of these are bad."""
+    session.flush()
+    known = sa.or_(Reply.score.is_not(None), Reply.removed_at.is_not(None))
+    sent = sa.select(Reply).where(Reply.account_id == reply.account_id, Reply.state == ReplyState.SENT, known)
+    last = session.scalars(sent.order_by(Reply.sent_at.desc(), Reply.id.desc()).limit(_IN_A_ROW)).all()
+    return len(last) == _IN_A_ROW and reply in last and all(map(_is_bad, last))

@@ -90,6 +90,8 @@ class SeenThread:
     """What else the platform must hear of the target when it is answered."""
     is_hidden: bool = False
     """It is there, and its writer does not want to be read by programs."""
+    score: int | None = None
+    """What the target's votes come to, where the platform has votes."""
 
     def below(self, external_id: str) -> list[NewPost]:
         """What answers one of them directly."""

@@ -19,7 +19,7 @@ from collectors.conversations import PlatformConversations
 from collectors.replying.base import SeenThread
 from collectors.replying.outbox import open_sender
 from collectors.replying.threads import FLAT, later
-from overheard import answers, connected_accounts
+from overheard import answers, connected_accounts, reply_checks
 from overheard.answers import NewAnswer
 from overheard.db import Sessions
 from overheard.errors import OverheardError
@@ -98,15 +98,13 @@ class Listening:
             self._looked(reply)
             return 0
         seen = self._conversations.read(reply.platform, reply.remote_id, reply.permalink, source)
-        is_removed = seen.target is None and not seen.is_hidden
+        is_there = seen.target is not None or seen.is_hidden
         if seen.target is not None and seen.target.author:
             ours.add(seen.target.author)
         found = [post for post in _answers(seen, reply) if post.author not in ours]
         with self.sessions.begin() as session:
             new = answers.hear(session, session.get_one(Reply, reply.id), map(_heard, found), now=self.clock())
-            if is_removed:
-                _record_removal(session, reply, now=self.clock())
-        self._looked(reply)
+            reply_checks.record_look(session, reply.id, is_there=is_there, score=seen.score, now=self.clock())
         return new
 
     def _looked(self, reply: Reply) -> None:
@@ -144,12 +142,3 @@ def _answers(seen: SeenThread, reply: Reply) -> Iterable[NewPost]:
 
 def _heard(post: NewPost) -> NewAnswer:
     return NewAnswer(post.external_id, post.author, post.body, post.permalink, post.posted_at)
-
-
-def _record_removal(session: Session, reply: Reply, *, now: datetime) -> None:
-    """It was taken away. Whoever sent it by an account of theirs looks why, before anything more goes out by it."""
-    session.execute(sa.update(Reply).where(Reply.id == reply.id).values(removed_at=now))
-    if reply.account_id is not None:
-        because = f"A reply in {reply.community} does not stand there any more: it was removed, or hidden from others."
-        connected_accounts.pause(session, reply.account_id, because=because, now=now)
-    logger.warning("a reply was removed", extra={"action": "reply_removed", "reply_id": reply.id})

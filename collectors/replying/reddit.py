@@ -61,7 +61,8 @@ def read_thread(get: Get, target: str, community: str = "r/?") -> SeenThread:
             if post is not None:
                 read[post.external_id] = post
     read.setdefault(target, found)
-    return SeenThread(list(read.values()), found, is_locked)
+    score = row.get("score")
+    return SeenThread(list(read.values()), found, is_locked, score=score if isinstance(score, int) else None)
 
 
 def ask_thread(ask: Ask) -> SeenThread:

@@ -98,6 +98,8 @@ class Reply(Base):
     """When we last looked whether it still stands there."""
     removed_at: Mapped[datetime | None]
     """When we saw that it was taken away there."""
+    score: Mapped[int | None]
+    """What its votes came to when we last looked, where the platform has votes."""
 
     author: Mapped[User] = relationship(lazy="raise")
 

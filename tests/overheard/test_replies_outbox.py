@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import outbox, replies, reply_checks, reply_stops
+from overheard import connected_accounts, outbox, replies, reply_checks, reply_stops
 from overheard.conversations import TargetState, Thread
 from overheard.db import Sessions
 from overheard.errors import NotFound, WrongStage
@@ -180,31 +180,32 @@ def test_a_reply_that_is_not_there_is_told(session: Session, now: datetime) -> N
 # --- looking again -------------------------------------------------------------------------------------------------
 
 
-def test_what_was_sent_is_looked_for_after_ten_minutes_and_after_a_day(
-    session: Session, cast: Cast, now: datetime
-) -> None:
-    reply = sent(session, cast.sam, now=now)
-
-    def due(after: timedelta) -> bool:
-        found = reply_checks.due_checks(session, guard=guard(), now=now + after)
-        return [one.id for one in found] == [reply.id]
-
-    assert [due(timedelta(minutes=minutes)) for minutes in (9, 10)] == [False, True]
-    reply_checks.record_check(session, reply.id, still_there=True, now=now + timedelta(minutes=10))
-    session.expire_all()
-    assert [due(timedelta(hours=hours)) for hours in (1, 23, 24)] == [False, False, True]
-    reply_checks.record_check(session, reply.id, still_there=True, now=now + timedelta(hours=24))
-    session.expire_all()
-    assert not due(timedelta(hours=48))
-
-
 def test_a_reply_that_was_taken_away_pauses_its_account(session: Session, cast: Cast, now: datetime) -> None:
     reply = approved_to_send(session, cast.sam, now=now)
     take(session, now)
     outbox.settle(session, reply.id, Sent("t1_ours"), now=now)
-    reply_checks.record_check(session, reply.id, still_there=False, now=now + timedelta(minutes=10))
+    reply_checks.record_look(session, reply.id, is_there=False, now=now + timedelta(minutes=10))
     session.expire_all()
     account = session.scalars(sa.select(ConnectedAccount)).one()
-    assert "was taken away" in (account.paused_because or "")
+    assert "does not stand there" in (account.paused_because or "")
     assert session.get_one(Reply, reply.id).removed_at == now + timedelta(minutes=10)
-    assert reply_checks.due_checks(session, guard=guard(), now=now + timedelta(days=2)) == []
+
+
+def test_two_replies_in_a_row_that_are_voted_down_pause_their_account_until_its_owner_lets_it_go_on(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    account = connected(session, cast.sam, now=now)
+    made = [sent(session, cast.sam, now=now + timedelta(hours=number), number=number) for number in range(1, 5)]
+    for reply in made:
+        reply.account_id = account.id
+
+    def paused_by(reply: Reply, score: int) -> str | None:
+        reply_checks.record_look(session, reply.id, is_there=True, score=score, now=now)
+        session.expire_all()
+        return session.scalars(sa.select(ConnectedAccount)).one().paused_because
+
+    first, second, third, fourth = made
+    assert [paused_by(first, -1), paused_by(second, 1), paused_by(third, -2)] == [None, None, None]
+    assert "voted below zero" in (paused_by(fourth, -1) or "")
+    connected_accounts.resume(session, account.id, cast.sam)
+    assert paused_by(fourth, -3) is None  # that has been looked into

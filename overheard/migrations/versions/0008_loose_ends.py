@@ -1,5 +1,9 @@
 """loose ends."""
 
+import sqlalchemy as sa
+from alembic import op
+
+
 revision = '0008'
 down_revision = '0007'
 branch_labels = None
@@ -8,7 +12,9 @@ depends_on = None
 
 def upgrade() -> None:
     """loose ends."""
+    op.add_column('replies', sa.Column('score', sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_column('replies', 'score')

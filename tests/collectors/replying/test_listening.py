@@ -116,6 +116,16 @@ def test_a_reply_that_was_taken_away_is_seen_after_ten_minutes_and_pauses_the_ac
     assert "removed" in (_connected(desk).paused_because or "")
 
 
+@at(Platform.REDDIT)
+def test_what_people_vote_is_seen_by_the_same_look(desk: Desk) -> None:
+    _, ours, reply_id = _sent(desk)
+    ours.extra["score"] = -4
+    desk.world.advance(660)
+    _listen(desk)
+    assert desk.reply(reply_id).score == -4
+    assert _connected(desk).paused_at is None  # one alone may be bad luck
+
+
 def test_a_reply_that_stands_is_looked_at_again_after_a_day_and_pauses_nothing(desk: Desk) -> None:
     _, _, reply_id = _sent(desk)
     desk.world.advance(660)
