@@ -1,5 +1,6 @@
 """Which leads somebody asks for, as the address says it; pages and `/v1` read it the same way."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
@@ -85,6 +86,11 @@ class QueueParams(BaseModel):
             is_snoozed=bool(self.snoozed),
             onlooker=Onlooker(viewer.id, now),
         )
+
+    def everybodys_filters(self, viewer: User, now: datetime) -> Filters:
+        """The same for what leaves: with what a colleague looks at just now, and with what is snoozed."""
+        filters = self.filters(viewer, now)
+        return filters if filters.is_snoozed else replace(filters, onlooker=None)
 
     @property
     def place(self) -> Place | None:

@@ -14,6 +14,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.context import clock, start
+from cli.deliver import delivering
 from cli.digests import digesting
 from cli.send import sending
 from cli.sources import watch_something
@@ -44,7 +45,7 @@ def listen(*, every: Every = 10.0) -> None:
         watch_something(session, now=clock())
     key = secret_key(context.settings)
     watch = Watch(context.sessions, context.settings, clock)
-    with _stopped_by_signals(watch.stop), sending(context), digesting(context):
+    with _stopped_by_signals(watch.stop), sending(context), digesting(context), delivering(context):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
         while not watch.stop.is_set():

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import bench, campaigns, demo, digests, listen, model, people, posts, replies, send, sources, work
+from cli import bench, campaigns, deliver, demo, digests, listen, model, people, posts, replies, send, sources, work
 from cli.context import err
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
@@ -27,6 +27,7 @@ app.command("collect")(work.collect)
 app.command("classify")(work.classify)
 app.command("listen")(listen.listen)
 app.command("digest")(digests.digest)
+app.command("deliver")(deliver.deliver)
 app.command("sweep")(work.sweep)
 app.command("serve")(work.serve)
 app.command("check")(work.check)

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import budget, notices
+from overheard import budget, notices, rhythms
 from overheard.credentials import open_sealed, seal
 from overheard.db import Sessions, upsert
 from overheard.errors import InvalidInput, OverheardError
@@ -19,7 +19,6 @@ from overheard.vocabulary import DigestRhythm, DigestWay
 
 logger = logging.getLogger(__name__)
 
-_SATURDAY = 5
 _MOST = 50
 _LONGEST_HOOK = 500
 
@@ -81,11 +80,7 @@ def choose(session: Session, settings: Settings, user: User, wanted: Chosen, *, 
 
 
 def _check(wanted: Chosen) -> None:
-    hours = (wanted.hour, wanted.quiet_from, wanted.quiet_until)
-    if any(hour is not None and not 0 <= hour <= 23 for hour in hours):  # noqa: PLR2004 - the last hour of a day
-        raise InvalidInput("An hour is a number from 0 to 23.")
-    if (wanted.quiet_from is None) is not (wanted.quiet_until is None):
-        raise InvalidInput("Quiet hours have a beginning and an end: give both, or none.")
+    rhythms.check_hours(wanted.hour, wanted.quiet_from, wanted.quiet_until)
     if wanted.time_zone not in available_timezones():
         raise InvalidInput(f"{wanted.time_zone[:60]!r} is no time zone. Write one like Europe/Berlin.")
     if wanted.hook and (not wanted.hook.strip().startswith("https://") or len(wanted.hook) > _LONGEST_HOOK):
@@ -97,27 +92,13 @@ def _check(wanted: Chosen) -> None:
 
 def is_quiet(setting: DigestSetting, now: datetime) -> bool:
     """Whether nothing may be sent now."""
-    if setting.quiet_from is None or setting.quiet_until is None:
-        return False
-    hour = now.astimezone(ZoneInfo(setting.time_zone)).hour
-    if setting.quiet_from <= setting.quiet_until:
-        return setting.quiet_from <= hour < setting.quiet_until
-    return hour >= setting.quiet_from or hour < setting.quiet_until
+    return rhythms.is_quiet(setting.quiet_from, setting.quiet_until, ZoneInfo(setting.time_zone), now)
 
 
 def last_due(setting: DigestSetting, now: datetime) -> datetime | None:
     """The last time up to now at which a digest was due; None before the first one."""
-    if setting.rhythm is DigestRhythm.OFF:
-        return None
-    local = now.astimezone(ZoneInfo(setting.time_zone))
-    if setting.rhythm is DigestRhythm.HOURLY:
-        due = local.replace(minute=0, second=0, microsecond=0)
-    else:
-        due = datetime.combine(local.date(), time(setting.hour), local.tzinfo)
-        while due > local or (setting.rhythm is DigestRhythm.WEEKDAYS and due.weekday() >= _SATURDAY):
-            due = datetime.combine(due.date() - timedelta(days=1), time(setting.hour), local.tzinfo)
-    due = due.astimezone(UTC)
-    return due if due > setting.changed_at else None
+    due = rhythms.last_due(setting.rhythm, setting.hour, ZoneInfo(setting.time_zone), now)
+    return due if due is not None and due > setting.changed_at else None
 
 
 # --- sending -------------------------------------------------------------------------------------------------------

@@ -75,3 +75,13 @@ def retention(source: Source) -> timedelta | None:
     terms = Terms.of(source)
     hours = [h for h in (source.retention_hours, terms.retention_hours if terms else None) if h is not None]
     return timedelta(hours=min(hours)) if hours else None
+
+
+def may_pass_on(source: Source) -> bool:
+    """Whether a post's text may leave by an alert, a webhook, a feed or an export, and not only its need and address.
+
+    Not where it must be gone after a time, as a copy elsewhere is out of our reach, nor from places that ask for
+    permission first, nor from files, of which nobody said what is allowed.
+    """
+    terms = Terms.of(source)
+    return terms is not None and terms.retention_hours is None and not terms.must_confirm

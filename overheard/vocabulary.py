@@ -256,15 +256,18 @@ class NoticeKind(StrEnum):
     SOURCE_NEEDS_OPERATOR = "source_needs_operator"
     ACCOUNT_PAUSED = "account_paused"
     POSTS_HELD_BACK = "posts_held_back"
+    ALERTS_PAUSED = "alerts_paused"
 
 
 class DigestRhythm(StrEnum):
-    """How often somebody's unread notices are sent to them."""
+    """How often something is sent: unread notices, new leads."""
 
     OFF = "off"
+    INSTANT = "instant"
     HOURLY = "hourly"
     DAILY = "daily"
     WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
 
 
 class DigestWay(StrEnum):
@@ -272,6 +275,49 @@ class DigestWay(StrEnum):
 
     MAIL = "mail"
     SLACK = "slack"
+
+
+class AlertWay(StrEnum):
+    """By what new leads are told of."""
+
+    MAIL = "mail"
+    SLACK = "slack"
+    WEBHOOK = "webhook"
+
+
+class OutboundEvent(StrEnum):
+    """What a webhook is told of. `docs/alerts.md` says what comes with each."""
+
+    LEAD_QUALIFIED = "lead.qualified"
+    LEAD_PROMOTED = "lead.promoted"
+    LEAD_DISQUALIFIED = "lead.disqualified"
+    LEAD_REPLIED = "lead.replied"
+    LEAD_PROSPECT = "lead.prospect"
+    LEAD_WON = "lead.won"
+    LEAD_LOST = "lead.lost"
+    LEAD_MOVED_BACK = "lead.moved_back"
+    """Handed back, reopened, or a step was taken back."""
+    LEAD_ERASED = "lead.erased"
+    ALERT_LEADS = "alert.leads"
+    """New leads of an alert rule."""
+    WEBHOOK_TEST = "webhook.test"
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a webhook names it among the events it wants; the others come because somebody asked for them."""
+        return self not in (OutboundEvent.ALERT_LEADS, OutboundEvent.WEBHOOK_TEST)
+
+
+class OutboundState(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Given up after the last attempt; a person can send it again."""
+    DROPPED = "dropped"
+    """There was nothing left to tell."""
 
 
 class AuditAction(StrEnum):
@@ -298,6 +344,8 @@ class AuditAction(StrEnum):
     REPLIES_STOPPED = "replies_stopped"
     REPLIES_RESUMED = "replies_resumed"
     EXPORTED = "exported"
+    WEBHOOK_CHANGED = "webhook_changed"
+    FEED_MADE = "feed_made"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_CHANGED = "campaign_changed"
     QUERY_SAVED = "query_saved"

@@ -1,5 +1,6 @@
 """The tables. A row is data; what may happen to it stands in the module named after the thing."""
 
+from overheard.models.alerts import AlertedLead, AlertRule, LeadNews, OutboundDelivery, QueueFeed, Receiver, Webhook
 from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
 from overheard.models.campaign_desk import Exclusion, campaign_members
@@ -43,6 +44,8 @@ from overheard.models.yields import COUNTED_BY
 
 __all__ = [
     "COUNTED_BY",
+    "AlertRule",
+    "AlertedLead",
     "Answer",
     "ApiToken",
     "AuditEntry",
@@ -65,18 +68,22 @@ __all__ = [
     "Label",
     "Lead",
     "LeadEvent",
+    "LeadNews",
     "LeadTag",
     "Login",
     "LoginFailure",
     "LoginLink",
     "Match",
     "Notice",
+    "OutboundDelivery",
     "Post",
     "PostRelevance",
     "Prediction",
     "QualifyingAnswer",
     "QualifyingQuestion",
     "Query",
+    "QueueFeed",
+    "Receiver",
     "Reply",
     "ReplyStop",
     "Revisit",
@@ -90,6 +97,7 @@ __all__ = [
     "Tombstone",
     "Usage",
     "User",
+    "Webhook",
     "campaign_members",
     "campaign_sources",
 ]

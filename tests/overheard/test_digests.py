@@ -108,6 +108,8 @@ def _setting(rhythm: DigestRhythm, *, zone: str = "UTC", quiet: tuple[int, int] 
         (DigestRhythm.DAILY, "America/New_York", "2026-11-20T13:30", "2026-11-19T14:00"),
         (DigestRhythm.WEEKDAYS, "UTC", "2026-11-22T12:00", "2026-11-20T09:00"),  # a Sunday: last Friday's
         (DigestRhythm.WEEKDAYS, "UTC", "2026-11-23T09:01", "2026-11-23T09:00"),
+        (DigestRhythm.WEEKLY, "UTC", "2026-11-20T12:00", "2026-11-16T09:00"),  # a Friday: last Monday's
+        (DigestRhythm.INSTANT, "UTC", "2026-11-20T12:34", "2026-11-20T12:34"),
     ],
 )
 def test_a_digest_is_due_at_the_readers_hour(rhythm: DigestRhythm, zone: str, now: str, due: str | None) -> None:

@@ -1,0 +1,84 @@
+"""Alerts and webhooks go out: by hand once, or beside the rest."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.context import Context, clock, out, start
+from overheard import mail
+from overheard.alerts import ReadFilters
+from overheard.deliveries import Answer, Send, deliver_due
+from overheard.errors import OverheardError
+from overheard.models import User
+from overheard.outbound_content import Outbound
+from overheard.review_queue import Filters
+from overheard.settings import Settings
+from overheard.vocabulary import AlertWay
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 5.0  # seconds
+
+
+def deliver() -> None:
+    """Tell of new leads by mail, Slack and webhooks, once. `overheard run` does it by itself."""
+    context = start()
+    tally = deliver_due(
+        context.sessions, context.settings, make_send(context.settings), make_read_filters(), clock=clock
+    )
+    out.print(f"{tally.delivered:,} delivered, {tally.failed:,} failed.")
+
+
+def make_send(settings: Settings) -> Send:
+    """Sends one delivery by its way."""
+    from collectors.webhook import post, post_signed
+
+    def send(outbound: Outbound) -> Answer:
+        if outbound.way is AlertWay.MAIL:
+            mail.send(settings, to=outbound.to, subject=outbound.subject, text=outbound.text)
+            return Answer()
+        if outbound.way is AlertWay.SLACK:
+            post(settings, outbound.to, f"{outbound.subject}\n\n{outbound.text}")
+            return Answer()
+        posted = post_signed(settings, outbound.to, outbound.text, outbound.headers)
+        return Answer(posted.status, posted.said, posted.retry_after)
+
+    return send
+
+
+def make_read_filters() -> ReadFilters:
+    """Reads the filters of a saved view as the pages do."""
+    from api.filters import read_params
+
+    def read_filters(params: str, viewer: User, now: datetime) -> Filters | None:
+        kept = read_params(params)
+        return None if kept is None else kept.everybodys_filters(viewer, now)
+
+    return read_filters
+
+
+@contextmanager
+def delivering(context: Context) -> Iterator[None]:
+    """While the block runs, a thread of its own sends what is due."""
+    stop = threading.Event()
+    send, read_filters = make_send(context.settings), make_read_filters()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                deliver_due(context.sessions, context.settings, send, read_filters, clock=clock)
+            except (OverheardError, SQLAlchemyError):
+                logger.exception("Deliveries failed", extra={"action": "deliveries_failed"})
+            stop.wait(_EVERY)
+
+    thread = threading.Thread(target=work, name="deliveries")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
