@@ -17,8 +17,11 @@ from overheard.vocabulary import Platform, ReplyState, Stage
 MAX_EARLIER_POSTS = 5
 
 
+Handle = tuple[Platform, str]
+
+
 class OtherLead(NamedTuple):
-    """The same author in another campaign."""
+    """The same person in another campaign."""
 
     lead_id: int
     campaign_name: str
@@ -27,7 +30,7 @@ class OtherLead(NamedTuple):
 
 
 class EarlierReply(NamedTuple):
-    """What we wrote to the same author, in whatever campaign."""
+    """What we wrote to the same person, in whatever campaign, under whatever name."""
 
     by: str
     at: datetime
@@ -69,25 +72,47 @@ def has_dealings() -> sa.ColumnElement[bool]:
     """The condition that there is something to tell about a lead's author: nearly all are new to us."""
     other = aliased(Lead)
     same = sa.exists().where(other.platform == Lead.platform, other.author == Lead.author, other.id != Lead.id)
+    merged = sa.exists().where(other.merged_into_id == Lead.id)
     written = sa.exists().where(
         Reply.platform == Lead.platform, Reply.recipient == Lead.author, Reply.state == ReplyState.SENT
     )
-    return sa.or_(same, written)
+    return sa.or_(same, merged, written)
 
 
 def dealings_of(session: Session, leads: Sequence[LeadRow]) -> dict[int, Dealings]:
-    """Our dealings with the authors of these leads, by lead, in two statements however many they are."""
+    """Our dealings with the authors of these leads, by lead, in three statements however many they are."""
     if not leads:
         return {}
-    people = {(lead.platform, lead.author) for lead in leads}
-    platforms, authors = {platform for platform, _ in people}, {author for _, author in people}
+    handles = _handles(session, {(lead.platform, lead.author) for lead in leads})
+    everyone = set().union(*handles.values())
+    platforms, authors = {platform for platform, _ in everyone}, {author for _, author in everyone}
     others = _leads(session, (Lead.platform.in_(platforms), Lead.author.in_(authors)))
     replies = _replies(session, (Reply.platform.in_(platforms), Reply.recipient.in_(authors)))
     found = {}
     for lead in leads:
-        person = (lead.platform, lead.author)
-        elsewhere = tuple(other for other in others.get(person, ()) if other.lead_id != lead.id)
-        found[lead.id] = Dealings(elsewhere, tuple(replies.get(person, ())))
+        theirs = handles[lead.platform, lead.author]
+        elsewhere = [other for handle in theirs for other in others.get(handle, ()) if other.lead_id != lead.id]
+        written = [reply for handle in theirs for reply in replies.get(handle, ())]
+        elsewhere.sort(key=lambda other: (other.since, other.lead_id), reverse=True)
+        written.sort(key=lambda reply: reply.at, reverse=True)
+        found[lead.id] = Dealings(tuple(elsewhere), tuple(written))
+    return found
+
+
+def _handles(session: Session, people: set[Handle]) -> dict[Handle, set[Handle]]:
+    """Under which names each of these is known: their own, and those of leads that are merged with one of theirs."""
+    theirs, kin = aliased(Lead), aliased(Lead)
+    stays = sa.func.coalesce(theirs.merged_into_id, theirs.id)
+    statement = (
+        sa.select(theirs.platform, theirs.author, kin.platform, kin.author)
+        .join(kin, sa.or_(kin.id == stays, kin.merged_into_id == stays))
+        .where(theirs.platform.in_({platform for platform, _ in people}))
+        .where(theirs.author.in_({author for _, author in people}))
+    )
+    found = {person: {person} for person in people}
+    for platform, author, *other in rows(session, statement):
+        if (platform, author) in found:
+            found[platform, author].add((other[0], other[1]))
     return found
 
 
@@ -106,31 +131,25 @@ def background(session: Session, lead: Lead) -> Background:
     return Background(earlier[:MAX_EARLIER_POSTS], similar_posts(session, lead))
 
 
-def _leads(
-    session: Session, conditions: tuple[sa.ColumnElement[bool], ...]
-) -> dict[tuple[Platform, str], list[OtherLead]]:
+def _leads(session: Session, conditions: tuple[sa.ColumnElement[bool], ...]) -> dict[Handle, list[OtherLead]]:
     statement = (
         sa.select(Lead.platform, Lead.author, Lead.id, Campaign.name, Lead.stage, Lead.stage_changed_at)
         .join(Campaign, Campaign.id == Lead.campaign_id)
-        .where(*conditions)
-        .order_by(Lead.stage_changed_at.desc(), Lead.id)
+        .where(*conditions, Lead.merged_into_id.is_(None))
     )
-    found: dict[tuple[Platform, str], list[OtherLead]] = {}
+    found: dict[Handle, list[OtherLead]] = {}
     for platform, author, *other in rows(session, statement):
         found.setdefault((platform, author), []).append(OtherLead(*other))
     return found
 
 
-def _replies(
-    session: Session, conditions: tuple[sa.ColumnElement[bool], ...]
-) -> dict[tuple[Platform, str], list[EarlierReply]]:
+def _replies(session: Session, conditions: tuple[sa.ColumnElement[bool], ...]) -> dict[Handle, list[EarlierReply]]:
     statement = (
         sa.select(Reply.platform, Reply.recipient, User.name, Reply.sent_at, Reply.community)
         .join(User, User.id == Reply.author_id)
         .where(*conditions, Reply.state == ReplyState.SENT, Reply.sent_at.is_not(None))
-        .order_by(Reply.sent_at.desc(), Reply.id.desc())
     )
-    found: dict[tuple[Platform, str], list[EarlierReply]] = {}
+    found: dict[Handle, list[EarlierReply]] = {}
     for platform, recipient, *reply in rows(session, statement):
         found.setdefault((platform, recipient), []).append(EarlierReply(*reply))
     return found

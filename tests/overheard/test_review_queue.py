@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard import claims, do_not_contact, funnel, review_queue
+from overheard import claims, do_not_contact, funnel, people_links, review_queue
 from overheard.cards import cards
 from overheard.dealings import background
 from overheard.errors import InvalidInput
@@ -133,6 +133,26 @@ def test_a_card_says_what_we_had_to_do_with_its_author(session: Session, cast: C
     assert [(other.campaign_name, other.stage) for other in known.leads] == [("Rye CRM", Stage.REPLIED)]
     assert [(reply.by, reply.at, reply.community) for reply in known.replies] == [("Sam", now, "r/bakers")]
     assert not items["bob"].dealings.replies
+
+
+def test_what_we_wrote_to_a_person_under_another_name_counts_where_two_leads_are_merged(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    make_campaign(session, now=now)
+    second = make_campaign(session, now=now, name="Second")
+    reply = sent(session, cast.sam, now=now)
+    elsewhere = new_post(author="baker1@town.example", platform=Platform.MASTODON, community="bakers")
+    other = make_lead(session, now=now, post=elsewhere)
+    assert reply.lead_id is not None
+    people_links.merge(session, other.id, reply.lead_id, actor=cast.sam, now=now)
+    items = review_queue.page(session, Filters(campaign_id=second.id)).items
+    known = next(item.dealings for item in items if item.lead.author == "baker1@town.example")
+    assert [reply.by for reply in known.replies] == ["Sam"]
+    assert {(lead.campaign_name, lead.stage) for lead in known.leads} == {
+        ("Rye CRM", Stage.REPLIED), ("Second", Stage.MARKETING_QUALIFIED),
+    }  # fmt: skip
+    (stays,) = review_queue.page(session, Filters(stage=Stage.REPLIED)).items
+    assert [lead.campaign_name for lead in stays.dealings.leads] == ["Second", "Second"]
 
 
 def test_the_background_of_a_lead_is_what_its_author_said_besides(session: Session, now: datetime) -> None:
