@@ -25,6 +25,7 @@ class Action(StrEnum):
     SAVE_QUERY = "save_query"
     RETIRE_QUERY = "retire_query"
     SET_THRESHOLD = "set_threshold"
+    EDIT_CAMPAIGN = "edit_campaign"
     READ_SOURCES = "read_sources"
     PAUSE_SOURCE = "pause_source"
     ENABLE_SOURCE = "enable_source"
@@ -74,6 +75,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.SAVE_QUERY: _TUNES,
     Action.RETIRE_QUERY: _TUNES,
     Action.SET_THRESHOLD: _TUNES,
+    Action.EDIT_CAMPAIGN: _TUNES,
     Action.READ_SOURCES: _EVERYBODY,
     Action.PAUSE_SOURCE: _TUNES,
     Action.ENABLE_SOURCE: _TUNES,
@@ -140,6 +142,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.SAVE_QUERY,
             Action.RETIRE_QUERY,
             Action.SET_THRESHOLD,
+            Action.EDIT_CAMPAIGN,
             Action.EDIT_QUESTIONS,
             Action.PAUSE_SOURCE,
             Action.ENABLE_SOURCE,
@@ -153,6 +156,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
 AUDITED: dict[Action, AuditAction] = {
     Action.CREATE_CAMPAIGN: AuditAction.CAMPAIGN_CREATED,
     Action.SET_THRESHOLD: AuditAction.CAMPAIGN_CHANGED,
+    Action.EDIT_CAMPAIGN: AuditAction.CAMPAIGN_CHANGED,
     Action.EDIT_QUESTIONS: AuditAction.CAMPAIGN_CHANGED,
     Action.SAVE_QUERY: AuditAction.QUERY_SAVED,
     Action.RETIRE_QUERY: AuditAction.QUERY_RETIRED,

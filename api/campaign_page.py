@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.errors import status_of
 from api.pages import page
-from overheard import campaigns, queries
+from overheard import campaign_settings, campaigns, exclusions, queries
+from overheard.claims import assignable
 from overheard.errors import InvalidInput, InvalidQuery
-from overheard.models import Query, User
+from overheard.exclusions import Place
+from overheard.models import Query, Source, User
 from overheard.qualification import questions
 from overheard.relevance import count_by_meaning
+from overheard.vocabulary import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,15 @@ class Draft:
 
 
 def campaign_page(
-    request: Request, viewer: User, db: Session, campaign_id: int, *, draft: Draft | None = None
+    request: Request,
+    viewer: User,
+    db: Session,
+    campaign_id: int,
+    *,
+    draft: Draft | None = None,
+    counted: tuple[Place, int] | None = None,
 ) -> Response:
-    """The page, with a draft in its editor if there is one."""
+    """The page, with a draft in its editor if there is one; `counted`: how many leads an exclusion would take out."""
     view = campaigns.view(db, campaign_id)
     draft = draft or Draft()
     shown = {
@@ -50,6 +60,19 @@ def campaign_page(
         "max_name": queries.MAX_NAME,
         "by_meaning": count_by_meaning(db, view.campaign),
         "asked": questions(db, [campaign_id]),
+        **_settings(db, campaign_id),
+        "counted": counted,
     }
     status = status_of(draft.error) if draft.error else HTTPStatus.OK
     return page(request, "campaign.html", viewer=viewer, status=status, **shown)
+
+
+def _settings(db: Session, campaign_id: int) -> dict[str, object]:
+    sources = db.scalars(sa.select(Source).order_by(Source.platform, Source.community)).all()
+    return {
+        "all_sources": sources,
+        "platforms": sorted({source.platform for source in sources}) or list(Platform),
+        "members": campaign_settings.members(db, campaign_id),
+        "assignable": assignable(db),
+        "exclusions": exclusions.exclusions(db, campaign_id),
+    }

@@ -11,6 +11,7 @@ from api.pages import Flash, done
 from api.routes.campaign import home
 from overheard import qualification
 from overheard.models import User
+from overheard.qualification import MAX_WEIGHT
 from overheard.vocabulary import Topic
 
 router = APIRouter(prefix="/campaigns")
@@ -31,6 +32,15 @@ def add_question(
     """Another question."""
     qualification.add_question(db, campaign_id, topic=topic, question=question)
     return done(request, home(campaign_id, "questions"), Flash("Leads are asked this from now on."))
+
+
+@router.post("/questions/{question_id}/weight")
+def weigh_question(
+    request: Request, question_id: Id, _viewer: Asker, db: Db, weight: Annotated[int, Form(ge=1, le=MAX_WEIGHT)]
+) -> Response:
+    """How much its answer counts in the fit of a lead."""
+    row = qualification.weigh_question(db, question_id, weight)
+    return done(request, home(row.campaign_id, "questions"), Flash(f"The answer counts {weight} times in the fit."))
 
 
 @router.post("/questions/{question_id}/retire")

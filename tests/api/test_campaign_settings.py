@@ -1,0 +1,75 @@
+"""The settings on a campaign's page, and who may change them."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from overheard.models import Campaign, Exclusion, Lead, QualifyingQuestion, Source
+from overheard.vocabulary import Stage
+from tests.api.conftest import World
+from tests.factories import new_post
+
+PLACE = {"platform": "reddit", "kind": "author", "name": "u/spelt"}
+
+
+@pytest.fixture
+def database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Nothing here depends on the database; `tests/overheard/test_campaign_settings.py` does."""
+    path = tmp_path / "overheard.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
+
+
+def test_a_marketer_settles_a_campaign_by_forms_alone(world: World) -> None:
+    world.lead(post=new_post(author="spelt"))
+    mara = world.browser(world.cast.mara)
+    offer = {"name": "Rye & Co", "offer": "Something else.", "languages": "en, de"}
+    assert mara.submit("/campaigns/1/settings", **offer).headers["location"] == "/campaigns/1#settings"
+    page = mara.get("/campaigns/1").text
+    assert "Posts are compared with the new offer when they are classified next." in page
+    assert "<bdi>Rye &amp; Co</bdi>" in page
+    assert mara.submit("/campaigns/1/settings", **offer | {"languages": "german"}).status_code == 422
+    with world.rows() as session:
+        assert session.get_one(Campaign, 1).languages == "de en"
+        source = session.scalars(sa.select(Source.id)).one()
+    mara.submit("/campaigns/1/sources", source=source)
+    mara.submit("/campaigns/1/members", member=world.cast.sue.id)
+    page = mara.get("/campaigns/1").text
+    assert "Sources (1)" in page
+    assert "Members (1)" in page
+    mara.submit("/campaigns/1/questions", topic="need", question="Do they bake?")
+    mara.submit("/campaigns/questions/1/weight", weight=4)
+    with world.rows() as session:
+        assert session.get_one(QualifyingQuestion, 1).weight == 4
+
+
+def test_what_an_exclusion_takes_out_is_counted_before_it_is_made_and_comes_back_when_it_is_lifted(
+    world: World,
+) -> None:
+    lead = world.lead(post=new_post(author="spelt"))
+    mara = world.browser(world.cast.mara)
+    assert "1 lead would leave the queue." in mara.submit("/campaigns/1/exclusions/count", **PLACE).text
+    with world.rows() as session:
+        assert session.scalars(sa.select(Exclusion)).all() == []
+    mara.submit("/campaigns/1/exclusions", **PLACE)
+    page = mara.get("/campaigns/1").text
+    assert "The author spelt is excluded; 1 lead left the queue." in page
+    assert "<bdi>spelt</bdi>" in page
+    sam = world.browser(world.cast.sam)
+    assert "The author spelt is excluded from the campaign." in sam.get(f"/leads/{lead}").text
+    mara.submit("/campaigns/exclusions/1/lift")
+    mara.submit("/campaigns/1/archive")
+    assert "1 lead left the queue" in mara.get("/campaigns/1").text
+    assert "nobody new becomes its lead" in sam.get("/campaigns/1").text
+    mara.submit("/campaigns/1/restore")
+    with world.rows() as session:
+        assert session.get_one(Lead, lead).stage is Stage.MARKETING_QUALIFIED
+
+
+def test_who_may_not_tune_reads_the_settings_and_changes_none(world: World) -> None:
+    world.lead()
+    sam = world.browser(world.cast.sam)
+    assert "Languages: all. Members: everybody." in sam.get("/campaigns/1").text
+    for path in ("settings", "sources", "members", "exclusions", "exclusions/count", "archive", "restore"):
+        assert sam.submit(f"/campaigns/1/{path}", **PLACE).status_code == 403
