@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from api.access import Action
+from api.access import Action, may
 from api.conversing import guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
@@ -17,7 +17,7 @@ from overheard.composer import composer
 from overheard.labels import Seen
 from overheard.lead_desk import lead_desk
 from overheard.models import Lead, Post, User
-from overheard.vocabulary import DisqualifyReason
+from overheard.vocabulary import DisqualifyReason, Stage
 
 router = APIRouter(prefix="/leads/{lead_id}")
 
@@ -42,8 +42,22 @@ def lead(
     desk = lead_desk(db, view.lead, limits=state.settings.desk, now=now, zone=state.settings.zone)
     writing = composer(db, view.lead, viewer=viewer, guard=guard_of(state), now=now)
     ways = funnel.ways_from(view.lead.stage) if view.lead.merged_into_id is None else {}
-    holder = claims.holders(db, [lead_id], now, but=viewer).get(lead_id)
-    return page(request, "lead.html", viewer=viewer, view=view, desk=desk, ways=ways, composer=writing, holder=holder)
+    return page(
+        request,
+        "lead.html",
+        viewer=viewer,
+        view=view,
+        desk=desk,
+        ways=ways,
+        composer=writing,
+        holder=claims.holders(db, [lead_id], now, but=viewer).get(lead_id),
+        claim_seconds=state.settings.claim_minutes * 60 if _is_claimed_by_looking(viewer, view.lead) else None,
+    )
+
+
+def _is_claimed_by_looking(viewer: User, lead: Lead) -> bool:
+    """By the page's script and not by the GET, which browsers send ahead of a look that may never come."""
+    return may(viewer, Action.CLAIM) and lead.stage is Stage.MARKETING_QUALIFIED and lead.merged_into_id is None
 
 
 @router.post("/promote")

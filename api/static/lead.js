@@ -65,4 +65,33 @@
   });
 
   prepare(document);
+
+  // --- who opens a lead keeps it from others while it is open --------------------------------------------------------
+
+  const opened = one(".lead[data-claim]");
+
+  function fields() {
+    return new URLSearchParams({ lead: opened.dataset.claim, csrf: opened.dataset.csrf });
+  }
+
+  async function claim() {
+    if (document.hidden || document.prerendering) return;
+    try {
+      const answer = await fetch("/queue/claims", { method: "POST", body: fields(), headers: { Accept: "application/json" } });
+      const name = answer.ok && (await answer.json()).others[opened.dataset.claim];
+      if (name) say(`${name} is looking at this lead.`);
+    } catch {
+      // it can be read all the same, and the acts themselves tell what is wrong
+    }
+  }
+
+  if (opened) {
+    let lastActive = Date.now();
+    const seconds = Number(opened.dataset.claims);
+    for (const sign of ["keydown", "pointerdown"]) document.addEventListener(sign, () => { lastActive = Date.now(); }, true);
+    setInterval(() => { if (Date.now() - lastActive < seconds * 1000) claim(); }, seconds * 400);
+    for (const sign of ["visibilitychange", "prerenderingchange"]) document.addEventListener(sign, claim);
+    addEventListener("pageshow", claim); // also when the browser goes back to it
+    addEventListener("pagehide", () => navigator.sendBeacon("/queue/claims/release", fields()));
+  }
 }

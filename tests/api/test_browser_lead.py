@@ -206,3 +206,31 @@ def _known(site: Site) -> int:
             for step in (funnel.promote, funnel.record_reply, funnel.make_prospect)[:steps]:
                 step(session, other.id, actor=sam, now=now)
     return lead.id
+
+
+def test_a_lead_is_kept_from_others_while_somebody_has_it_open(site: Site, context: "BrowserContext") -> None:
+    page = context.new_page()
+    complaints = complaints_of(page)
+    page.goto(site.login_link(site.cast.sam))
+    page.goto(f"{site.url}/campaigns")
+    lead = site.lead(FIRST).id
+
+    def held() -> list[str]:
+        with site.sessions() as session:
+            return [holder.name for holder in claims.holders(session, [lead], site.now).values()]
+
+    assert held() == []
+    with page.expect_response("**/queue/claims"):
+        page.goto(f"{site.url}/leads/{lead}")
+    assert held() == ["Sam"]
+    page.goto(f"{site.url}/campaigns")
+    for _ in range(100):  # the browser says so in its own time
+        if not held():
+            break
+        page.wait_for_timeout(50)
+    assert held() == []
+    with site.sessions.begin() as session:
+        claims.claim(session, lead, site.cast.sue, site.now)
+    page.goto(f"{site.url}/leads/{lead}")
+    page.get_by_text("Sue is looking at this lead.").wait_for()
+    assert complaints == []
