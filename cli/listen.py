@@ -19,6 +19,7 @@ from cli.digests import digesting
 from cli.send import sending
 from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
+from overheard import samples
 from overheard.errors import OverheardError
 from overheard.home import secret_key
 from overheard.log import configure_log
@@ -51,6 +52,8 @@ def listen(*, every: Every = 10.0) -> None:
         while not watch.stop.is_set():
             try:
                 classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key)
+                with context.sessions.begin() as session:
+                    samples.draw(session, clock(), model_version=model.version, threshold=model.threshold, key=key)
                 propose_pending(context.sessions)
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.

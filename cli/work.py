@@ -17,7 +17,7 @@ from cli.context import Context, clock, err, out, progress_bar, start
 from cli.hooks import platform_hooks
 from cli.people import ask_password
 from cli.sources import watch_something
-from overheard import accounts
+from overheard import accounts, samples
 from overheard.errors import InvalidInput, OverheardError
 from overheard.home import secret_key
 from overheard.log import configure_log
@@ -182,6 +182,8 @@ def classify_all(context: Context) -> None:
 
         key = secret_key(context.settings)
         result = classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key, on_progress=report)
+    with context.sessions.begin() as session:
+        drawn = samples.draw(session, clock(), model_version=model.version, threshold=model.threshold, key=key)
     seconds = time.monotonic() - started
     out.print(
         f"Classified {result.posts:,} posts in {seconds:.1f} s ({result.posts / max(seconds, 0.001):,.0f}/s) "
@@ -190,6 +192,9 @@ def classify_all(context: Context) -> None:
     )
     if result.not_judged:
         out.print(f"Not judged, as they are not in English: {result.not_judged:,} of these posts.", soft_wrap=True)
+    if drawn.samples:
+        left_out = f" {drawn.not_judged:,} posts in other languages were left out." if drawn.not_judged else ""
+        out.print(f"Drawn to be shown blind: {drawn.samples:,} posts that no campaign shows.{left_out}", soft_wrap=True)
 
 
 def sweep() -> None:

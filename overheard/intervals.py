@@ -13,6 +13,15 @@ _WIDE = 0.2
 """An interval of a difference that is wider than this holds too much to call the share steady."""
 
 
+def wilson(p: float, n: float, z: float = CONFIDENT) -> tuple[float, float]:
+    """Wilson's score interval of a share that so many answers (also a part of one) told; of none anything may hold."""
+    if not n:
+        return 0.0, 1.0
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return (0.0 if p == 0 else max(middle - half, 0.0), 1.0 if p == 1 else min(middle + half, 1.0))
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """So many of so many."""
@@ -27,12 +36,7 @@ class Share:
 
     def interval(self, z: float = CONFIDENT) -> tuple[float, float]:
         """Wilson's score interval; of nothing anything may hold."""
-        if not self.whole:
-            return 0.0, 1.0
-        n, p = self.whole, min(self.part / self.whole, 1.0)
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return (0.0 if p == 0 else max(middle - half, 0.0), 1.0 if p == 1 else min(middle + half, 1.0))
+        return wilson(min(self.part / self.whole, 1.0), self.whole, z) if self.whole else (0.0, 1.0)
 
 
 class Direction(StrEnum):

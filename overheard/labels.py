@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from overheard.models import Label, Lead, LeadEvent, Post, Signal
 from overheard.vocabulary import DisqualifyReason, LeadAction
 
+BLIND = "blind"
+"""Why a post was shown that was drawn by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -48,6 +51,26 @@ def record(session: Session, lead: Lead, event: LeadEvent, *, seen: Seen | None 
     )
 
 
+def record_blind(session: Session, event: LeadEvent, post: Post, *, propensity: float) -> None:
+    """Write the label that a person's word about a post says that was drawn by chance and shown blind."""
+    signal = session.scalars(sa.select(Signal).where(Signal.lead_id == event.lead_id, Signal.post_id == post.id)).one()
+    session.add(
+        Label(
+            post_id=post.id,
+            lead_id=event.lead_id,
+            event_id=event.id,
+            is_lead=True,
+            actor_id=event.actor_id,
+            at=event.at,
+            text_hash=post.text_hash,
+            model_version=signal.model_version,
+            score=signal.score,
+            shown_because=BLIND,
+            propensity=propensity,
+        )
+    )
+
+
 def _says_lead(event: LeadEvent) -> bool | None:
     if event.action is LeadAction.PROMOTE:
         return True
@@ -58,8 +81,11 @@ def _says_lead(event: LeadEvent) -> bool | None:
 
 
 def settle(session: Session, lead_id: int, *, decisions: Collection[int], now: datetime) -> None:
-    """Let the labels of these decisions (event ids) stand, and withdraw all others about this lead."""
-    about = sa.update(Label).where(Label.lead_id == lead_id)
+    """Let the labels of these decisions (event ids) stand, and withdraw all others about this lead.
+
+    What was said blind was said of the post alone, and stands whatever becomes of the lead.
+    """
+    about = sa.update(Label).where(Label.lead_id == lead_id, Label.shown_because != BLIND)
     session.execute(about.where(Label.event_id.in_(decisions)).values(withdrawn_at=None))
     withdrawn = about.where(Label.event_id.not_in(decisions), Label.withdrawn_at.is_(None))
     session.execute(withdrawn.values(withdrawn_at=now))
