@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from api import oauth
+from api import discourse_key, oauth
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.oauth import Account, Begun, Web
@@ -103,8 +103,28 @@ def connect_bluesky(
 def connect_discourse(
     *, request: Request, viewer: Viewer, db: Db, now: Now, forum: Typed, key: Typed, username: Typed = ""
 ) -> Response:
-    """By a key of the forum."""
+    """By a key of the forum that somebody has already."""
     return _connected(request, db, viewer, oauth.discourse(_web(state_of(request)), forum, username, key), now)
+
+
+@router.post("/discourse/ask")
+def ask_discourse(request: Request, viewer: Viewer, forum: Typed) -> Response:
+    """By a key that the forum makes when its user says yes."""
+    address, begun = discourse_key.begin(forum)
+    response = page(request, "account_discourse.html", viewer=viewer, address=address, place=begun.instance)
+    _keep(request, response, begun)
+    return response
+
+
+@router.post("/discourse/finish")
+def finish_discourse(
+    request: Request, viewer: Viewer, db: Db, now: Now, payload: Annotated[Text, Form(max_length=4000)]
+) -> Response:
+    """With what the forum showed them."""
+    account = discourse_key.finish(_web(state_of(request)), _begun(request), payload)
+    response = _connected(request, db, viewer, account, now)
+    response.delete_cookie(_COOKIE)
+    return response
 
 
 @router.post("/{account_id}/resume")

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import html
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +15,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy.engine import Engine
 
@@ -187,6 +191,29 @@ def test_bluesky_and_discourse_are_tried_before_they_are_kept(desk: World, doors
     page = browser.get("/accounts").text
     assert "@sam.bsky.test" in page
     assert "sam at 127.0.0.1" in page
+
+
+def test_a_forum_hands_its_key_out_for_the_browser_alone_that_asked(desk: World, doors: str) -> None:
+    browser, other = desk.browser(desk.cast.sam), desk.browser(desk.cast.sue)
+    page = html.unescape(browser.submit("/accounts/discourse/ask", forum=doors).text)
+    address = page.split('class="button primary" href="')[1].split('"')[0]
+    assert address.startswith(f"{doors}/user-api-key/new?")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert (asked["application_name"], asked["scopes"]) == ("Overheard", "read,write")
+
+    def shown(**told: object) -> str:
+        key = serialization.load_pem_public_key(asked["public_key"].encode())
+        assert isinstance(key, rsa.RSAPublicKey)
+        return base64.encodebytes(key.encrypt(json.dumps(told).encode(), padding.PKCS1v15())).decode()
+
+    good = shown(key="user-key", nonce=asked["nonce"], push=False, api=4)
+    for wrong in ("guess", good[:-9], shown(key="user-key", nonce="of another day"), shown(nonce=asked["nonce"])):
+        refused = browser.submit("/accounts/discourse/finish", payload=wrong)
+        assert (refused.status_code, "Nothing was kept" in refused.text) == (422, True)
+    other.submit("/accounts/discourse/ask", forum=doors)
+    assert other.submit("/accounts/discourse/finish", payload=good).status_code == 422
+    assert browser.submit("/accounts/discourse/finish", payload=good).status_code == 303
+    assert "sam at 127.0.0.1" in browser.get("/accounts").text
 
 
 def test_a_paused_account_shows_why_and_goes_on_at_its_owners_word_alone(desk: World, doors: str) -> None:
