@@ -61,7 +61,7 @@ def test_what_was_put_out_and_what_was_promoted_propose_terms_that_no_query_has_
         qualify(session, model_version=MODEL, threshold=0.5, now=now)
         return list(session.scalars(sa.select(Lead.id).where(Lead.top_post_id.in_([row.id for row in rows]))))
 
-    bought = leads(20, "Our bakery wants a crm, number {}") + leads(15, "Guests of our pizzeria, {}", close=True)
+    bought = leads(20, "A bakery: which crm? {}") + leads(15, "Guests of our pizzeria, {}", close=True)
     for lead_id in bought:
         funnel.promote(session, lead_id, actor=cast.sam, now=now)
     for lead_id in leads(40, "Webinars by crm {}"):
@@ -75,5 +75,5 @@ def test_what_was_put_out_and_what_was_promoted_propose_terms_that_no_query_has_
     (seller,) = found.negative
     assert (seller.term, seller.query, seller.here, seller.there) == ("webinars", "asks", 40, 0)
     assert [example.post.body[:8] for example in seller.examples] == ["Webinars"] * 3
-    assert {"bakery", "pizzeria"} & {one.term for one in found.positive}
+    assert [one.term for one in found.positive] == ["bakery", "guests"]
     assert [(one.term, one.unmet, one.query) for one in found.missed] == [("guests", 15, "asks")]
