@@ -39,10 +39,12 @@ class InvalidInput(OverheardError):
 class InvalidQuery(InvalidInput):
     """This keyword query cannot be read."""
 
-    def __init__(self, message: str, *, position: int) -> None:
-        """`position`: index of the character, from 0, at which reading failed."""
-        super().__init__(f"{message} (at character {position + 1})")
+    def __init__(self, message: str, *, position: int, suggestion: str | None = None) -> None:
+        """`position`: index of the character, from 0, at which reading failed. `suggestion`: what to write instead."""
+        super().__init__(f"{message} (at character {position + 1})" + (f". {suggestion}" if suggestion else ""))
+        self.message = message
         self.position = position
+        self.suggestion = suggestion
 
 
 class CollectorError(OverheardError):
