@@ -199,6 +199,7 @@ class AuditBody(BaseModel):
     action: AuditAction
     subject: str
     detail: str
+    door: str | None = Field(description="`command line` where it was done there.")
 
     @classmethod
     def of(cls, entry: AuditEntry) -> Self:
@@ -210,4 +211,5 @@ class AuditBody(BaseModel):
             action=entry.action,
             subject=entry.subject,
             detail=entry.detail,
+            door=entry.door,
         )

@@ -12,11 +12,11 @@ import typer
 from rich.table import Table
 
 from cli.context import Context, clock, err, out, start
-from overheard import credentials, sources
+from overheard import audit, credentials, sources
 from overheard.errors import InvalidInput, NotFound
-from overheard.models import Credential
+from overheard.models import Credential, Source
 from overheard.terms import Recheck, ReplyWay, Terms
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 if TYPE_CHECKING:
     from collectors.base import Ask, Collector, Found
@@ -66,14 +66,14 @@ def add(
     options = {ask.name: _asked(ask, answers) for ask in kind.options}
     _tell(kind.terms)
     permitted_by = _confirmed(kind.terms, permitted_by)
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         credential_id = kept
         if secrets and kept is None:
             credential_id = credentials.save(
                 session, context.settings, mode=mode, name=name, secrets=secrets, now=clock()
             )
         for found in chosen:
-            sources.add(
+            source = sources.add(
                 session,
                 mode=mode,
                 platform=kind.platform,
@@ -86,8 +86,14 @@ def add(
                 retention_hours=retention,
                 now=clock(),
             )
+            audit.record(session, None, AuditAction.SOURCE_ADDED, source_named(source), now=clock())
             out.print(f"Watching {found.community}.", markup=False)
     out.print("Next: overheard collect (once), or overheard run (always).")
+
+
+def source_named(source: Source) -> str:
+    """A source as the subject of an entry in the audit log, which outlives an erasure: without its name."""
+    return f"source {source.id} at {source.platform.display}"
 
 
 def _explain(mode: str | None) -> None:

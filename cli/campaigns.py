@@ -7,11 +7,11 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from cli.context import clock, out, start
-from overheard import campaigns, queries
+from overheard import audit, campaigns, queries
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Campaign
 from overheard.relevance import count_by_meaning
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 app = typer.Typer(help="What we sell, to whom, and the words we listen for.", no_args_is_help=True)
 
@@ -30,8 +30,8 @@ def add(
     ] = None,
 ) -> None:
     """Create a campaign."""
-    with start().sessions.begin() as session:
-        campaigns.create(
+    with start().typed.begin() as session:
+        created = campaigns.create(
             session,
             name=name,
             offer=offer,
@@ -40,6 +40,7 @@ def add(
             sources=[_source(word) for word in source or ()],
             now=clock(),
         )
+        _record(session, AuditAction.CAMPAIGN_CREATED, created)
     out.print(f"Created the campaign {name!r}. Next: overheard classify", markup=False)
 
 
@@ -51,11 +52,12 @@ def query(
     name: Annotated[str | None, typer.Option(help="Name of the query; one that exists gets a new version.")] = None,
 ) -> None:
     """Add a query to a campaign, or change one, and match it against all stored posts."""
-    with start().sessions.begin() as session:
+    with start().typed.begin() as session:
         found = _find(session, campaign)
         saved = queries.save_query(
             session, found.id, name=name or _name(expression), expression=expression, now=clock()
         )
+        _record(session, AuditAction.QUERY_SAVED, found, f"version {saved.version} of query {saved.name}")
         out.print(f"Saved query {saved.name!r}, version {saved.version}. Next: overheard classify", markup=False)
 
 
@@ -72,9 +74,10 @@ def meaning(
     """Let posts come in that no query met but whose need is close to the campaign's offer, or no more."""
     if off == (percent is not None):
         raise InvalidInput("Say either how close in meaning, such as --from 30, or --off.")
-    with start().sessions.begin() as session:
+    with start().typed.begin() as session:
         found = _find(session, campaign)
         campaigns.set_meaning_threshold(session, found.id, None if percent is None else percent / 100)
+        _record(session, AuditAction.CAMPAIGN_CHANGED, found, "meaning off" if off else f"meaning from {percent:g} %")
         if off:
             out.print(
                 f"{campaign} finds posts by its queries alone. The leads that meaning brought stay.", markup=False
@@ -103,6 +106,10 @@ def list_campaigns() -> None:
                 view.campaign.name, threshold, by_meaning, places, "  |  ".join(q.expression for q in view.queries)
             )
     out.print(table, markup=False)
+
+
+def _record(session: Session, action: AuditAction, campaign: Campaign, detail: str = "") -> None:
+    audit.record(session, None, action, f"campaign {campaign.id} ({campaign.name})", detail, now=clock())
 
 
 def _find(session: Session, name: str) -> Campaign:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.text import Text
 from sqlalchemy.engine import Engine
 
+from overheard import audit
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.home import prepare_home
 from overheard.log import configure_log
@@ -58,6 +59,13 @@ class Context:
     def sessions(self) -> Sessions:
         """Transactions on the database."""
         return make_sessions(self.engine)
+
+    @property
+    def typed(self) -> Sessions:
+        """Transactions of what a person does by a command: the audit log says so."""
+        sessions = make_sessions(self.engine)
+        sessions.configure(info={audit.DOOR: "command line"})
+        return sessions
 
 
 def start() -> Context:

@@ -28,7 +28,7 @@ def add(
     """Add a user. The password is asked for, or read from standard input when that is no terminal."""
     context = start()
     password = ask_password()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         user = accounts.add_user(session, email=email, name=name, role=role, password=password, now=clock())
         _record(session, AuditAction.USER_INVITED, user, f"as {role.value}")
         out.print(f"Added {user.name} ({user.email}, {user.role}).")
@@ -39,7 +39,7 @@ def password(email: str) -> None:
     """Give a user a new password and end their logins. Asked for, or read from standard input."""
     context = start()
     word = ask_password()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         user = accounts.user_by_email(session, email)
         accounts.set_password(session, user, word)
         _record(session, AuditAction.PASSWORD_CHANGED, user)
@@ -63,7 +63,7 @@ def login_link(
 ) -> None:
     """Print a link that logs a user in once, within the hour."""
     context = start()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         user = accounts.user_by_email(session, email)
         secret = accounts.make_login_link(session, user, now=clock())
         _record(session, AuditAction.LOGIN_LINK_MADE, user)
@@ -82,7 +82,7 @@ def token(
 ) -> None:
     """Print a new API token with the rights of a user. It is shown once and kept only as a hash."""
     lifetime = timedelta(days=expires) if expires else None
-    with start().sessions.begin() as session:
+    with start().typed.begin() as session:
         user = accounts.user_by_email(session, email)
         scopes = scope or list(Scope)
         secret = accounts.make_token(session, user, name=name, lifetime=lifetime, scopes=scopes, now=clock())
@@ -90,8 +90,7 @@ def token(
 
 
 def _record(session: Session, action: AuditAction, user: User, detail: str = "") -> None:
-    told = f"{detail}, on the command line" if detail else "on the command line"
-    audit.record(session, None, action, audit.user_named(user), told, now=clock())
+    audit.record(session, None, action, audit.user_named(user), detail, now=clock())
 
 
 def ask_password() -> str:

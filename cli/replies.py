@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from cli.context import clock, err, out, start
-from overheard import do_not_contact, reply_stops
+from overheard import audit, do_not_contact, reply_stops
 from overheard.errors import InvalidInput
 from overheard.home import secret_key
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 unwanted = typer.Typer(help="Who does not want to hear from us.", no_args_is_help=True)
 app = typer.Typer(help="Stop and go of all replies.", no_args_is_help=True)
@@ -29,7 +29,7 @@ def add(
 ) -> None:
     """Write somebody down who does not want to hear from us."""
     context = start()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         key = secret_key(context.settings)
         do_not_contact.add(session, key, platform, handle, reason=reason, actor=None, now=clock())
     out.print(f"Nobody writes to {handle} at {platform.display} any more.", markup=False)
@@ -45,7 +45,7 @@ def import_list(
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The file {file} cannot be read: {error}. It has to be a CSV file in UTF-8.") from error
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         key = secret_key(context.settings)
         done = do_not_contact.import_rows(session, key, text.splitlines(), actor=None, now=clock())
     out.print(f"Written down: {done.added:,}. Known before: {done.known:,}. Not taken: {len(done.bad):,}.")
@@ -56,8 +56,9 @@ def import_list(
 @unwanted.command("export")
 def export_list() -> None:
     """Write the list to standard output as CSV: hashes only, of use with the same secret key."""
-    with start().sessions() as session:
+    with start().typed.begin() as session:
         rows = list(do_not_contact.export_rows(session))
+        audit.record(session, None, AuditAction.EXPORTED, "do not contact", f"{len(rows)} hashes", now=clock())
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(do_not_contact.COLUMNS)
     writer.writerows(rows)
@@ -78,7 +79,7 @@ def list_all() -> None:
 @app.command("stop")
 def stop(because: Annotated[str, typer.Argument(help="Why, for those who will ask.")]) -> None:
     """Let no reply be approved or sent from now on."""
-    with start().sessions.begin() as session:
+    with start().typed.begin() as session:
         reply_stops.stop(session, because=because, actor=None, now=clock())
     out.print("All replies are stopped. Let them go on with: overheard replies go")
 
@@ -86,6 +87,6 @@ def stop(because: Annotated[str, typer.Argument(help="Why, for those who will as
 @app.command("go")
 def go() -> None:
     """Let replies go on."""
-    with start().sessions.begin() as session:
+    with start().typed.begin() as session:
         lifted = reply_stops.lift(session, now=clock())
     out.print("Replies go on." if lifted else "Replies were not stopped.")

@@ -8,13 +8,14 @@ import typer
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from cli.add_source import add
+from cli.add_source import add, source_named
 from cli.context import clock, err, out, start
-from overheard import sources
+from overheard import audit, sources
 from overheard.campaigns import find as find_campaign
 from overheard.errors import NotFound, OverheardError
+from overheard.models import Source
 from overheard.source_health import health
-from overheard.vocabulary import Platform
+from overheard.vocabulary import AuditAction, Platform
 
 app = typer.Typer(help="The communities that are read live.", no_args_is_help=True)
 app.command("add")(add)
@@ -72,15 +73,19 @@ def check(name: Annotated[str | None, typer.Argument(help="Only this source; def
 @app.command("pause")
 def pause(name: Name) -> None:
     """Stop reading a source. What it brought stays."""
-    with start().sessions.begin() as session:
-        sources.pause(sources.find(session, name))
+    with start().typed.begin() as session:
+        source = sources.find(session, name)
+        sources.pause(source)
+        _record(session, AuditAction.SOURCE_PAUSED, source)
 
 
 @app.command("enable")
 def enable(name: Name) -> None:
     """Read a source again, at once: after a pause, or after what it needed has been mended."""
-    with start().sessions.begin() as session:
-        sources.enable(sources.find(session, name))
+    with start().typed.begin() as session:
+        source = sources.find(session, name)
+        sources.enable(source)
+        _record(session, AuditAction.SOURCE_ENABLED, source)
 
 
 @app.command("remove")
@@ -93,9 +98,10 @@ def remove(
     from overheard.db import scrub
 
     context = start()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         source = sources.find(session, name)
         community = source.community
+        _record(session, AuditAction.SOURCE_REMOVED, source, "with its posts" if purge else "")
         gone = sources.remove(session, source, purge=purge)
     if purge:
         scrub(context.sessions)
@@ -116,11 +122,17 @@ def purge(
             f"Erase every post of {platform.display}, with all that was derived from it?", abort=True, err=True
         )
     context = start()
-    with context.sessions.begin() as session:
+    with context.typed.begin() as session:
         found = sources.of_platform(session, platform)
+        for source in found:
+            _record(session, AuditAction.SOURCE_REMOVED, source, "with its posts")
         gone = sum(sources.remove(session, source, purge=True) for source in found)
     scrub(context.sessions)
     out.print(f"{platform.display}: {len(found):,} sources with {gone:,} posts were erased.", markup=False)
+
+
+def _record(session: Session, action: AuditAction, source: Source, detail: str = "") -> None:
+    audit.record(session, None, action, source_named(source), detail, now=clock())
 
 
 @app.command("suggest")

@@ -12,6 +12,8 @@ from overheard.vocabulary import AuditAction
 
 PAGE_SIZE = 50
 _LONGEST = 500
+DOOR = "audit_door"
+"""What stands in a session's `info` under this is the door by which its changes are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ def record(
 ) -> None:
     """Write down what was done, in the transaction that does it.
 
-    `actor`: None for the command line and the system. `subject`: to whom or what ("user 7", "campaign 3"). Neither
-    `subject` nor `detail` may hold a secret, or a stranger's text or handle: an erasure does not come by here.
+    `actor`: None for the system, and where nobody is logged in. `subject`: to whom or what ("user 7", "campaign 3").
+    Neither `subject` nor `detail` may hold a secret, or a stranger's text or handle: an erasure does not come by here.
     """
     entry = AuditEntry(
         at=now,
@@ -38,6 +40,7 @@ def record(
         action=action,
         subject=clean(subject)[:_LONGEST],
         detail=clean(detail)[:_LONGEST],
+        door=session.info.get(DOOR),
     )
     session.add(entry)
     session.flush()

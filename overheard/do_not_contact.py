@@ -53,9 +53,12 @@ def add_hashes(session: Session, hashes: Iterable[str], *, reason: str, actor: U
     return len(session.execute(statement, rows).all())
 
 
-def take_off(session: Session, *, actor: User, at: datetime) -> None:
+def take_off(session: Session, *, actor: User, at: datetime, now: datetime) -> None:
     """What an SDR wrote down by mistake, in one step that they take back."""
-    session.execute(sa.delete(DoNotContact).where(DoNotContact.actor_id == actor.id, DoNotContact.at == at))
+    mistaken = sa.delete(DoNotContact).where(DoNotContact.actor_id == actor.id, DoNotContact.at == at)
+    if taken := session.scalars(mistaken.returning(DoNotContact.id)).all():
+        names = f"{len(taken)} name{'s' if len(taken) > 1 else ''} of somebody"
+        audit.record(session, actor, AuditAction.DO_NOT_CONTACT_REMOVED, names, "written down by mistake", now=now)
 
 
 def is_listed(session: Session, key: str, platform: Platform, *handles: str | None) -> bool:

@@ -175,7 +175,7 @@ def undo(session: Session, lead_id: int, *, actor: User, now: datetime) -> LeadE
     event = _move(session, lead, LeadAction.UNDO, actor=actor, now=now, back=(last.to_stage, last.from_stage))
     _settle_labels(session, lead_id, now=now)
     if last.reason is DisqualifyReason.DO_NOT_CONTACT:
-        do_not_contact.take_off(session, actor=actor, at=last.at)
+        do_not_contact.take_off(session, actor=actor, at=last.at, now=now)
     return event
 
 

@@ -105,7 +105,9 @@ class AuditEntry(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """None: the command line, or somebody who is not logged in."""
+    """None: the system, or somebody who is not logged in."""
+    door: Mapped[str | None]
+    """By which way it was done where that was none of the pages: `command line`."""
     action: Mapped[AuditAction]
     subject: Mapped[str]
     """To whom or what it was done. Never a stranger's text or handle: this table outlives an erasure."""

@@ -59,6 +59,14 @@ def test_the_kill_switch_and_do_not_contact_are_told_without_a_handle(world: Wor
     ]
 
 
+def test_taking_somebody_off_the_list_again_is_told(world: World) -> None:
+    lead = world.lead()
+    sam = world.browser(world.cast.sam)
+    sam.submit(f"/leads/{lead}/disqualify", reason="do_not_contact")
+    sam.submit(f"/leads/{lead}/undo")
+    assert [line[0] for line in _log(world)][-1:] == ["do_not_contact_removed"]
+
+
 @pytest.mark.parametrize("action", list(AuditAction))
 def test_every_word_of_the_log_fits_its_column(action: AuditAction) -> None:
     assert len(action.value) <= 32

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from cli.main import app
+from overheard.db import make_engine, make_sessions
+from overheard.models import AuditEntry
+from tests.conftest import NOW
+from tests.factories import watch_source
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +32,34 @@ def test_somebody_is_written_down_listed_exported_and_taken_in_again(tmp_path: P
     again = runner.invoke(app, ["do-not-contact", "import", str(file)])
     assert "Written down: 0. Known before: 1. Not taken: 1." in again.output
     assert "line 3: a hash is 64 digits" in again.output
+
+
+def test_what_is_done_on_the_command_line_stands_in_the_audit_log(tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["init"])
+    engine = make_engine(f"sqlite:///{tmp_path}/home/overheard.db")
+    with make_sessions(engine).begin() as session:
+        watch_source(session, now=NOW)
+    for words in (
+        ["do-not-contact", "add", "reddit", "flour_power"],
+        ["do-not-contact", "export"],
+        ["campaigns", "add", "Rye", "--offer", "Invoices for bakers.", "--query", "invoice"],
+        ["campaigns", "query", "Rye", "billing", "--name", "more"],
+        ["campaigns", "meaning", "Rye", "--from", "30"],
+        ["sources", "pause", "Hacker News"],
+        ["replies", "stop", "A moderator wrote to us."],
+    ):
+        result = runner.invoke(app, words)
+        assert result.exit_code == 0, (words, result.output, result.exception)
+    with make_sessions(engine)() as session:
+        told = session.scalars(sa.select(AuditEntry).order_by(AuditEntry.id)).all()
+    engine.dispose()
+    assert {entry.door for entry in told} == {"command line"}
+    assert [entry.action.value for entry in told] == [
+        "do_not_contact_added", "exported", "campaign_created", "query_saved", "campaign_changed",
+        "source_paused", "replies_stopped",
+    ]  # fmt: skip
+    assert "flour" not in " ".join(entry.subject + entry.detail for entry in told)
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
