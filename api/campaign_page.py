@@ -1,21 +1,27 @@
 """What the one page of a campaign shows: each part is gathered by the module that owns it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.campaign_measures import measures
 from api.errors import status_of
 from api.pages import page
+from api.state import state_of
 from overheard import campaign_settings, campaigns, exclusions, queries
 from overheard.claims import assignable
 from overheard.errors import InvalidInput, InvalidQuery
 from overheard.exclusions import Place
 from overheard.models import Query, Source, User
 from overheard.qualification import questions
+from overheard.query_language import explain, read
+from overheard.query_versions import versions
 from overheard.relevance import count_by_meaning
 from overheard.vocabulary import Platform
 
@@ -29,6 +35,10 @@ class Draft:
     expression: str = ""
     error: InvalidInput | None = None
     """Why it could not be taken."""
+    words: str = ""
+    """What it finds, in plain words, where somebody asked."""
+    note: str = ""
+    """Why it was changed, as somebody typed it."""
 
     @property
     def position(self) -> int | None:
@@ -38,6 +48,16 @@ class Draft:
     def current(self, in_force: list[Query]) -> Query | None:
         """The version in force of the query that is edited."""
         return next((query for query in in_force if query.name == self.query), None)
+
+
+def checked(draft: Draft) -> Draft:
+    """The draft with what it finds, in plain words, or with what is wrong about it."""
+    try:
+        queries.parse(draft.expression.strip())
+        found = read(draft.expression.strip())
+    except InvalidInput as error:
+        return replace(draft, error=error)
+    return replace(draft, words=" ".join([explain(found), *(hint.message for hint in found.hints)]))
 
 
 def campaign_page(
@@ -52,22 +72,27 @@ def campaign_page(
     """The page, with a draft in its editor if there is one; `counted`: how many leads an exclusion would take out."""
     view = campaigns.view(db, campaign_id)
     draft = draft or Draft()
+    current = draft.current(view.queries)
+    settings = _settings(db, campaign_id)
     shown = {
         "view": view,
         "campaign": view.campaign,
         "draft": draft,
-        "current": draft.current(view.queries),
+        "current": current,
         "max_name": queries.MAX_NAME,
+        "vocabulary": _vocabulary(settings["all_sources"]),
+        "versions": versions(db, campaign_id, draft.query) if current else [],
         "by_meaning": count_by_meaning(db, view.campaign),
         "asked": questions(db, [campaign_id]),
-        **_settings(db, campaign_id),
+        **measures(db, view.campaign, state_of(request).clock()),
+        **settings,
         "counted": counted,
     }
     status = status_of(draft.error) if draft.error else HTTPStatus.OK
     return page(request, "campaign.html", viewer=viewer, status=status, **shown)
 
 
-def _settings(db: Session, campaign_id: int) -> dict[str, object]:
+def _settings(db: Session, campaign_id: int) -> dict[str, Any]:
     sources = db.scalars(sa.select(Source).order_by(Source.platform, Source.community)).all()
     return {
         "all_sources": sources,
@@ -75,4 +100,14 @@ def _settings(db: Session, campaign_id: int) -> dict[str, object]:
         "members": campaign_settings.members(db, campaign_id),
         "assignable": assignable(db),
         "exclusions": exclusions.exclusions(db, campaign_id),
+    }
+
+
+def _vocabulary(sources: Sequence[Source]) -> dict[str, list[str]]:
+    """What the editor completes besides operators and fields."""
+    return {
+        "community": sorted({source.community for source in sources}),
+        "platform": sorted(platform.value for platform in Platform),
+        "type": ["comment", "message", "post"],
+        "has": ["link", "question"],
     }

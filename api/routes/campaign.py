@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api.access import Action
-from api.campaign_page import Draft, campaign_page
+from api.campaign_page import Draft, campaign_page, checked
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done
 from overheard import campaigns, queries
 from overheard.errors import InvalidInput
 from overheard.models import User
+from overheard.query_edits import with_term, without_term
 
 router = APIRouter(prefix="/campaigns")
 
@@ -31,10 +32,35 @@ def one_campaign(
     viewer: Annotated[User, on_page(Action.READ_CAMPAIGNS)],
     db: ReadDb,
     query: Annotated[Text, Query()] = "",
+    add: Annotated[Text, Query(max_length=200, description="A term that the query is to meet too.")] = "",
+    exclude: Annotated[Text, Query(max_length=200, description="A term that the query is to leave out.")] = "",
 ) -> Response:
-    """All about one campaign; with the name of a query, that one stands in the editor."""
-    found = [one for one in campaigns.view(db, campaign_id).queries if one.name == query]
-    draft = Draft(query, found[0].expression) if found else None
+    """All about one campaign; with the name of a query, that one stands in the editor, changed as it is asked."""
+    current = queries.in_force(db, campaign_id, query)
+    expression = current.expression if current else ""
+    if add.strip():
+        expression = with_term(expression, add)
+    if exclude.strip():
+        expression = without_term(expression, exclude)
+    return campaign_page(request, viewer, db, campaign_id, draft=Draft(query, expression))
+
+
+@router.post("/{campaign_id}/check")
+def check_query(
+    *,
+    request: Request,
+    campaign_id: Id,
+    viewer: Annotated[User, on_page(Action.READ_CAMPAIGNS)],
+    db: ReadDb,
+    query: Words = "",
+    expression: Words = "",
+) -> Response:
+    """Whether an expression can be read, and what it finds, in plain words. A script is told as JSON."""
+    campaigns.get(db, campaign_id)
+    draft = checked(Draft(query, expression))
+    if request.headers.get("Accept") == "application/json":
+        error = str(draft.error) if draft.error else None
+        return JSONResponse({"words": draft.words, "error": error, "position": draft.position})
     return campaign_page(request, viewer, db, campaign_id, draft=draft)
 
 
@@ -48,14 +74,16 @@ def save_query(
     now: Now,
     query: Words = "",
     expression: Words = "",
+    note: Words = "",
 ) -> Response:
     """A new query, or a new version of one."""
     campaigns.get(db, campaign_id)
     try:
         with db.begin_nested():  # what was refused must leave nothing behind, and the page is still to be read
-            saved = queries.save_query(db, campaign_id, name=query, expression=expression.strip(), now=now)
+            text = expression.strip()
+            saved = queries.save_query(db, campaign_id, name=query, expression=text, author=viewer, note=note, now=now)
     except InvalidInput as error:
-        draft = Draft(query, expression, error)
+        draft = Draft(query, expression, error, note=note)
         return campaign_page(request, viewer, db, campaign_id, draft=draft)
     said = f"Query {saved.name} is in force as version {saved.version}."
     return done(request, home(campaign_id, "queries"), Flash(said))
