@@ -215,5 +215,7 @@ _STEPS = {
     LeadAction.SNOOZE: "Snoozed",
     LeadAction.FOLLOW_UP: "Follow-up",
     LeadAction.TAG: "Tags",
+    LeadAction.CONTACT: "Contact",
+    LeadAction.FIT: "Qualifying question",
     LeadAction.MERGE: "Merge",
 }

@@ -15,9 +15,9 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.funnel import get
-from overheard.models import Contact
-from overheard.vocabulary import ContactKind
+from overheard.funnel import add_word, get
+from overheard.models import Contact, User
+from overheard.vocabulary import ContactKind, LeadAction
 
 MAX_CONTACTS = 20
 _MAX_VALUE = 500
@@ -41,7 +41,9 @@ def not_asked(_kind: ContactKind, _value: str) -> Finding:
     return Finding(None, "It was not checked: this server asks nobody.")
 
 
-def add_contact(session: Session, lead_id: int, *, kind: ContactKind, value: str) -> Contact:
+def add_contact(
+    session: Session, lead_id: int, *, kind: ContactKind, value: str, actor: User, now: datetime
+) -> Contact:
     """Keep a way to reach a lead; the same one twice is one. `InvalidInput` says why it cannot be right."""
     lead = get(session, lead_id)
     value, finding = checked(kind, value)
@@ -53,13 +55,16 @@ def add_contact(session: Session, lead_id: int, *, kind: ContactKind, value: str
     contact = Contact(lead_id=lead.id, kind=kind, value=value, is_reachable=None, finding=finding)
     session.add(contact)
     session.flush()
+    add_word(session, lead, LeadAction.CONTACT, actor=actor, now=now, note=f"added: {kind.display}")
     return contact
 
 
-def remove_contact(session: Session, lead_id: int, contact_id: int) -> None:
-    """Forget a way to reach a lead."""
-    session.delete(_one(session, lead_id, contact_id))
-    session.flush()
+def remove_contact(session: Session, lead_id: int, contact_id: int, *, actor: User, now: datetime) -> None:
+    """Forget a way to reach a lead. The timeline tells that there was one, and not which."""
+    contact = _one(session, lead_id, contact_id)
+    note = f"removed: {contact.kind.display}"
+    session.delete(contact)
+    add_word(session, get(session, lead_id), LeadAction.CONTACT, actor=actor, now=now, note=note)
 
 
 def contact_to_check(session: Session, lead_id: int, contact_id: int) -> Contact:

@@ -15,7 +15,7 @@ from overheard.errors import InvalidInput, WrongStage
 from overheard.funnel import add_word, get
 from overheard.models import Contact, Lead, LeadEvent, Post, Signal, User
 from overheard.qualify import refresh, signals_by
-from overheard.vocabulary import ContactKind, LeadAction, Stage
+from overheard.vocabulary import LeadAction, Stage
 
 _MAX_PROPOSALS = 5
 _SHORTEST_HANDLE = 3  # two letters are many people's
@@ -126,7 +126,6 @@ def _forms(name: str) -> set[str]:
 
 
 def _same_contact(session: Session, lead: Lead) -> list[tuple[Lead, str]]:
-    kinds = {ContactKind.EMAIL: "e-mail address", ContactKind.SITE: "site", ContactKind.PHONE: "phone number"}
     mine = sa.select(Contact.kind, Contact.value).where(Contact.lead_id == lead.id).subquery()
     statement = (
         sa.select(Lead, Contact.kind)
@@ -135,7 +134,7 @@ def _same_contact(session: Session, lead: Lead) -> list[tuple[Lead, str]]:
         .where(Lead.campaign_id == lead.campaign_id, Lead.id != lead.id, Lead.merged_into_id.is_(None))
     )
     rows = session.execute(statement.order_by(Lead.id).limit(_MAX_PROPOSALS))
-    return [(other, f"the same {kinds[kind]}") for other, kind in rows]
+    return [(other, f"the same {kind.display}") for other, kind in rows]
 
 
 def _of_campaign(lead: Lead) -> sa.Select[Lead]:

@@ -13,14 +13,16 @@ from sqlalchemy.orm import Session
 
 from overheard import campaigns
 from overheard.errors import InvalidInput, NotFound
-from overheard.funnel import get
+from overheard.funnel import add_word, get
+from overheard.leads import AnyLead
 from overheard.models import Lead, QualifyingAnswer, QualifyingQuestion, User
-from overheard.vocabulary import Topic
+from overheard.vocabulary import LeadAction, Topic
 
 MAX_QUESTION = 300
 MAX_QUESTIONS = 20
 MAX_ANSWER = 2_000
 MAX_WEIGHT = 5
+_FITS = {True: " (fits)", False: " (does not fit)", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,23 @@ def answer(
     if not text:
         if row is not None:
             session.delete(row)
-            session.flush()
+            add_word(session, lead, LeadAction.FIT, actor=actor, now=now, note=f"{question.question} Open again.")
         return None
     if row is None:
         row = QualifyingAnswer(lead_id=lead_id, question_id=question_id)
         session.add(row)
+    is_news = (row.answer, row.fits) != (text, fits)
     row.answer, row.fits, row.actor_id, row.at = text, fits, actor.id, now
     session.flush()
+    if is_news:
+        add_word(session, lead, LeadAction.FIT, actor=actor, now=now, note=f"{question.question} {text}{_FITS[fits]}")
     return row
+
+
+def is_open(session: Session, lead_id: int, question_id: int) -> bool:
+    """Whether nothing is known yet about this question to this lead."""
+    answers = sa.select(QualifyingAnswer.id).filter_by(lead_id=lead_id, question_id=question_id)
+    return session.scalar(answers) is None
 
 
 def asked(session: Session, lead: Lead) -> list[Asked]:
@@ -148,7 +159,7 @@ def asked(session: Session, lead: Lead) -> list[Asked]:
     return [Asked(question, answers.get(question.id)) for question in of_campaign]
 
 
-def fit_of(session: Session, leads: Iterable[Lead]) -> dict[int, Fit]:
+def fit_of(session: Session, leads: Iterable[AnyLead]) -> dict[int, Fit]:
     """The fit of some leads; those of campaigns that ask nothing have none."""
     by_campaign: dict[int, list[int]] = {}
     for lead in leads:

@@ -207,6 +207,8 @@ class LeadAction(StrEnum):
     SNOOZE = "snooze"
     FOLLOW_UP = "follow_up"
     TAG = "tag"
+    CONTACT = "contact"
+    FIT = "fit"
     MERGE = "merge"
 
     @property
@@ -216,7 +218,16 @@ class LeadAction(StrEnum):
 
 
 _WORDS = frozenset(
-    {LeadAction.NOTE, LeadAction.ASSIGN, LeadAction.SNOOZE, LeadAction.FOLLOW_UP, LeadAction.TAG, LeadAction.MERGE}
+    {
+        LeadAction.NOTE,
+        LeadAction.ASSIGN,
+        LeadAction.SNOOZE,
+        LeadAction.FOLLOW_UP,
+        LeadAction.TAG,
+        LeadAction.CONTACT,
+        LeadAction.FIT,
+        LeadAction.MERGE,
+    }
 )
 
 
@@ -407,6 +418,11 @@ class ContactKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     SITE = "site"
+
+    @property
+    def display(self) -> str:
+        """As pages say it."""
+        return {"email": "e-mail address", "phone": "phone number", "site": "site"}[self]
 
 
 class Stratum(StrEnum):

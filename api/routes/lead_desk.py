@@ -4,14 +4,12 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from api.access import Action
 from api.deps import MAX_ID, Db, Id, Now, StateDep, Text, on_page
-from api.filters import none_if_empty
 from api.pages import Flash, done
-from overheard import claims, contacts, lead_notes, people_links, qualification
+from overheard import contacts, lead_notes, people_links, qualification
 from overheard.errors import InvalidInput
 from overheard.models import User
 from overheard.vocabulary import ContactKind
@@ -81,22 +79,6 @@ def set_decision_maker(
     return done(request, back, Flash("Kept who decides." if who.strip() else "It is open who decides."))
 
 
-@router.post("/assignee")
-def assign(
-    *,
-    request: Request,
-    lead_id: Id,
-    viewer: Editor,
-    db: Db,
-    now: Now,
-    assignee: Annotated[int | None, BeforeValidator(none_if_empty), Form(ge=1, le=MAX_ID)] = None,
-    back: Back = "",
-) -> Response:
-    """Whose lead it is; an empty choice: nobody's."""
-    event = claims.assign(db, lead_id, viewer, assignee, now)
-    return done(request, back, Flash(f"Assigned {event.note}."))
-
-
 # --- qualifying questions ------------------------------------------------------------------------------------------
 
 
@@ -114,8 +96,12 @@ def answer(
     back: Back = "",
 ) -> Response:
     """What is known, and whether it fits; an empty answer takes it back."""
+    was_open = qualification.is_open(db, lead_id, question_id)
     qualification.answer(db, lead_id, question_id, text=answer, fits=FITS[fits], actor=viewer, now=now)
-    return done(request, back, Flash("Answer kept." if answer.strip() else "Answer taken back."))
+    if not answer.strip():
+        return done(request, back, Flash("Answer taken back."))
+    undo = f"/leads/{lead_id}/answers/{question_id}" if was_open else None
+    return done(request, back, Flash("Answer kept.", undo=undo))
 
 
 # --- contacts ------------------------------------------------------------------------------------------------------
@@ -126,15 +112,16 @@ def add_contact(
     *,
     request: Request,
     lead_id: Id,
-    _viewer: Editor,
+    viewer: Editor,
     db: Db,
+    now: Now,
     kind: Annotated[ContactKind, Form()],
     value: Words = "",
     back: Back = "",
 ) -> Response:
     """A way to reach them."""
-    contact = contacts.add_contact(db, lead_id, kind=kind, value=value)
-    return done(request, back, Flash(f"Kept: {contact.value}."))
+    contact = contacts.add_contact(db, lead_id, kind=kind, value=value, actor=viewer, now=now)
+    return done(request, back, Flash(f"Kept: {contact.value}.", undo=f"/leads/{lead_id}/contacts/{contact.id}/remove"))
 
 
 @router.post("/contacts/{contact_id}/check")
@@ -152,10 +139,10 @@ def check_contact(
 
 @router.post("/contacts/{contact_id}/remove")
 def remove_contact(
-    *, request: Request, lead_id: Id, contact_id: Id, _viewer: Editor, db: Db, back: Back = ""
+    *, request: Request, lead_id: Id, contact_id: Id, viewer: Editor, db: Db, now: Now, back: Back = ""
 ) -> Response:
     """Forget it."""
-    contacts.remove_contact(db, lead_id, contact_id)
+    contacts.remove_contact(db, lead_id, contact_id, actor=viewer, now=now)
     return done(request, back, Flash("Contact removed."))
 
 

@@ -161,9 +161,9 @@ def answer(
 @router.post(
     "/leads/{lead_id}/contacts", status_code=201, operation_id="addContact", summary="Add a contact", responses=_WRITES
 )
-def add_contact(_user: Editor, lead_id: Id, db: Db, body: desk_bodies.NewContact) -> ContactBody:
+def add_contact(user: Editor, lead_id: Id, db: Db, now: Now, body: desk_bodies.NewContact) -> ContactBody:
     """What cannot be right is refused, with the reason. The same one twice is one."""
-    return ContactBody.of(contacts.add_contact(db, lead_id, kind=body.kind, value=body.value))
+    return ContactBody.of(contacts.add_contact(db, lead_id, kind=body.kind, value=body.value, actor=user, now=now))
 
 
 @router.post(
@@ -187,9 +187,9 @@ def check_contact(_user: Editor, lead_id: Id, contact_id: Id, state: StateDep, n
     summary="Remove a contact",
     responses=problems(NotFound, TooLarge),
 )
-def remove_contact(*, _user: Editor, lead_id: Id, contact_id: Id, db: Db, state: StateDep, now: Now) -> LeadDeskBody:
+def remove_contact(*, user: Editor, lead_id: Id, contact_id: Id, db: Db, state: StateDep, now: Now) -> LeadDeskBody:
     """It is forgotten."""
-    contacts.remove_contact(db, lead_id, contact_id)
+    contacts.remove_contact(db, lead_id, contact_id, actor=user, now=now)
     return _desk(db, lead_id, state, now)
 
 

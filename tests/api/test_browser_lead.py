@@ -198,8 +198,10 @@ def _known(site: Site) -> int:
         lead_notes.add_note(session, lead.id, "Their baker knows our founder.", actor=site.cast.mara, now=now)
         lead_notes.add_tag(session, lead.id, "trade fair", actor=sam, now=now)
         lead_notes.set_follow_up(session, lead.id, now.date(), actor=sam, now=now)
-        contacts.add_contact(session, lead.id, kind=ContactKind.PHONE, value="+49 30 901820")
-        contacts.add_contact(session, lead.id, kind=ContactKind.SITE, value="bakery.example.com")
+        contacts.add_contact(session, lead.id, kind=ContactKind.PHONE, value="+49 30 901820", actor=sam, now=site.now)
+        contacts.add_contact(
+            session, lead.id, kind=ContactKind.SITE, value="bakery.example.com", actor=sam, now=site.now
+        )
         twin = new_post(author="baker0", platform=Platform.SLACK, community="crafts", title=LONG)
         make_lead(session, now=now, post=twin)
         for other, steps in ((second, 2), (third, 3)):

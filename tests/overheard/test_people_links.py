@@ -9,7 +9,7 @@ from overheard import contacts, funnel, people_links
 from overheard.db import Sessions
 from overheard.erasure import erase
 from overheard.errors import InvalidInput, WrongStage
-from overheard.models import Lead, Post, Signal
+from overheard.models import Lead, Post, Signal, User
 from overheard.qualify import qualify
 from overheard.review_queue import page
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage
@@ -122,12 +122,12 @@ def test_of_a_person_merged_in_nothing_stays_when_their_posts_are_erased(
 
 
 def test_the_same_name_elsewhere_and_the_same_contact_are_proposed(
-    session: Session, now: datetime, pair: tuple[Lead, Lead]
+    session: Session, sam: User, now: datetime, pair: tuple[Lead, Lead]
 ) -> None:
     here, there = pair
     stranger, neighbour = (make_lead(session, now=now, post=new_post(author=name)) for name in ("otto", "ines"))
     for lead in (here, neighbour):
-        contacts.add_contact(session, lead.id, kind=ContactKind.SITE, value="rosas.example.com")
+        contacts.add_contact(session, lead.id, kind=ContactKind.SITE, value="rosas.example.com", actor=sam, now=now)
     found = {one.lead.id: one.because for one in people_links.likenesses(session, there)}
     assert found == {here.id: "the same name on Reddit"}
     found = {one.lead.id: one.because for one in people_links.likenesses(session, here)}

@@ -3,11 +3,11 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import qualification
+from overheard import funnel, qualification
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Lead, QualifyingQuestion
 from overheard.qualification import Fit
-from overheard.vocabulary import Topic
+from overheard.vocabulary import LeadAction, Topic
 from tests.factories import Cast, make_campaign, make_lead
 
 
@@ -57,6 +57,9 @@ def test_an_answer_is_changed_and_taken_back(
     assert (first.answer.answer, first.answer.fits, first.answer.actor_id) == ("Yes.", True, cast.sue.id)
     qualification.answer(session, lead.id, one, text="", fits=None, actor=cast.sue, now=now)
     assert qualification.asked(session, lead)[0].answer is None
+    said = questions[0].question
+    told = [event.note for event in funnel.timeline(session, lead.id) if event.action is LeadAction.FIT]
+    assert told == [f"{said} No. (does not fit)", f"{said} Yes. (fits)", f"{said} Open again."]
 
 
 def test_a_retired_question_is_asked_no_more_and_counts_no_more(
