@@ -50,6 +50,8 @@ class Action(StrEnum):
     EDIT_SNIPPET = "edit_snippet"
     BLOCK_CONTACT = "block_contact"
     STOP_REPLIES = "stop_replies"
+    ANSWER_SAMPLE = "answer_sample"
+    RELEASE_POSTS = "release_posts"
 
 
 _EVERYBODY = frozenset(Role)
@@ -100,6 +102,8 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.EDIT_SNIPPET: _SELLS,
     Action.BLOCK_CONTACT: _SELLS,
     Action.STOP_REPLIES: _RULES,
+    Action.ANSWER_SAMPLE: _SELLS,
+    Action.RELEASE_POSTS: _READS_THE_WORLD,
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
@@ -131,6 +135,8 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.ADD_NOTE,
             Action.MERGE_LEADS,
             Action.MARK_NOTICES,
+            Action.ANSWER_SAMPLE,
+            Action.RELEASE_POSTS,
         }
     ),
     Scope.REPLY: frozenset(

@@ -39,6 +39,7 @@ from api.routes import (
     questions,
     queue,
     replies,
+    samples,
     snippets,
     sources,
     v1,
@@ -46,6 +47,7 @@ from api.routes import (
     v1_people,
     v1_queue,
     v1_replies,
+    v1_samples,
     v1_sources,
     views,
 )
@@ -149,6 +151,7 @@ def _routes() -> Sequence[BaseRoute]:
         sources,
         posts,
         replies,
+        samples,
         snippets,
     ):
         gathered.include_router(room.router, include_in_schema=False)
@@ -162,4 +165,5 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_queue.router)
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)
+    gathered.include_router(v1_samples.router)
     return tuple(gathered.routes)

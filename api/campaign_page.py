@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.campaign_measures import measures
 from api.errors import status_of
 from api.pages import page
+from api.state import state_of
 from overheard import campaign_settings, campaigns, exclusions, queries
 from overheard.claims import assignable
 from overheard.errors import InvalidInput, InvalidQuery
@@ -82,6 +84,7 @@ def campaign_page(
         "versions": versions(db, campaign_id, draft.query) if current else [],
         "by_meaning": count_by_meaning(db, view.campaign),
         "asked": questions(db, [campaign_id]),
+        **measures(db, view.campaign, state_of(request).clock()),
         **settings,
         "counted": counted,
     }

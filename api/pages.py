@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import people_words, reply_words, source_words, words
+from api import measure_words, people_words, reply_words, source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -90,6 +90,9 @@ def make_templates() -> jinja2.Environment:
         in_field=in_field,
         met_words=words.met_words,
         words_of=words.words_of,
+        stratum_words=measure_words.stratum_words,
+        basis_words=measure_words.basis_words,
+        catch_words=measure_words.catch_words,
         closest_words=words.closest_words,
         lead_name=words.lead_name,
         meaning_words=words.meaning_words,
@@ -102,6 +105,7 @@ def make_templates() -> jinja2.Environment:
         day=words.day,
         percent=words.percent,
         odds=words.odds,
+        posts_a_day=measure_words.posts_a_day,
         plain=words.plain,
         step_name=words.step_name,
         move_title=words.move_title,

@@ -158,6 +158,12 @@ def held_back(session: Session, campaign_id: int, now: datetime) -> list[HeldBac
     return sorted(days.values(), key=lambda one: one.day, reverse=True)
 
 
+def best_held(session: Session, campaign_id: int, day: date, *, limit: int = 5) -> list[Post]:
+    """The best-scored posts that were held back on a day."""
+    statement = held(session, campaign_id, day=day).with_only_columns(Post)
+    return list(session.scalars(statement.limit(limit)))
+
+
 def tell(session: Session, now: datetime) -> None:
     """Tell those who tune campaigns what was held back yesterday: one notice a campaign and day."""
     yesterday = now.date() - timedelta(days=1)

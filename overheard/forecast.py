@@ -211,7 +211,7 @@ class _Reckoner:
             good=good / self.found.days,
             low=(len(shown) * low + more) / self.found.days,
             high=(len(shown) * high + more) / self.found.days,
-            found=min(good / everything, 1.0) if everything else None,
+            found=min(round(good / everything, 4), 1.0) if everything else None,
             basis=basis,
             decisions=measured.whole,
         )

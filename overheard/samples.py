@@ -193,7 +193,6 @@ class BlindCard:
     campaign_name: str
     post: Post
     community: str
-    source: Source
 
 
 def open_cards(
@@ -201,7 +200,7 @@ def open_cards(
 ) -> list[BlindCard]:
     """The samples that wait for an answer, in the order in which they are shown."""
     statement = (
-        sa.select(Sample.id, Campaign.id, Campaign.name, Post, Source)
+        sa.select(Sample.id, Campaign.id, Campaign.name, Post, Source.community)
         .join(StratumDay, StratumDay.id == Sample.stratum_day_id)
         .join(Campaign, Campaign.id == StratumDay.campaign_id)
         .join(Post, Post.id == Sample.post_id)
@@ -212,10 +211,7 @@ def open_cards(
     )
     if campaign_id is not None:
         statement = statement.where(StratumDay.campaign_id == campaign_id)
-    return [
-        BlindCard(sample_id, campaign, name, post, source.community, source)
-        for sample_id, campaign, name, post, source in session.execute(statement)
-    ]
+    return [BlindCard(*row) for row in session.execute(statement)]
 
 
 def answer(session: Session, sample_id: int, said: SampleAnswer, *, actor: User, now: datetime, key: str) -> Sample:

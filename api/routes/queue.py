@@ -14,7 +14,7 @@ from api.deps import MAX_ID, Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.filters import QueueParams
 from api.pages import Flash, done, page
 from api.words import reason_name
-from overheard import bulk, campaigns, claims, review_queue, views
+from overheard import bulk, campaigns, claims, review_queue, samples, views
 from overheard.days import begins, day_of
 from overheard.dealings import background
 from overheard.lead_notes import due_follow_ups
@@ -65,6 +65,7 @@ def queue(
     """A page of leads, newest day first and the strongest of a day first."""
     filters = params.filters(viewer, now)
     found = review_queue.page(db, filters, after=params.place, key=state.key)
+    is_asked = filters.stage is Stage.MARKETING_QUALIFIED and may(viewer, Action.ANSWER_SAMPLE)
     return page(
         request,
         "queue.html",
@@ -85,6 +86,7 @@ def queue(
         today=today(db, viewer, now, zone=state.settings.zone),
         may_decide=may(viewer, Action.PROMOTE),
         untils=Until,
+        samples=samples.open_cards(db, now, campaign_id=filters.campaign_id) if is_asked else [],
         claim_seconds=state.settings.claim_minutes * 60,
     )
 
