@@ -31,6 +31,7 @@ class Action(StrEnum):
     ENABLE_SOURCE = "enable_source"
     REMOVE_SOURCE = "remove_source"
     READ_SUGGESTIONS = "read_suggestions"
+    READ_INSIGHTS = "read_insights"
     ADD_POST = "add_post"
     MOVE_LEAD = "move_lead"
     EDIT_LEAD = "edit_lead"
@@ -83,6 +84,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.ENABLE_SOURCE: _TUNES,
     Action.REMOVE_SOURCE: _TUNES,
     Action.READ_SUGGESTIONS: _EVERYBODY,
+    Action.READ_INSIGHTS: _EVERYBODY,
     Action.ADD_POST: _READS_THE_WORLD,
     Action.MOVE_LEAD: _SELLS,
     Action.EDIT_LEAD: _SELLS,
@@ -115,6 +117,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.READ_CAMPAIGNS,
             Action.READ_SOURCES,
             Action.READ_SUGGESTIONS,
+            Action.READ_INSIGHTS,
             Action.READ_ME,
             Action.READ_REPLIES,
         }

@@ -28,6 +28,7 @@ from api.routes import (
     events,
     health,
     hooks,
+    insights,
     lead_desk,
     leads,
     login,
@@ -43,6 +44,7 @@ from api.routes import (
     snippets,
     sources,
     v1,
+    v1_insights,
     v1_leads,
     v1_people,
     v1_queue,
@@ -150,6 +152,7 @@ def _routes() -> Sequence[BaseRoute]:
         questions,
         sources,
         posts,
+        insights,
         replies,
         samples,
         snippets,
@@ -159,7 +162,8 @@ def _routes() -> Sequence[BaseRoute]:
     for room in (oidc, people, me, notices, audit, accounts):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
-    gathered.include_router(v1_leads.router)
+    app.include_router(v1_leads.router)
+    gathered.include_router(v1_insights.router)
     gathered.include_router(events.router)
     gathered.include_router(v1_sources.router)
     gathered.include_router(v1_queue.router)

@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import measure_words, people_words, reply_words, source_words, words
+from api import measure_words, insight_words, people_words, reply_words, source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -121,6 +121,9 @@ def make_templates() -> jinja2.Environment:
         answer_effect=reply_words.answer_effect,
         minutes=reply_words.minutes,
         totals_line=reply_words.totals_line,
+        share_words=insight_words.share_words,
+        trend_words=insight_words.trend_words,
+        bar=insight_words.bar,
     )
     return environment
 

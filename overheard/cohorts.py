@@ -118,6 +118,10 @@ class Cohort:
         columns = ("post", "lead", "campaign", "source", "waits", "reached")
         return Cohort(self.asked, self.bounds, **{name: getattr(self, name)[chosen] for name in columns})
 
+    def of_sources(self, ids: Sequence[int]) -> "Cohort":
+        """Only what came from these."""
+        return self.where(np.isin(self.source, np.array(ids, np.int64)))
+
     def tallies(self, key: Numbers) -> dict[int, "Tally"]:
         """For each value of a key that the lines have: how many leads there are, and how far they came."""
         return count(key, self.lead, self.reached, self.waits)
