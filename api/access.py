@@ -51,6 +51,11 @@ class Action(StrEnum):
     EDIT_SNIPPET = "edit_snippet"
     BLOCK_CONTACT = "block_contact"
     STOP_REPLIES = "stop_replies"
+    EXPORT_LEADS = "export_leads"
+    READ_ALERTS = "read_alerts"
+    CHANGE_ALERTS = "change_alerts"
+    READ_WEBHOOKS = "read_webhooks"
+    CHANGE_WEBHOOKS = "change_webhooks"
     ANSWER_SAMPLE = "answer_sample"
     RELEASE_POSTS = "release_posts"
 
@@ -104,6 +109,11 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.EDIT_SNIPPET: _SELLS,
     Action.BLOCK_CONTACT: _SELLS,
     Action.STOP_REPLIES: _RULES,
+    Action.EXPORT_LEADS: _READS_THE_WORLD,
+    Action.READ_ALERTS: _EVERYBODY,
+    Action.CHANGE_ALERTS: _EVERYBODY,  # one's own
+    Action.READ_WEBHOOKS: _TUNES,
+    Action.CHANGE_WEBHOOKS: _TUNES,
     Action.ANSWER_SAMPLE: _SELLS,
     Action.RELEASE_POSTS: _READS_THE_WORLD,
 }
@@ -120,6 +130,9 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.READ_INSIGHTS,
             Action.READ_ME,
             Action.READ_REPLIES,
+            Action.EXPORT_LEADS,
+            Action.READ_ALERTS,
+            Action.READ_WEBHOOKS,
         }
     ),
     Scope.DECIDE: frozenset(
@@ -138,6 +151,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.ADD_NOTE,
             Action.MERGE_LEADS,
             Action.MARK_NOTICES,
+            Action.CHANGE_ALERTS,
             Action.ANSWER_SAMPLE,
             Action.RELEASE_POSTS,
         }

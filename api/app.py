@@ -20,12 +20,14 @@ from api.openapi import complete_openapi
 from api.pages import make_templates
 from api.routes import (
     accounts,
+    alerts,
     audit,
     board,
     campaign,
     campaign_settings,
     campaigns,
     events,
+    exports,
     health,
     hooks,
     insights,
@@ -44,6 +46,7 @@ from api.routes import (
     snippets,
     sources,
     v1,
+    v1_alerts,
     v1_insights,
     v1_leads,
     v1_people,
@@ -52,6 +55,7 @@ from api.routes import (
     v1_samples,
     v1_sources,
     views,
+    webhooks,
 )
 from api.sign_in import SignIn
 from api.state import State
@@ -159,7 +163,7 @@ def _routes() -> Sequence[BaseRoute]:
     ):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
-    for room in (oidc, people, me, notices, audit, accounts):
+    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
     app.include_router(v1_leads.router)
@@ -170,4 +174,5 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
+    gathered.include_router(v1_alerts.router)
     return tuple(gathered.routes)

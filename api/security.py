@@ -17,6 +17,7 @@ VISIT_COOKIE = "overheard_visit"
 """Binds the form tokens of somebody who is not logged in yet."""
 
 _PAGES = (
+    "/alerts",
     *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),
     *("/people", "/me", "/notices", "/audit", "/accounts"),
 )

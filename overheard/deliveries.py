@@ -211,9 +211,15 @@ def log(
     return session.scalars(statement.order_by(OutboundDelivery.id.desc()).limit(limit + 1)).all()
 
 
-def replay(session: Session, delivery_id: int, *, now: datetime) -> OutboundDelivery:
-    """Send one again, whatever became of it, under the same id: a receiver that has it already knows it."""
+def replay(session: Session, delivery_id: int, *, now: datetime, of: User | None = None) -> OutboundDelivery:
+    """Send one again, whatever became of it, under the same id: a receiver that has it already knows it.
+
+    `of`: only one of their own rules'.
+    """
     delivery = session.get(OutboundDelivery, delivery_id, populate_existing=True)
+    if delivery is not None and of is not None:
+        rule = session.get(AlertRule, delivery.rule_id) if delivery.rule_id else None
+        delivery = delivery if rule is not None and rule.user_id == of.id else None
     if delivery is None:
         raise NotFound(f"There is no delivery {delivery_id}. They are kept for {_KEPT.days} days.")
     if delivery.state in (OutboundState.PENDING, OutboundState.SENDING):

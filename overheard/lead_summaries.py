@@ -1,17 +1,21 @@
 """A lead in few words, as it may leave: in alerts, webhooks, feeds and exports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard import do_not_contact, review_queue
 from overheard.models import Campaign, Lead, Post, Prediction, Signal, Source, User
 from overheard.queries import read_span
+from overheard.review_queue import Filters
 from overheard.terms import may_pass_on
+from overheard.vocabulary import Platform
 
 _LONGEST_NEED = 300
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,34 @@ def _need(post: Post, prediction: Prediction | None) -> str:
     field, start, end = read_span(told["need"])
     words = " ".join((post.title if field == "title" else post.body)[start:end].split())
     return words if len(words) <= _LONGEST_NEED else words[: _LONGEST_NEED - 1] + "…"
+
+
+def in_queue_order(
+    session: Session, filters: Filters, *, key: str, at_most: int | None = None
+) -> Iterator[LeadSummary]:
+    """The leads that the filters show, a few at a time, newest day first and the strongest of a day first.
+
+    People who do not want to hear from us are left out; `key`: the secret by which they are known again.
+    """
+    order = (Lead.signalled_on, Lead.score, Lead.id)
+    left, after = at_most, None
+    while left is None or left > 0:
+        statement = sa.select(*order).where(Lead.id.in_(review_queue.shown(filters)))
+        if after is not None:
+            place = (sa.literal(after.signalled_on), sa.literal(after.score), after.id)
+            statement = statement.where(sa.tuple_(*order) < sa.tuple_(*place))
+        rows = session.execute(statement.order_by(*(one.desc() for one in order)).limit(_BATCH)).all()
+        if not rows:
+            return
+        after = rows[-1]
+        found = {told.lead.id: told for told in summaries(session, [row.id for row in rows])}
+        willing = _willing(session, [found[row.id] for row in rows if row.id in found], key)
+        yield from willing[:left]
+        session.expunge_all()  # rows that were written are not kept
+        left = None if left is None else left - len(willing)
+
+
+def _willing(session: Session, told: list[LeadSummary], key: str) -> list[LeadSummary]:
+    names = [{(one.lead.platform, name) for name in (one.lead.author, one.author) if name} for one in told]
+    unwilling = do_not_contact.listed(session, key, set[tuple[Platform, str]]().union(*names))
+    return [one for one, its in zip(told, names, strict=True) if not its & unwilling]

@@ -56,6 +56,8 @@ class _HookServer(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Hook)
         self.taken: list[dict[str, object]] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        """The same with its headers, untouched."""
 
     @property
     def url(self) -> str:
@@ -66,7 +68,9 @@ class _HookServer(HTTPServer):
 class _Hook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server = cast("_HookServer", self.server)
-        server.taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        server.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        server.taken.append(json.loads(body))
         self.send_response(server.status)
         self.send_header("Content-Length", "0")
         self.end_headers()

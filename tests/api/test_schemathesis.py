@@ -24,7 +24,13 @@ EXAMPLES = 4
 NEVER_ENDS = "readEvents"  # tests/api/test_events.py has it
 
 # What a path calls a thing, where it is not the table's name without its s.
-NAMES = {"queries": "query", "saved_views": "view", "connected_accounts": "account"}
+NAMES = {
+    "queries": "query",
+    "saved_views": "view",
+    "connected_accounts": "account",
+    "alert_rules": "rule",
+    "outbound_deliveries": "delivery",
+}
 
 SAME_EVERY_TIME = hypothesis.settings(
     max_examples=EXAMPLES,
