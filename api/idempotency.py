@@ -45,6 +45,8 @@ class Attempt:
 
     def take(self, session: Session, *, now: datetime) -> None:
         """Take the key for this transaction, or end the request with what is kept under it."""
+        if not stored_answers.lock(session, self.key_hash):
+            raise StillRunning
         kept = stored_answers.take(session, self.key_hash, self._request_hash, now=now)
         if kept is None:
             self._session = session

@@ -11,10 +11,22 @@ from overheard.models import StoredAnswer
 KEPT = timedelta(hours=24)
 
 
+def lock(session: Session, key_hash: str) -> bool:
+    """Whether nobody else works under this key just now, in whatever process; nobody will until this transaction ends.
+
+    The lock is PostgreSQL's own, so whoever dies lets go of it. SQLite needs none: a second transaction that may write
+    begins when the first has ended, and finds its answer.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = int.from_bytes(bytes.fromhex(key_hash)[:8], signed=True)
+    return bool(session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number))))
+
+
 def take(session: Session, key_hash: str, request_hash: str, *, now: datetime) -> StoredAnswer | None:
     """Take a key for this transaction; what is kept under it, where it is taken already.
 
-    Another transaction that has just taken it is waited for. What is older than a day is forgotten on the way.
+    What is older than a day is forgotten on the way.
     """
     session.execute(sa.delete(StoredAnswer).where(StoredAnswer.at < now - KEPT))
     row = {"key_hash": key_hash, "request_hash": request_hash, "at": now}

@@ -22,8 +22,8 @@ def test_what_somebody_has_already_is_not_sent_again(world: World) -> None:
     sam = world.program(world.cast.sam)
     for address in ("/v1/queue", f"/v1/leads/{lead}", "/v1/me", "/v1/campaigns"):
         tag = sam.get(address).headers["etag"]
-        assert re.fullmatch(r'W/"[0-9a-f]{24}"', tag)
-        for known in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
+        assert re.fullmatch(r'"[0-9a-f]{24}"', tag)
+        for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
             same = sam.get(address, headers={"If-None-Match": known})
             assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
         assert sam.get(address, headers={"If-None-Match": '"other"'}).status_code == 200
