@@ -166,7 +166,7 @@ def _routes() -> Sequence[BaseRoute]:
     for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
-    app.include_router(v1_leads.router)
+    gathered.include_router(v1_leads.router)
     gathered.include_router(v1_insights.router)
     gathered.include_router(events.router)
     gathered.include_router(v1_sources.router)
