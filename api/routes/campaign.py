@@ -9,7 +9,7 @@ from api.access import Action
 from api.campaign_page import Draft, campaign_page, checked
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done
-from overheard import campaigns, queries
+from overheard import campaigns, forecast, queries
 from overheard.errors import InvalidInput
 from overheard.models import User
 from overheard.query_edits import with_term, without_term
@@ -86,7 +86,8 @@ def save_query(
         draft = Draft(query, expression, error, note=note)
         return campaign_page(request, viewer, db, campaign_id, draft=draft)
     said = f"Query {saved.name} is in force as version {saved.version}."
-    return done(request, home(campaign_id, "queries"), Flash(said))
+    flood = forecast.warning(db, saved, now)
+    return done(request, home(campaign_id, "queries"), Flash(f"{said} {flood}" if flood else said))
 
 
 @router.post("/queries/{query_id}/retire")
