@@ -10,7 +10,8 @@ from api.words import first_words, text_at
 from overheard.campaigns import MAX_NAME, CampaignView
 from overheard.cards import Card, SaidPost
 from overheard.models import LeadEvent, Query, User
-from overheard.queries import Span
+from overheard.queries import MAX_NOTE
+from overheard.query_language import Span
 from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.review_queue import MAX_PAGE_SIZE, LeadView, QueueItem, QueuePage
 from overheard.similar_posts import SimilarPost
@@ -44,6 +45,7 @@ class NewQuery(Body):
 
     name: Text = Field(min_length=1, max_length=MAX_NAME)
     expression: Text = Field(description='Words, "quoted phrases", -exclusions; `*` meets every post.')
+    note: Text | None = Field(None, max_length=MAX_NOTE, description="Why it is changed.")
 
 
 _MEANING = "The relevance from which posts come in that no query met; null: queries alone decide."

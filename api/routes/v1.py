@@ -235,11 +235,14 @@ def change_campaign(
     responses=problems(NotFound, InvalidInput, InvalidQuery, TooLarge),
 )
 def save_query(
-    _user: Annotated[User, by_token(Action.SAVE_QUERY)], campaign_id: Id, db: Db, now: Now, body: NewQuery
+    user: Annotated[User, by_token(Action.SAVE_QUERY)], campaign_id: Id, db: Db, now: Now, body: NewQuery
 ) -> QueryBody:
     """A new query, or a new version of the one of that name. An unchanged expression makes no new version."""
     campaigns.get(db, campaign_id)
-    return bodies.query_body(queries.save_query(db, campaign_id, name=body.name, expression=body.expression, now=now))
+    saved = queries.save_query(
+        db, campaign_id, name=body.name, expression=body.expression, author=user, note=body.note, now=now
+    )
+    return bodies.query_body(saved)
 
 
 @router.post(

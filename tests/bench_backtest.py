@@ -1,0 +1,138 @@
+"""How long a back-test takes over a million stored posts, and how fast the index is written, on both databases.
+
+    .venv/bin/python -m tests.bench_backtest [POSTS]
+
+Processor time, as other work may share the cores; PostgreSQL's own is not in it, so the clock's is told too.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard import campaigns
+from overheard.backtest import Backtest, backtest
+from overheard.db import make_engine, upgrade
+from overheard.intake import take_in
+from overheard.models import Post, Query
+from overheard.posts import NewPost
+from overheard.vocabulary import Platform
+from tests.bench_queue import database
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+N_POSTS = 1_000_000
+DAYS = 60
+_DIFFERENT = 20_000  # posts that are taken in; the others are copies made by the database, a day older each time
+_BATCH = 1_000
+_WORDS = 60_000  # of a made-up language, as unevenly used as those of a real one
+_KNOWN = {3: "for", 40: "looking", 900: "crm", 1_500: "spreadsheet", 1_200: "bakery", 700: "hiring", 2_500: "bookings"}
+
+T = TypeVar("T")
+
+EDITS = {
+    "a phrase and a word": ('"looking for" crm', '"looking for" (crm OR spreadsheet*) -hiring'),
+    "two lists": ("(crm OR spreadsheet) bakery", "(crm OR spreadsheet OR bookings) (bakery OR hiring)"),
+    "near": ("crm bakery", "(crm OR bookings) near/30 bakery"),
+    "one word, 1 post in 200": ("crm", "crm -hiring"),
+    "a common word": ("looking", "looking -crm"),
+    "every post": ("*", "* -crm"),
+}
+
+
+def main(posts: int) -> None:
+    for kind in ("sqlite", "postgresql"):
+        with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as url:
+            print(f"{kind}, {posts:,} posts")  # noqa: T201 - its output
+            measure(url, posts)
+
+
+def measure(url: str, posts: int) -> None:
+    engine = make_engine(url)
+    upgrade(engine)
+    with Session(engine) as session:
+        invented = _invented(random.Random(1))  # noqa: S311 - no secret
+        timed("take in 20,000 posts, index and all", lambda: _take_in(session, invented))
+        campaign = campaigns.create(session, name="Bench", offer="A small CRM.", queries={"q": "crm"}, now=NOW)
+        campaign_id = campaign.id
+        session.commit()
+        _copy(session, posts)
+        session.commit()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+    for what, (former, edited) in EDITS.items():
+        with Session(engine) as session:
+            session.execute(sa.update(Query).values(expression=former))
+            found = timed(what, lambda: _test(session, campaign_id, edited))  # noqa: B023 - called at once
+            read = f"{found.read:,} of {found.candidates:,} candidates read"
+            sides = f"{found.gained.posts:,} gained, {found.lost.posts:,} lost, {found.kept.posts:,} kept"
+            print(f"    {read}; {sides}")  # noqa: T201
+            session.rollback()
+    engine.dispose()
+
+
+def timed(what: str, act: Callable[[], T]) -> T:
+    clock, processor = time.perf_counter(), time.process_time()
+    found = act()
+    spent = f"{time.process_time() - processor:6.2f} s of processor, {time.perf_counter() - clock:6.2f} s by the clock"
+    print(f"  {what:40} {spent}")  # noqa: T201
+    return found
+
+
+def _test(session: Session, campaign_id: int, expression: str) -> Backtest:
+    return backtest(session, campaign_id, name="q", expression=expression, days=None, now=NOW)
+
+
+def _invented(rng: random.Random) -> list[NewPost]:
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(_WORDS)]
+    for place, word in _KNOWN.items():
+        words[place] = word
+    weights = list(accumulate(1 / (place + 3) for place in range(_WORDS)))
+    return [
+        NewPost(
+            platform=Platform.REDDIT,
+            external_id=f"t3_{number}",
+            community="r/bench",
+            title=" ".join(rng.choices(words, cum_weights=weights, k=8)),
+            body=" ".join(rng.choices(words, cum_weights=weights, k=5 + min(int(rng.expovariate(1 / 60)), 395))),
+            author=f"author{number}",
+            posted_at=NOW - timedelta(hours=number % 24),
+        )
+        for number in range(_DIFFERENT)
+    ]
+
+
+def _take_in(session: Session, posts: list[NewPost]) -> None:
+    for start in range(0, len(posts), _BATCH):
+        take_in(session, posts[start : start + _BATCH], origin="bench", now=NOW)
+    session.commit()
+
+
+def _copy(session: Session, posts: int) -> None:
+    """The same posts again and again, with the same words in the index."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    key = "rowid" if on_sqlite else "post_id"
+    table = Post.__table__
+    for times in range(1, posts // _DIFFERENT):
+        by = times * _DIFFERENT
+        copied = {column.name: column for column in table.columns} | {
+            "id": Post.id + by,
+            "external_id": Post.external_id + f"_{times}",
+            "posted_at": sa.literal(NOW - timedelta(days=times % DAYS), Post.posted_at.type),
+        }
+        first = sa.select(*copied.values()).where(Post.id <= _DIFFERENT)
+        session.execute(sa.insert(Post).from_select(list(copied), first))
+        again = f"SELECT {key} + {by}, words FROM post_search WHERE {key} <= {_DIFFERENT}"  # noqa: S608 - numbers
+        session.execute(sa.text(f"INSERT INTO post_search ({key}, words) {again}"))
+        session.commit()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else N_POSTS)
