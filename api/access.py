@@ -24,6 +24,7 @@ class Action(StrEnum):
     CREATE_CAMPAIGN = "create_campaign"
     SAVE_QUERY = "save_query"
     RETIRE_QUERY = "retire_query"
+    TEST_QUERY = "test_query"
     SET_THRESHOLD = "set_threshold"
     EDIT_CAMPAIGN = "edit_campaign"
     READ_SOURCES = "read_sources"
@@ -82,6 +83,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CREATE_CAMPAIGN: _TUNES,
     Action.SAVE_QUERY: _TUNES,
     Action.RETIRE_QUERY: _TUNES,
+    Action.TEST_QUERY: _TUNES,
     Action.SET_THRESHOLD: _TUNES,
     Action.EDIT_CAMPAIGN: _TUNES,
     Action.READ_SOURCES: _EVERYBODY,
@@ -164,6 +166,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.CREATE_CAMPAIGN,
             Action.SAVE_QUERY,
             Action.RETIRE_QUERY,
+            Action.TEST_QUERY,
             Action.SET_THRESHOLD,
             Action.EDIT_CAMPAIGN,
             Action.EDIT_QUESTIONS,

@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import alert_words, measure_words, insight_words, people_words, reply_words, source_words, words
+from api import alert_words, insight_words, measure_words, people_words, query_words, reply_words, source_words, words
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -83,6 +83,7 @@ def make_templates() -> jinja2.Environment:
         Role=Role,
         Scope=Scope,
         people_words=people_words,
+        query_words=query_words,
         alert_words=alert_words,
         AnswerKind=AnswerKind,
         RuleFlag=RuleFlag,
