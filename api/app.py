@@ -1,5 +1,6 @@
 """The web application: pages for people, `/v1` for programs. `create_app` wires it; nothing happens at import."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from api.middleware import BodyLimit, SecurityHeaders
 from api.oauth import Web
 from api.openapi import complete_openapi
 from api.pages import make_templates
+from api.queue_cards import QueueCards
 from api.routes import (
     accounts,
     alerts,
@@ -67,6 +69,10 @@ from overheard.hooks import Hook
 from overheard.settings import Settings
 
 
+_CLEAN_UP_EVERY = 60.0
+"""Seconds."""
+
+
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
@@ -94,8 +100,10 @@ def create_app(
     reading = make_reading_sessions(used)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        cleaning = asyncio.create_task(_clean_up(app.state.overheard.cards))
         yield
+        cleaning.cancel()
         if engine is None:
             used.dispose()
 
@@ -118,6 +126,7 @@ def create_app(
         key=secret_key(settings),
         assets=load_assets(),
         templates=make_templates(),
+        cards=QueueCards(make_templates()),
         hooks=platform_hooks or {},
         reach=reach,
         conversations=conversations,
@@ -130,6 +139,12 @@ def create_app(
     errors.install(app)
     complete_openapi(app)
     return app
+
+
+async def _clean_up(cards: QueueCards) -> None:
+    while True:
+        await asyncio.sleep(_CLEAN_UP_EVERY)
+        cards.forget()
 
 
 def _too_large(request: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from api.assets import Assets
 from api.events import Feed
 from api.oauth import Web
+from api.queue_cards import QueueCards
 from api.sign_in import SignIn
 from overheard.contacts import Reach
 from overheard.conversations import Conversations
@@ -35,6 +36,8 @@ class State:
     """Signs form tokens and flash lines."""
     assets: Assets
     templates: jinja2.Environment
+    cards: QueueCards
+    """Cards of the queue, as they were rendered in this minute."""
     hooks: Mapping[str, Hook]
     """What may be posted to `/hooks/…` without a login, by name."""
     reach: Reach

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
@@ -195,14 +195,21 @@ def start_login(
     return secret
 
 
+_LOGIN = (  # built once: it is asked for with every page
+    sa.select(Login)
+    .where(
+        Login.token_hash == sa.bindparam("digest"),
+        Login.expires_at > sa.bindparam("now"),
+        sa.func.coalesce(Login.last_seen_at, Login.created_at) > sa.bindparam("since"),
+    )
+    .options(joinedload(Login.user))
+)
+
+
 def find_login(session: Session, token: str, *, now: datetime, idle: timedelta | None = None) -> Login | None:
     """The login with this secret; None when it ended, or was not used for longer than `idle`."""
-    seen = sa.func.coalesce(Login.last_seen_at, Login.created_at)
-    login = session.scalars(
-        sa.select(Login)
-        .where(Login.token_hash == _digest(token), Login.expires_at > now, seen > now - idle if idle else sa.true())
-        .options(joinedload(Login.user))
-    ).one_or_none()
+    since = now - idle if idle else datetime.min.replace(tzinfo=UTC)
+    login = session.scalars(_LOGIN, {"digest": _digest(token), "now": now, "since": since}).one_or_none()
     return login if login and login.user.disabled_at is None else None
 
 

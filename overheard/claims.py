@@ -21,6 +21,9 @@ LASTS = timedelta(minutes=5)
 MAX_CLAIMS = 100
 MAX_SNOOZE = timedelta(days=366)
 
+MAY_WORK = (User.role.in_((Role.SDR, Role.ADMIN)), User.disabled_at.is_(None))
+"""The condition that a lead can be assigned to somebody."""
+
 _CLOSED = frozenset({Stage.DISQUALIFIED, Stage.WON, Stage.LOST})
 
 
@@ -143,8 +146,7 @@ def assign(session: Session, lead_id: int, actor: User, assignee_id: int | None,
 
 def assignable(session: Session) -> Sequence[User]:
     """To whom a lead can be assigned, by name."""
-    working = sa.select(User).where(User.role.in_((Role.SDR, Role.ADMIN)), User.disabled_at.is_(None))
-    return session.scalars(working.order_by(User.name, User.id)).all()
+    return session.scalars(sa.select(User).where(*MAY_WORK).order_by(User.name, User.id)).all()
 
 
 def _may_work(user: User) -> bool:

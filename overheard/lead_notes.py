@@ -107,24 +107,26 @@ def set_follow_up(
     return add_word(session, lead, LeadAction.FOLLOW_UP, actor=actor, now=now, note=note)
 
 
+_DUE = (
+    sa.select(Lead, Post)
+    .outerjoin(Post, Post.id == Lead.top_post_id)
+    .where(
+        # The few of that day come first: SQLite would look at every lead that is not merged instead.
+        Lead.id.in_(sa.select(Lead.id).where(Lead.follow_up_on <= sa.bindparam("today", type_=sa.Date()))),
+        Lead.stage.not_in(CLOSED_STAGES),
+        Lead.merged_into_id.is_(None),
+        sa.or_(Lead.assignee_id == sa.bindparam("user_id", type_=sa.Integer()), Lead.assignee_id.is_(None)),
+    )
+    .order_by(Lead.follow_up_on, Lead.id)
+    .limit(_SHOWN_REMINDERS)
+)
+
+
 def due_follow_ups(session: Session, user: User, today: date) -> list[FollowUp]:
     """Open leads, of this user or of nobody, to which somebody wanted to come back by today; oldest first."""
-    statement = (
-        sa.select(Lead, Post)
-        .outerjoin(Post, Post.id == Lead.top_post_id)
-        .where(
-            # The few of that day come first: SQLite would look at every lead that is not merged instead.
-            Lead.id.in_(sa.select(Lead.id).where(Lead.follow_up_on <= today)),
-            Lead.stage.not_in(CLOSED_STAGES),
-            Lead.merged_into_id.is_(None),
-            sa.or_(Lead.assignee_id == user.id, Lead.assignee_id.is_(None)),
-        )
-        .order_by(Lead.follow_up_on, Lead.id)
-        .limit(_SHOWN_REMINDERS)
-    )
     return [
         FollowUp(lead, top, is_overdue=lead.follow_up_on is not None and lead.follow_up_on < today)
-        for lead, top in session.execute(statement)
+        for lead, top in session.execute(_DUE, {"today": today, "user_id": user.id})
     ]
 
 

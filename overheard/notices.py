@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.days import day_of
-from overheard.db import upsert
+from overheard.db import rows, upsert
 from overheard.models import Answer, ConnectedAccount, Lead, LeadEvent, Notice, Reply, Source, User
 from overheard.text import clean
 from overheard.vocabulary import LeadAction, NoticeKind, Role, SourceState
@@ -36,10 +36,13 @@ def notify(  # noqa: PLR0917 - in the order in which one would say it
     session.execute(upsert(session, Notice).values(row).on_conflict_do_nothing())
 
 
+_UNREAD = sa.select(sa.func.count()).where(Notice.user_id == sa.bindparam("user_id"), Notice.read_at.is_(None))
+
+
 def unread(session: Session, user_id: int) -> int:
     """How many notices somebody has not read."""
-    statement = sa.select(sa.func.count()).where(Notice.user_id == user_id, Notice.read_at.is_(None))
-    return session.scalar(statement) or 0
+    [(number,)] = rows(session, _UNREAD, {"user_id": user_id})
+    return int(number)
 
 
 def page(session: Session, user_id: int, *, before: int | None = None, limit: int = PAGE_SIZE) -> list[Notice]:

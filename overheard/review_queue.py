@@ -247,13 +247,18 @@ def _away(filters: Filters) -> sa.CompoundSelect[Any]:
     return sa.union_all(*(sa.select(lead.id).where(condition) for condition in away))
 
 
+_HELD = sa.select(Lead.id).where(
+    Lead.claimed_until > _AT, sa.or_(Lead.claimed_by_id.is_(None), Lead.claimed_by_id != _VIEWER)
+)
+
+
 def held_by_others(session: Session, filters: Filters) -> dict[str, int]:
     """Who else looks at how many leads that these filters would show otherwise, by name."""
     onlooker = filters.onlooker
     if onlooker is None or filters.stage is not Stage.MARKETING_QUALIFIED:
         return {}
     # The few that are held are looked up first: in one statement SQLite would look at every lead of the stage.
-    held = session.scalars(sa.select(Lead.id).where(Lead.claimed_until > onlooker.at)).all()
+    held = [lead_id for (lead_id,) in rows(session, _HELD, {"at": onlooker.at, "viewer_id": onlooker.user_id})]
     if not held:
         return {}
     statement = (
@@ -329,6 +334,33 @@ def _of_top_post(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def communities(session: Session) -> list[str]:
-    """Where the posts of the stored sources were said, for choosing among them."""
-    return list(session.scalars(sa.select(Source.community).distinct().order_by(Source.community)))
+class Choice(NamedTuple):
+    """Something that can be chosen by its id."""
+
+    id: int
+    name: str
+
+
+class Choices(NamedTuple):
+    """What can be chosen in the filters and menus of the queue, each by name."""
+
+    campaigns: tuple[Choice, ...]
+    communities: tuple[str, ...]
+    people: tuple[Choice, ...]
+    """To whom a lead can be assigned."""
+
+
+_CHOICES = sa.union_all(
+    sa.select(sa.literal(0), Campaign.id, Campaign.name),
+    sa.select(sa.literal(1), sa.func.min(Source.id), Source.community).group_by(Source.community),
+    sa.select(sa.literal(2), User.id, User.name).where(*claims.MAY_WORK),
+)
+
+
+def choices(session: Session) -> Choices:
+    """Everything there is to choose from, in one statement."""
+    kinds: tuple[list[Choice], list[Choice], list[Choice]] = ([], [], [])
+    for kind, *choice in rows(session, _CHOICES):
+        kinds[kind].append(Choice(*choice))
+    named, places, people = (sorted(kind, key=lambda choice: (choice.name, choice.id)) for kind in kinds)
+    return Choices(tuple(named), tuple(place.name for place in places), tuple(people))

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.days import begins, day_of
+from overheard.db import UtcDateTime, rows
+from overheard.labels import BLIND
 from overheard.models import Label, Reply, User
 from overheard.vocabulary import ReplyState
 
@@ -30,18 +32,26 @@ class Today:
 
 def today(session: Session, user: User, now: datetime, *, zone: tzinfo = UTC) -> Today:
     """Since midnight in the team's time zone. What was taken back does not count."""
-    midnight = begins(day_of(now, zone), zone)
-    own, promoted = Label.actor_id == user.id, Label.reason.is_(None)
-    labels = sa.select(_number(promoted & own), _number(~promoted & own), _number(promoted), _number(~promoted)).where(
-        Label.at >= midnight, Label.withdrawn_at.is_(None)
-    )
-    replies = sa.select(_number(Reply.author_id == user.id), sa.func.count()).where(
-        Reply.state == ReplyState.SENT, Reply.sent_at >= midnight
-    )
-    my_promoted, my_disqualified, all_promoted, all_disqualified = session.execute(labels).one()
-    my_replies, all_replies = session.execute(replies).one()
-    return Today(Tally(my_promoted, my_disqualified, my_replies), Tally(all_promoted, all_disqualified, all_replies))
+    [numbers] = rows(session, _TODAY, {"user_id": user.id, "midnight": begins(day_of(now, zone), zone)})
+    return Today(Tally(*numbers[:3]), Tally(*numbers[3:]))
 
 
 def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+
+
+def _statement() -> sa.Executable:
+    """Both tallies in one row, mine first."""
+    user_id, midnight = sa.bindparam("user_id", type_=sa.Integer()), sa.bindparam("midnight", type_=UtcDateTime())
+    own, promoted = Label.actor_id == user_id, Label.reason.is_(None)
+    decided = sa.and_(Label.at >= midnight, Label.withdrawn_at.is_(None), Label.shown_because != BLIND)
+    wrote = sa.and_(Reply.state == ReplyState.SENT, Reply.sent_at >= midnight)
+    numbers = (promoted & own, ~promoted & own, promoted, ~promoted)
+    labels = sa.select(*(_number(which).label(f"n{at}") for at, which in enumerate(numbers))).where(decided).subquery()
+    mine, all_of_them = _number(Reply.author_id == user_id).label("mine"), sa.func.count().label("all")
+    replies = sa.select(mine, all_of_them).where(wrote).subquery()
+    numbers_of_all = (labels.c.n0, labels.c.n1, replies.c.mine, labels.c.n2, labels.c.n3, replies.c["all"])
+    return sa.select(*numbers_of_all).select_from(labels.join(replies, sa.true()))
+
+
+_TODAY = _statement()

@@ -21,15 +21,18 @@ class View:
     owner: str
 
 
+_USER: sa.BindParameter[int] = sa.bindparam("user_id")
+_VISIBLE = (
+    sa.select(SavedView, User.name)
+    .join(User, User.id == SavedView.user_id)
+    .where(sa.or_(SavedView.user_id == _USER, SavedView.is_shared))
+    .order_by(SavedView.user_id != _USER, SavedView.name, SavedView.id)
+)
+
+
 def visible(session: Session, user: User) -> list[View]:
     """The user's own views and those that others share, by name, the user's own first."""
-    statement = (
-        sa.select(SavedView, User.name)
-        .join(User, User.id == SavedView.user_id)
-        .where(sa.or_(SavedView.user_id == user.id, SavedView.is_shared))
-        .order_by(SavedView.user_id != user.id, SavedView.name, SavedView.id)
-    )
-    return [View(saved, owner) for saved, owner in session.execute(statement)]
+    return [View(saved, owner) for saved, owner in session.execute(_VISIBLE, {"user_id": user.id})]
 
 
 def save(session: Session, user: User, *, name: str, params: str, is_shared: bool = False) -> SavedView:

@@ -13,13 +13,15 @@ from api.access import Action, may
 from api.deps import MAX_ID, Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.filters import QueueParams
 from api.pages import Flash, done, page
+from api.security import own_page
 from api.words import reason_name
-from overheard import bulk, campaigns, claims, review_queue, samples, views
+from overheard import bulk, claims, review_queue, samples, views
 from overheard.days import begins, day_of
 from overheard.dealings import background
+from overheard.errors import InvalidInput
 from overheard.lead_notes import due_follow_ups
 from overheard.leads import lead_by_id
-from overheard.models import User
+from overheard.models import Post, User
 from overheard.tally import today
 from overheard.vocabulary import DisqualifyReason, Stage
 
@@ -65,23 +67,25 @@ def queue(
     """A page of leads, newest day first and the strongest of a day first."""
     filters = params.filters(viewer, now)
     found = review_queue.page(db, filters, after=params.place, key=state.key)
+    stage, may_tick = filters.stage, may(viewer, Action.DISQUALIFY) and filters.stage is not Stage.DISQUALIFIED
+    choices = review_queue.choices(db)
+    halves = [state.cards.halves(item, stage, may_tick=may_tick, now=now) for item in found.items]
     is_asked = filters.stage is Stage.MARKETING_QUALIFIED and may(viewer, Action.ANSWER_SAMPLE)
     return page(
         request,
         "queue.html",
         viewer=viewer,
         params=params,
-        stage=filters.stage,
+        stage=stage,
         tabs=_TABS,
-        items=found.items,
+        cards=[(item, before, after) for item, (before, after) in zip(found.items, halves, strict=True)],
         next_address=params.address(after=found.next_place) if found.next_place else None,
         total=review_queue.count(db, filters, at_most=_COUNTED + 1),
         counted=_COUNTED,
         held=review_queue.held_by_others(db, filters),
-        campaigns=campaigns.names(db),
+        choices=choices,
         due=due_follow_ups(db, viewer, day_of(now, state.settings.zone)),
-        communities=review_queue.communities(db),
-        people=claims.assignable(db),
+        people=choices.people,
         views=views.visible(db, viewer),
         today=today(db, viewer, now, zone=state.settings.zone),
         may_decide=may(viewer, Action.PROMOTE),
@@ -98,6 +102,30 @@ def lead_background(
     """What is looked up for the one lead that somebody reads: its author's other posts, and similar decisions."""
     view = lead_by_id(db, lead_id)
     return page(request, "queue_background.html", viewer=viewer, lead=view, told=background(db, view))
+
+
+@router.get("/queue/{lead_id}/acts")
+def lead_acts(
+    *,
+    request: Request,
+    lead_id: Id,
+    viewer: Annotated[User, on_page(Action.READ_QUEUE)],
+    db: ReadDb,
+    place: Annotated[int, Query(ge=1, le=review_queue.MAX_PAGE_SIZE)] = 1,
+    back: str = "",
+) -> Response:
+    """What the menus of a card hold, as a page: for who has no script."""
+    lead = lead_by_id(db, lead_id)
+    return page(
+        request,
+        "queue_acts.html",
+        viewer=viewer,
+        lead=lead,
+        top=db.get(Post, lead.top_post_id) if lead.top_post_id else None,
+        place=place,
+        back=own_page(back),
+        people=claims.assignable(db),
+    )
 
 
 @router.post("/queue/claims")
@@ -165,10 +193,14 @@ def assign(
     viewer: Annotated[User, on_page(Action.ASSIGN)],
     db: Db,
     now: Now,
-    to: Annotated[int, Query(ge=0, le=MAX_ID)],
+    chosen: Annotated[int | None, Form(alias="to", ge=0, le=MAX_ID)] = None,
+    again: Annotated[int | None, Query(alias="to", ge=0, le=MAX_ID)] = None,
     back: Back = "",
 ) -> Response:
-    """To a user, or to nobody (0). The address names whom, so that what takes it back is an address too."""
+    """To a user, or to nobody (0). A form chooses; what takes it back is an address, which names whom."""
+    to = again if chosen is None else chosen
+    if to is None:
+        raise InvalidInput("Say to whom: `to` is a user's id, or 0 for nobody.")
     former = lead_by_id(db, lead_id).assignee_id
     claims.assign(db, lead_id, viewer, to or None, now)
     name = db.get_one(User, to).name if to else None

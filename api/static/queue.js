@@ -131,6 +131,7 @@ function select(card) {
   if (!card || card === current()) return;
   current()?.classList.remove("current");
   card.classList.add("current");
+  dress(card);
   card.focus({ preventScroll: true });
   card.scrollIntoView({ block: "nearest" });
   claimAhead();
