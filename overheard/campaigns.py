@@ -15,7 +15,7 @@ from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.vocabulary import Platform
 
 MAX_NAME = 120
-_MAX_OFFER = 4_000
+MAX_OFFER = 4_000
 FEWEST_SAMPLES = 5
 """One of each stratum that is drawn from."""
 _MOST_SAMPLES = 100
@@ -61,8 +61,8 @@ def checked_words(name: str, offer: str) -> tuple[str, str]:
     name, offer = name.strip(), offer.strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A campaign's name has 1 to {MAX_NAME} characters.")
-    if not 1 <= len(offer) <= _MAX_OFFER:
-        raise InvalidInput(f"Say what you offer, in 1 to {_MAX_OFFER} characters.")
+    if not 1 <= len(offer) <= MAX_OFFER:
+        raise InvalidInput(f"Say what you offer, in 1 to {MAX_OFFER} characters.")
     return name, offer
 
 

@@ -35,6 +35,7 @@ def qualify(
     among: Sequence[int] | None = None,
     key: str | None = None,
     more_to_come: bool = False,
+    only: int | None = None,
 ) -> int:
     """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
 
@@ -44,11 +45,13 @@ def qualify(
     are all mended by calling it again. With the `key` of the do-not-contact list nobody on it becomes a lead.
 
     Of a campaign with a daily budget the best-scored become leads, and the others are held back. With `more_to_come`
-    a part of the budget is kept for what is judged next.
+    a part of the budget is kept for what is judged next. `only`: of one campaign.
     """
     if among is not None:
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
     ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=among)
+    if only is not None:
+        ready = ready.where(Campaign.id == only)
     made = 0
     after = (0, 0)
     boundless = ready.where(Campaign.daily_budget.is_(None)).order_by(Campaign.id, Post.id).limit(_QUALIFY_BATCH)

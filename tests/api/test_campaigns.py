@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from overheard.models import Campaign, Match, Query
 from tests.api.conftest import World
-from tests.factories import make_campaign
+from tests.factories import make_campaign, new_post
 
 NEW = {"name": "Rye CRM", "offer": "A small CRM.", "query": "asks", "expression": "crm -hiring"}
 
@@ -97,3 +97,15 @@ def test_html_in_a_campaign_is_text(world: World) -> None:
     alice.submit("/campaigns", name=evil, offer=evil, query=evil, expression='"<script>alert(1)</script>"')
     page = alice.get("/campaigns").text + alice.get("/campaigns/1").text + alice.get("/queue").text
     assert "<script>alert" not in page
+
+
+def test_what_is_sold_is_enough_to_begin_with(world: World) -> None:
+    world.lead(post=new_post(title="Alternatives to HubSpot?", posted_at=world.now))
+    mara = world.browser(world.cast.mara)
+    offer = {"name": "Rye", "offer": "Reminders for bakers. An alternative to HubSpot."}
+    page = mara.submit("/campaigns/propose", **offer).text
+    assert "leaves a competitor" in page
+    assert "<b>1 post in 30 days</b>" in page
+    assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=-1).status_code == 422
+    assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=0).status_code == 303
+    assert "Of the stored posts, 1 lead waits in its queue." in mara.get("/campaigns/2").text
