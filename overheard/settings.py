@@ -223,7 +223,8 @@ class Settings(BaseSettings):
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
     http_timeout: float = Field(default=20.0, gt=0, description="Seconds to wait for a platform's answer.")
     allow_private_addresses: bool = Field(
-        default=False, description="Read feeds and forums on this machine and in private networks too."
+        default=False,
+        description="Read feeds and forums, and post to webhooks, on this machine and in private networks too.",
     )
     hackernews: HackerNewsSettings = HackerNewsSettings()
     reddit: RedditSettings = RedditSettings()
