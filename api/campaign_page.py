@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.campaign_measures import measures
+from api.campaign_yields import brought
 from api.errors import status_of
 from api.pages import page
 from api.state import state_of
@@ -85,6 +86,7 @@ def campaign_page(
         "by_meaning": count_by_meaning(db, view.campaign),
         "asked": questions(db, [campaign_id]),
         **measures(db, view.campaign, state_of(request).clock()),
+        **brought(db, campaign_id, state_of(request).clock()),
         **settings,
         "counted": counted,
     }

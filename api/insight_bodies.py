@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.words import first_words
 from overheard.intervals import Direction, Share, Trend
+from overheard.query_edits import written
 from overheard.term_proposals import Proposal, Proposals
 from overheard.yields import CampaignYields, QueryYield, TermYield, Yield
 
@@ -208,7 +209,7 @@ def _proposals(found: Iterable[Proposal]) -> list[ProposalBody]:
     return [
         ProposalBody(
             term=one.term,
-            written=one.written,
+            written=written(one.term),
             query=one.query,
             z=one.z,
             here=one.here,

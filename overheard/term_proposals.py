@@ -82,11 +82,6 @@ class Proposal:
     """Leads that say it and that no query in force met."""
     examples: Sequence[Example]
 
-    @property
-    def written(self) -> str:
-        """The term as a query takes it: two words as a phrase."""
-        return f'"{self.term}"' if not self.term.isalnum() else self.term
-
 
 @dataclass(frozen=True, slots=True)
 class Proposals:

@@ -48,14 +48,14 @@ function draw(box) {
     cursor: { drag: { x: false, y: false } },
     legend: { live: true },
     series: [
-      { label: titles[0], value: (_, at) => (at === null ? "" : day(at)) },
+      { label: titles[0], value: (_, at) => (at == null ? "" : day(at)) },
       ...columns.map((column, n) => ({
         label: titles[column],
         stroke: series[n],
         width: 2,
         dash: DASHES[n],
         points: { show: true, size: 6, fill: series[n] },
-        value: (_, value) => (value === null ? "none" : `${value.toLocaleString("en", { maximumFractionDigits: 1 })}${unit}`),
+        value: (_, value, __, at) => (at == null ? "" : value == null ? "none" : `${value.toLocaleString("en", { maximumFractionDigits: 1 })}${unit}`),
       })),
     ],
   }, data, box);

@@ -5,6 +5,7 @@ from datetime import timedelta
 from io import StringIO
 
 from overheard import funnel
+from overheard.vocabulary import DisqualifyReason
 from tests.api.conftest import World
 from tests.factories import make_campaign, make_lead, new_post
 
@@ -42,6 +43,22 @@ def test_the_page_answers_its_questions_and_each_table_leaves_as_a_file(world: W
     assert browser.get("/insights/nothing.csv").status_code == 404
     assert browser.get("/insights?from=2026-11-20&to=2026-11-01").status_code == 422
     assert "Nobody has decided" in browser.get("/insights?platform=slack&from=2026-11-01&to=2026-11-02").text
+
+
+def test_the_campaign_page_says_what_each_word_brings_and_proposes_others_for_the_editor(world: World) -> None:
+    campaign = _fill(world)
+    with world.sessions.begin() as session:
+        for number in range(20):
+            body = f"Webinar about a crm, {number}"
+            lead = make_lead(session, now=world.now, post=new_post(title="", body=body, author=body))
+            reason = DisqualifyReason.NOT_A_BUYER
+            funnel.disqualify(session, lead.id, reason=reason, actor=world.cast.sam, now=world.now)
+    html = world.browser(world.cast.mara).get(f"/campaigns/{campaign}").text
+    assert "of those that somebody decided on, 6 of 26 were promoted, 11 to 42 %" in html
+    link = f"/campaigns/{campaign}?query=asks&amp;exclude=webinar"
+    assert link in html
+    assert "-webinar" in world.browser(world.cast.mara).get(link.replace("&amp;", "&")).text
+    assert link not in world.browser(world.cast.sam).get(f"/campaigns/{campaign}").text  # who may not save a query
 
 
 def test_programs_read_the_funnel_the_yields_and_the_proposals(world: World) -> None:
