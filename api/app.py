@@ -24,6 +24,7 @@ from api.routes import (
     accounts,
     alerts,
     audit,
+    backtest,
     board,
     campaign,
     campaign_settings,
@@ -52,6 +53,7 @@ from api.routes import (
     v1_insights,
     v1_leads,
     v1_people,
+    v1_queries,
     v1_queue,
     v1_replies,
     v1_samples,
@@ -168,6 +170,7 @@ def _routes() -> Sequence[BaseRoute]:
         campaigns,
         campaign,
         campaign_settings,
+        backtest,
         questions,
         sources,
         posts,
@@ -186,6 +189,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(events.router)
     gathered.include_router(v1_sources.router)
     gathered.include_router(v1_queue.router)
+    gathered.include_router(v1_queries.router)
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard import campaigns
+from overheard.errors import InvalidQuery
 from overheard.judged import Judgement, Standing, batches, judge, shown_from
 from overheard.models import Campaign, Label, Match, Post, Query, Source, campaign_sources
 from overheard.post_texts import SAID_AT, stored_texts
 from overheard.queries import in_force
-from overheard.query_language import Span
-from overheard.query_language.expression import Expression, read
+from overheard.query_language import Expression, Span, read
 from overheard.query_language.finding import View
 from overheard.search_index import candidates
 
@@ -141,12 +141,12 @@ def backtest(
     """
     campaign = campaigns.get(session, campaign_id)
     former = in_force(session, campaign_id, name.strip())
-    expressions = [read(expression), *([read(former.expression)] if former else [])]
+    new, old = read(expression), _readable(former.expression) if former else None
     source_ids = session.scalars(
         sa.select(campaign_sources.c.source_id).where(campaign_sources.c.campaign_id == campaign_id)
     ).all()
-    found = _read(session, expressions, _Scope.of(session, source_ids, now=now, days=days))
-    after, before = found.met[0], found.met[1] if former else {}
+    found = _read(session, [new, old] if old else [new], _Scope.of(session, source_ids, now=now, days=days))
+    after, before = found.met[0], found.met[1] if old else {}
     only_after = {post_id: spans for post_id, spans in after.items() if post_id not in before}
     only_before = {post_id: spans for post_id, spans in before.items() if post_id not in after}
     both = {post_id: spans for post_id, spans in after.items() if post_id in before}
@@ -162,6 +162,14 @@ def backtest(
         threshold=shown_from(session, campaign),
         effort=effort(session, now=now),
     )
+
+
+def _readable(expression: str) -> Expression | None:
+    """An expression in force; none where it cannot be read any more, and so meets nothing."""
+    try:
+        return read(expression)
+    except InvalidQuery:
+        return None
 
 
 def effort(session: Session, *, now: datetime) -> Effort:
@@ -236,6 +244,11 @@ def _read(session: Session, expressions: Sequence[Expression], scope: _Scope) ->
     return found
 
 
+def _telling(judgement: Judgement) -> tuple[int, float]:
+    """What people said comes first, then what is more likely a lead."""
+    return _ORDER[judgement.standing], -(judgement.score or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     """A look at posts that were met, with the eyes of the campaign."""
@@ -250,7 +263,7 @@ class _Look:
         judged = judge(self.session, self.campaign, list(spans))
         elsewhere = self._found_otherwise(list(spans))
         queued = sum(one.standing.is_shown for post_id, one in judged.items() if post_id not in elsewhere)
-        told = sorted(spans, key=lambda post_id: (_ORDER[judged[post_id].standing], -post_id))[:examples]
+        told = sorted(spans, key=lambda post_id: (*_telling(judged[post_id]), -post_id))[:examples]
         posts = self._posts(told)
         return Side(
             posts=len(spans),

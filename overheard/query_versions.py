@@ -52,7 +52,7 @@ def versions(session: Session, campaign_id: int, name: str) -> list[Version]:
     )
     found: list[Version] = []
     for query, author in session.execute(statement):
-        former = found[-1].query.expression if found else ""
+        former = (found[-1].query if found else query).expression
         found.append(Version(query, author, difference(former, query.expression)))
     if not found:
         message = f"Campaign {campaign_id} has no query named {name!r}."
