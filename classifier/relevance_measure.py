@@ -13,7 +13,8 @@ from classifier.metrics import average_precision
 from classifier.relevance import Offer, Relevance
 from classifier.rows import LabelledRow
 from overheard.errors import InvalidInput
-from overheard.queries import normalised_fields, parse
+from overheard.query_language import PostText, read
+from overheard.query_language.finding import View
 
 OFFERS = Path(__file__).parent / "labels" / "offers.toml"
 
@@ -92,10 +93,10 @@ def mean(name: str, some: Sequence[OfferFigures]) -> OfferFigures:
 
 def keyword_hits(leads: Sequence[LabelledRow], offers: dict[str, Offer]) -> Doubles:
     """How many of each offer's keywords each lead's post holds."""
-    expressions = [[parse(f'"{word}"') for word in offer.keywords] for offer in offers.values()]
+    expressions = [[read(f'"{word}"') for word in offer.keywords] for offer in offers.values()]
     result = np.zeros((len(leads), len(offers)))
     for row, lead in enumerate(leads):
-        text = normalised_fields(lead.post.title, lead.post.body)
+        view = View(PostText(lead.post.title, lead.post.body))
         for column, words in enumerate(expressions):
-            result[row, column] = sum(word.find_in(text) is not None for word in words)
+            result[row, column] = sum(word.find_in(view) is not None for word in words)
     return result

@@ -11,6 +11,7 @@ from overheard import budget, do_not_contact
 from overheard.campaign_settings import admits
 from overheard.db import upsert
 from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
+from overheard.queries import match_languages
 from overheard.relevance import is_relevant
 from overheard.vocabulary import LeadAction, Platform, Stage
 
@@ -48,6 +49,7 @@ def qualify(
     a part of the budget is kept for what is judged next. `only`: of one campaign.
     """
     if among is not None:
+        match_languages(session, among)
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
     ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=among)
     if only is not None:

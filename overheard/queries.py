@@ -1,12 +1,6 @@
-"""The keyword language, and matching posts against the campaigns' queries.
+"""Saved queries, and matching posts against them. What a query can say stands in `overheard.query_language`."""
 
-First form of the language: words (`invoice`), exact phrases (`"looking for"`), exclusions (`-hiring`, `-"job offer"`),
-and `*`, which meets every post. All words and phrases must occur, none of the excluded may. Case, accents and
-invisible characters do not matter; words are whole words. `parse` is the seam: a richer language replaces it and
-`Expression.find`, and nothing else.
-"""
-
-import re
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,96 +11,28 @@ from sqlalchemy.orm import Session
 
 from overheard.db import upsert
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
-from overheard.models import Campaign, Match, Post, Query, User, campaign_sources
+from overheard.models import Match, Post, Query, User, campaign_sources
+from overheard.post_texts import StoredText, stored_texts
 from overheard.posts import Key, ids_among
-from overheard.text import Normalised, normalise
+from overheard.query_language import Expression, Matcher, read
+from overheard.query_language import Span as Span  # noqa: PLC0414 - what `read_span` gives
+from overheard.query_language.variables import saved
+from overheard.search_index import candidates
 
-_MAX_EXPRESSION = 2_000
+parse = read
+
+logger = logging.getLogger(__name__)
+
 MAX_NAME = 120
 MAX_NOTE = 500
 
-# One token: an optional minus, then a quoted phrase or a run without blanks and quotes.
-_TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
-
-Span = tuple[str, int, int]
-"""Field of the post (`title` or `body`), and start and end of the characters met there."""
+_AT_ONCE = 1000  # matches held in memory
 
 
 def read_span(stored: Sequence[str | int | float]) -> Span:
     """The span that begins a stored list; a weight may stand behind it."""
     field, start, end, *_ = stored
     return str(field), int(start), int(end)
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A query that was read: patterns for the normalised text."""
-
-    required: tuple[re.Pattern[str], ...]
-    excluded: tuple[re.Pattern[str], ...]
-
-    def find(self, title: str, body: str) -> list[Span] | None:
-        """Where the query meets the post, in reading order; None when it does not. `*` meets all, nowhere."""
-        return self.find_in(normalised_fields(title, body))
-
-    def find_in(self, fields: Mapping[str, Normalised]) -> list[Span] | None:
-        """The same for a post that is asked about many queries, and so normalised once."""
-        if any(pattern.search(text.text) for pattern in self.excluded for text in fields.values()):
-            return None
-        spans: list[Span] = []
-        for pattern in self.required:
-            hits = [
-                (name, *text.span(*hit.span())) for name, text in fields.items() for hit in pattern.finditer(text.text)
-            ]
-            if not hits:
-                return None
-            spans += hits
-        return sorted(set(spans), key=lambda span: (span[0] != "title", span[1], span[2]))
-
-
-def normalised_fields(title: str, body: str) -> Mapping[str, Normalised]:
-    """A post's texts as queries meet them."""
-    return {"title": normalise(title), "body": normalise(body)}
-
-
-@lru_cache(maxsize=4096)
-def parse(expression: str) -> Expression:
-    """Read a query; `InvalidQuery` says what is wrong and at which character."""
-    if len(expression) > _MAX_EXPRESSION:
-        message = f"A query has at most {_MAX_EXPRESSION} characters; this one has {len(expression)}"
-        raise InvalidQuery(message, position=_MAX_EXPRESSION)
-    required: list[re.Pattern[str]] = []
-    excluded: list[re.Pattern[str]] = []
-    meets_all = False
-    position = 0
-    while position < len(expression):
-        if expression[position].isspace():
-            position += 1
-            continue
-        token = _TOKEN.match(expression, position)
-        if token is None:
-            raise InvalidQuery('A quotation mark is not closed: add the second "', position=position)
-        if token["word"] == "*" and not token["minus"]:
-            meets_all = True
-        else:
-            (excluded if token["minus"] else required).append(_pattern(token, position))
-        position = token.end()
-    if not required and not meets_all:
-        message = 'Say what to look for: a word, a "phrase", or * for every post'
-        raise InvalidQuery(message, position=0)
-    return Expression(tuple(required), tuple(excluded))
-
-
-def _pattern(token: re.Match[str], position: int) -> re.Pattern[str]:
-    words = normalise(token["phrase"] if token["phrase"] is not None else token["word"]).text.split()
-    if not any(character.isalnum() for word in words for character in word):
-        message = f"{token[0]!r} holds no letter or digit to look for"
-        raise InvalidQuery(message, position=position)
-    inner = r"\s+".join(re.escape(word) for word in words)
-    # Not \b: a term such as c++ or .net begins or ends with a sign, at which \b would never hold.
-    # The look back stands after the first character, which the engine can then search for (13 times faster).
-    first = re.escape(words[0][0])
-    return re.compile(rf"{first}(?<!\w{first}){inner.removeprefix(first)}(?!\w)")
 
 
 # --- saved queries -------------------------------------------------------------------------------------------------
@@ -127,7 +53,7 @@ def save_query(
     The former version is retired; its matches stay, as they explain the leads it brought. An unchanged expression
     makes no new version. `note` says why it was changed.
     """
-    parse(expression)
+    read(expression, saved(session))
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"A query's name has 1 to {MAX_NAME} characters.")
@@ -146,15 +72,14 @@ def save_query(
     query.author_id, query.note = author.id if author else None, note
     session.add(query)
     session.flush()  # its id is needed for the matches
-    _match_stored(session, query)
+    match_stored(session, [query.id])
     return query
 
 
 def match_again(session: Session, campaign_id: int) -> None:
     """Match the stored posts against a campaign's queries in force once more: it listens to other sources now."""
-    statement = sa.select(Query).where(Query.campaign_id == campaign_id, Query.retired_at.is_(None))
-    for query in session.scalars(statement).all():
-        _match_stored(session, query)
+    statement = sa.select(Query.id).where(Query.campaign_id == campaign_id, Query.retired_at.is_(None))
+    match_stored(session, session.scalars(statement).all())
 
 
 def in_force(session: Session, campaign_id: int, name: str) -> Query | None:
@@ -177,60 +102,93 @@ def retire_query(session: Session, query_id: int, *, now: datetime) -> Query:
 # --- matching ------------------------------------------------------------------------------------------------------
 
 
+_Variables = tuple[tuple[str, str], ...]
+_Sources = Mapping[int, frozenset[int]]
+
+
 @dataclass(frozen=True, slots=True)
-class _Listener:
-    """A query in force and the sources its campaign listens to (none: all)."""
+class _Listeners:
+    """Queries in force, and to which sources the campaign of each listens (none: all)."""
 
-    query_id: int
-    expression: Expression
-    source_ids: frozenset[int]
+    expressions: Mapping[int, Expression]
+    matcher: Matcher[int]
+    source_ids: _Sources
 
-    def match(self, post_id: int, source_id: int, fields: Mapping[str, Normalised]) -> dict[str, object] | None:
-        if self.source_ids and source_id not in self.source_ids:
-            return None
-        spans = self.expression.find_in(fields)
-        if spans is None:
-            return None
-        return {"post_id": post_id, "query_id": self.query_id, "spans": [list(span) for span in spans]}
-
-
-_POST_COLUMNS = (Post.id, Post.source_id, Post.title, Post.body)
+    def rows(self, post: StoredText) -> list[dict[str, object]]:
+        """The matches of a post, as they are stored."""
+        return [
+            {"post_id": post.id, "query_id": query_id, "spans": [list(span) for span in spans]}
+            for query_id, spans in self.matcher.match(post.text).items()
+            if not self.source_ids[query_id] or post.source_id in self.source_ids[query_id]
+        ]
 
 
 def match_posts(session: Session, keys: Iterable[Key]) -> None:
-    """Match the given stored posts against every query in force. Matching a post again changes nothing."""
+    """Match the given stored posts against every query in force. Matching a post again changes nothing.
+
+    Their language is not known yet: a query that asks for it takes them all, until `match_languages` has looked.
+    """
     listeners = _listeners(session)
     for platform, ids in ids_among(keys).items():
-        statement = sa.select(*_POST_COLUMNS).where(Post.platform == platform, Post.external_id.in_(ids))
-        _store_matches(session, session.execute(statement).all(), listeners)
+        _store_matches(session, listeners, Post.platform == platform, Post.external_id.in_(ids))
 
 
-def _match_stored(session: Session, query: Query) -> None:
-    listeners = [listener for listener in _listeners(session) if listener.query_id == query.id]
-    statement = sa.select(*_POST_COLUMNS).order_by(Post.id).execution_options(yield_per=1000)
-    for rows in session.execute(statement).partitions():
-        _store_matches(session, rows, listeners)
+def match_languages(session: Session, post_ids: Sequence[int]) -> None:
+    """Match posts whose language has just been told once more against the queries that ask for it.
+
+    What such a query met while the language was not known, and does not meet now, is a match no more.
+    """
+    asking = [key for key, one in _listeners(session).expressions.items() if one.asks_for_language]
+    if not asking:
+        return
+    listeners = _listeners(session, Query.id.in_(asking))
+    session.execute(sa.delete(Match).where(Match.query_id.in_(asking), Match.post_id.in_(post_ids)))
+    _store_matches(session, listeners, Post.id.in_(post_ids))
 
 
-def _listeners(session: Session) -> list[_Listener]:
+def match_stored(session: Session, query_ids: Sequence[int]) -> None:
+    """Match the stored posts against some of the queries in force."""
+    listeners = _listeners(session, Query.id.in_(query_ids))
+    if listeners.expressions:
+        among = candidates(session, *(expression.root for expression in listeners.expressions.values()))
+        _store_matches(session, listeners, *(() if among is None else (Post.id.in_(among),)))
+
+
+def _listeners(session: Session, *where: sa.ColumnElement[bool]) -> _Listeners:
     sources: dict[int, set[int]] = {}
     for campaign_id, source_id in session.execute(sa.select(campaign_sources)):
         sources.setdefault(campaign_id, set()).add(source_id)
-    statement = sa.select(Query.id, Query.expression, Query.campaign_id).join(
-        Campaign, Campaign.id == Query.campaign_id
+    statement = sa.select(Query.id, Query.expression, Query.campaign_id)
+    rows = session.execute(statement.where(Query.retired_at.is_(None), *where).order_by(Query.id)).all()
+    expressions, matcher = _matcher(
+        tuple((query_id, expression) for query_id, expression, _ in rows), tuple(sorted(saved(session).items()))
     )
-    return [
-        _Listener(query_id, parse(expression), frozenset(sources.get(campaign_id, ())))
-        for query_id, expression, campaign_id in session.execute(statement.where(Query.retired_at.is_(None)))
-    ]
+    return _Listeners(
+        expressions, matcher, {query_id: frozenset(sources.get(campaign, ())) for query_id, _, campaign in rows}
+    )
 
 
-def _store_matches(
-    session: Session, posts: Sequence[sa.Row[int, int, str, str]], listeners: Sequence[_Listener]
-) -> None:
-    rows = []
-    for post_id, source_id, title, body in posts:
-        fields = normalised_fields(title, body)
-        rows += [match for listener in listeners if (match := listener.match(post_id, source_id, fields))]
+@lru_cache(maxsize=16)
+def _matcher(
+    queries: tuple[tuple[int, str], ...], variables: _Variables
+) -> tuple[Mapping[int, Expression], Matcher[int]]:
+    """Kept in the process: it is made anew when a query or a variable changes."""
+    expressions: dict[int, Expression] = {}
+    for query_id, expression in queries:
+        try:
+            expressions[query_id] = read(expression, dict(variables))
+        except InvalidQuery:  # saving one is refused; whatever else wrote it, the others go on
+            logger.exception("Query %d cannot be read", query_id, extra={"action": "query_unreadable"})
+    return expressions, Matcher(expressions)
+
+
+def _store_matches(session: Session, listeners: _Listeners, *where: sa.ColumnElement[bool]) -> None:
+    store = upsert(session, Match).on_conflict_do_nothing()
+    rows: list[dict[str, object]] = []
+    for post in stored_texts(session, *where):
+        rows += listeners.rows(post)
+        if len(rows) >= _AT_ONCE:
+            session.execute(store, rows)
+            rows = []
     if rows:
-        session.execute(upsert(session, Match).on_conflict_do_nothing(), rows)
+        session.execute(store, rows)

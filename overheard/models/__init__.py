@@ -29,6 +29,7 @@ from overheard.models.people import (
     User,
 )
 from overheard.models.posts import Post, Tombstone
+from overheard.models.query_variables import QueryVariable
 from overheard.models.replies import (
     Answer,
     CommunityRules,
@@ -82,6 +83,7 @@ __all__ = [
     "QualifyingAnswer",
     "QualifyingQuestion",
     "Query",
+    "QueryVariable",
     "QueueFeed",
     "Receiver",
     "Reply",

@@ -212,7 +212,7 @@ class _Close(Condition):
                 starts = view.word_starts(name)
                 found += self._paired(ones, others, starts, may_follow=True, may_precede=not self.is_ordered)
                 found += self._paired(others, ones, starts, may_follow=not self.is_ordered, may_precede=True)
-        return found or None
+        return list(dict.fromkeys(found)) or None  # each once: in a chain they would double from link to link
 
     def literals(self) -> Iterable[Literal]:
         yield from self.left.literals()

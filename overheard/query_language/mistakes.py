@@ -124,7 +124,9 @@ def place_of(error: UnexpectedInput) -> int:
     return getattr(error, "pos_in_stream", None) or 0
 
 
-def explained(text: str, error: UnexpectedInput, tokens: Iterable[Token]) -> InvalidQuery:
+def explained(  # noqa: PLR0911 - a table
+    text: str, error: UnexpectedInput, tokens: Iterable[Token]
+) -> InvalidQuery:
     """The parser's complaint in words. `tokens`: those of the text, as far as they are asked for."""
     place = place_of(error)
     if isinstance(error, UnexpectedCharacters):

@@ -22,7 +22,7 @@ from overheard.models import (
     Source,
     User,
 )
-from overheard.queries import parse
+from overheard.query_language import read
 from overheard.vocabulary import (
     AnswerKind,
     AuditAction,
@@ -187,7 +187,7 @@ def _name_things(session: Session, campaign: Campaign, user: User, texts: list[s
 
 def _can_be_read(expression: str) -> bool:
     try:
-        parse(expression)
+        read(expression)
     except InvalidQuery:
         return False
     return True

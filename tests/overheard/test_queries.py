@@ -2,67 +2,13 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from overheard import campaigns, queries
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
-from overheard.models import Match, Query
-from overheard.queries import Span, parse
-from overheard.vocabulary import Platform
+from overheard.models import Match, Post, Prediction, Query
+from overheard.vocabulary import Intent, Platform
 from tests.factories import make_campaign, new_post, store
-
-
-@pytest.mark.parametrize(
-    ("expression", "title", "body", "spans"),
-    [
-        ("crm", "A CRM?", "", [("title", 2, 5)]),
-        ("crm", "scrms", "", None),
-        ("crm bakery", "CRM", "for a bakery", [("title", 0, 3), ("body", 6, 12)]),
-        ("crm bakery", "CRM", "for a shop", None),
-        ('"looking for"', "", "I'm looking  for help", [("body", 4, 16)]),
-        ('"looking for"', "", "for looking", None),
-        ("crm -hiring", "CRM", "We are hiring", None),
-        ('crm -"job offer"', "CRM", "a job, an offer", [("title", 0, 3)]),
-        ("c++", "I use C++.", "", [("title", 6, 9)]),
-        (".net", "on .NET", "", [("title", 3, 7)]),
-        ("*", "anything", "", []),
-        ("* -spam", "spam", "", None),
-        ("cafe", "CAFÉ", "", [("title", 0, 4)]),
-        ("crm", "c\u200bRM", "", [("title", 0, 4)]),
-    ],
-)
-def test_a_query_meets_a_post_where_it_should(expression: str, title: str, body: str, spans: list[Span] | None) -> None:
-    assert parse(expression).find(title, body) == spans
-
-
-@pytest.mark.parametrize(
-    ("expression", "position", "words"),
-    [
-        ("", 0, "Say what to look for"),
-        ("-spam", 0, "Say what to look for"),
-        ('crm "looking', 4, "not closed"),
-        ("crm !!!", 4, "no letter or digit"),
-        ('""', 0, "no letter or digit"),
-        ("x" * 2001, 2000, "at most 2000 characters"),
-    ],
-)
-def test_an_unreadable_query_says_what_is_wrong_and_where(expression: str, position: int, words: str) -> None:
-    with pytest.raises(InvalidQuery, match=words) as caught:
-        parse(expression)
-    assert caught.value.position == position
-    assert f"at character {position + 1}" in str(caught.value)
-
-
-@given(st.text(max_size=60), st.text(max_size=200))
-def test_no_query_and_no_post_can_break_matching(expression: str, body: str) -> None:
-    try:
-        spans = parse(expression).find("", body)
-    except InvalidQuery:
-        return
-    for _, start, end in spans or []:
-        assert 0 <= start < end <= len(body)
 
 
 def test_a_new_query_is_matched_against_what_is_stored(session: Session, now: datetime) -> None:
@@ -123,3 +69,46 @@ def test_a_campaign_hears_only_the_sources_it_chose(session: Session, now: datet
     )
     store(session, new_post(community="r/bakers"), new_post(community="r/farmers"), now=now)
     assert len(session.scalars(sa.select(Match)).all()) == 2
+
+
+def test_a_query_may_ask_who_wrote_where_and_what(session: Session, now: datetime) -> None:
+    store(session, new_post(title="CRM", author="ann", community="r/bakers"), new_post(title="CRM"), now=now)
+    make_campaign(session, now=now, queries={"q": "title:crm author:ann community:bakers platform:reddit type:post"})
+    assert session.scalars(sa.select(Match.spans)).all() == [[["title", 0, 3]]]
+
+
+def test_a_language_is_asked_for_again_once_it_is_known(session: Session, now: datetime) -> None:
+    make_campaign(session, now=now, queries={"q": "lang:de", "not": "crm -lang:de", "crm": "crm"})
+    store(session, new_post(title="CRM", body=""), new_post(title="CRM!", body=""), now=now)
+    matched = sa.select(Query.name, Post.title).select_from(Match).join(Query, Query.id == Match.query_id)
+    matched = matched.join(Post, Post.id == Match.post_id).order_by(Query.name, Post.title)
+    assert len(session.execute(matched).all()) == 6
+    posts = session.scalars(sa.select(Post).order_by(Post.title)).all()
+    judge_language(session, posts[0], "de", now=now)
+    judge_language(session, posts[1], "en", now=now)
+    queries.match_languages(session, [post.id for post in posts])
+    expected = [("crm", "CRM"), ("crm", "CRM!"), ("not", "CRM!"), ("q", "CRM")]
+    assert [tuple(row) for row in session.execute(matched)] == expected
+
+
+def judge_language(session: Session, post: Post, language: str, *, now: datetime) -> None:
+    session.add(
+        Prediction(
+            post_id=post.id,
+            model_version="test",
+            score=0.0,
+            intent=Intent.RECOMMENDATION,
+            probabilities={},
+            evidence=[],
+            language=language,
+            at=now,
+        )
+    )
+    session.flush()
+
+
+def test_a_query_that_cannot_be_read_any_more_stops_no_other(session: Session, now: datetime) -> None:
+    make_campaign(session, now=now, queries={"broken": "crm", "crm": "crm"})
+    session.execute(sa.update(Query).where(Query.name == "broken").values(expression="crm ("))
+    store(session, new_post(title="CRM"), now=now)
+    assert session.scalars(sa.select(Query.name).join(Match, Match.query_id == Query.id)).all() == ["crm"]
