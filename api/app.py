@@ -50,6 +50,7 @@ from api.routes import (
     sources,
     v1,
     v1_alerts,
+    v1_campaigns,
     v1_insights,
     v1_leads,
     v1_people,
@@ -189,6 +190,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(events.router)
     gathered.include_router(v1_sources.router)
     gathered.include_router(v1_queue.router)
+    gathered.include_router(v1_campaigns.router)
     gathered.include_router(v1_queries.router)
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)

@@ -33,7 +33,8 @@ _OF_EVERY_OFFER = frozenset(
     """all-in-one alternative app apps best better business businesses companies company customer customers data easily
     easy fast features first free get great help helps manage modern new offer offers one online people place plan plans
     platform powerful price pricing product products quick save service services simple small smart software solution
-    solutions start team teams time today tool tools trial try unlike work works""".split()  # noqa: SIM905 - as a paragraph
+    solutions start team teams time today tool tools trial try unlike
+    two three four five six seven eight nine ten dozen hundred thousand work works""".split()  # noqa: SIM905 - as a paragraph
 )
 
 _ASKING = ("looking for", "recommend*", "suggest*", "which", "anyone use*", "what do you use", "best way to")

@@ -73,3 +73,22 @@ def test_who_may_not_tune_reads_the_settings_and_changes_none(world: World) -> N
     assert "Languages: all. Members: everybody." in sam.get("/campaigns/1").text
     for path in ("settings", "sources", "members", "exclusions", "exclusions/count", "archive", "restore"):
         assert sam.submit(f"/campaigns/1/{path}", **PLACE).status_code == 403
+
+
+def test_a_program_settles_a_campaign(world: World) -> None:
+    lead = world.lead(post=new_post(author="spelt"))
+    mara = world.program(world.cast.mara)
+    change = {"languages": ["en"], "members": [world.cast.sam.id], "sources": [1]}
+    settled = mara.patch("/v1/campaigns/1/settings", json=change).json()
+    assert (settled["languages"], settled["members"], settled["sources"]) == (["en"], [world.cast.sam.id], [1])
+    assert settled["name"] == "Rye CRM"
+    counted = mara.post("/v1/campaigns/1/exclusions", json=PLACE | {"dry_run": True}).json()
+    assert counted == {"exclusion": None, "leads": [lead]}
+    made = mara.post("/v1/campaigns/1/exclusions", json=PLACE).json()
+    assert mara.get("/v1/campaigns/1/settings").json()["exclusions"] == [made["exclusion"]]
+    assert mara.delete("/v1/exclusions/1").json()["leads"] == [lead]
+    assert mara.patch("/v1/campaigns/1/settings", json={"archived": True}).json()["archived_at"]
+    assert mara.patch("/v1/campaigns/1/settings", json={"archived": False}).json()["archived_at"] is None
+    found = mara.post("/v1/campaigns/propose", json={"text": "Bookkeeping for bakers. Unlike Xero."}).json()
+    assert found["competitors"] == ["Xero"]
+    assert world.program(world.cast.sam).patch("/v1/campaigns/1/settings", json=change).status_code == 403
