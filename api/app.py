@@ -71,7 +71,6 @@ from overheard.home import secret_key
 from overheard.hooks import Hook
 from overheard.settings import Settings
 
-
 _CLEAN_UP_EVERY = 60.0
 """Seconds."""
 
@@ -156,8 +155,7 @@ def _too_large(request: Request) -> Response:
 
 @cache
 def _routes() -> Sequence[BaseRoute]:
-    """All routes, looked through once: FastAPI takes a second for that at an application's first request, which is
-    felt where there are many applications, as in tests."""
+    """All routes, looked through once: FastAPI takes a second for that at each application's first request."""
     gathered = APIRouter()
     for room in (
         health,
