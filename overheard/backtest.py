@@ -23,6 +23,7 @@ from overheard.post_texts import SAID_AT, stored_texts
 from overheard.queries import in_force
 from overheard.query_language import Expression, Span, read
 from overheard.query_language.finding import View
+from overheard.query_language.variables import saved
 from overheard.search_index import candidates
 
 WINDOWS = (30, 90, None)
@@ -120,7 +121,7 @@ def preview(
     session: Session, expression: str, *, now: datetime, days: int | None = 30, source_ids: Sequence[int] = ()
 ) -> Preview:
     """What an expression would find that belongs to no campaign yet. Without sources, in all of them."""
-    found = _read(session, [read(expression)], _Scope.of(session, source_ids, now=now, days=days))
+    found = _read(session, [read(expression, saved(session))], _Scope.of(session, source_ids, now=now, days=days))
     posts = len(found.met[0])
     return Preview(posts, found.a_day(posts), found.read == found.candidates)
 
@@ -141,7 +142,8 @@ def backtest(
     """
     campaign = campaigns.get(session, campaign_id)
     former = in_force(session, campaign_id, name.strip())
-    new, old = read(expression), _readable(former.expression) if former else None
+    variables = saved(session)
+    new, old = read(expression, variables), _readable(former.expression, variables) if former else None
     source_ids = session.scalars(
         sa.select(campaign_sources.c.source_id).where(campaign_sources.c.campaign_id == campaign_id)
     ).all()
@@ -164,10 +166,10 @@ def backtest(
     )
 
 
-def _readable(expression: str) -> Expression | None:
+def _readable(expression: str, variables: Mapping[str, str]) -> Expression | None:
     """An expression in force; none where it cannot be read any more, and so meets nothing."""
     try:
-        return read(expression)
+        return read(expression, variables)
     except InvalidQuery:
         return None
 

@@ -20,6 +20,7 @@ from overheard.judged import Standing
 from overheard.models import User
 from overheard.queries import MAX_NAME, MAX_NOTE
 from overheard.query_language import explain, read
+from overheard.query_language.variables import saved
 from overheard.query_versions import Change, Version, roll_back, versions
 from overheard.vocabulary import DisqualifyReason, Platform
 
@@ -145,7 +146,7 @@ class RollBack(Body):
 def check_query(_user: Annotated[User, by_token(Action.TEST_QUERY)], db: ReadDb, body: Asked) -> CheckBody:
     """Whether it can be read, what it finds in plain words, and where it is wrong. Nothing is saved."""
     try:
-        expression = read(body.expression)
+        expression = read(body.expression, saved(db))
     except InvalidQuery as error:
         return CheckBody(
             words=None, hints=[], error=error.message, position=error.position, suggestion=error.suggestion
