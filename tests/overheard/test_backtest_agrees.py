@@ -1,5 +1,6 @@
 """What the index leaves to be read is asked of the matcher itself: so nothing may be left out."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -7,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from overheard import queries
 from overheard.backtest import preview
 from overheard.errors import InvalidQuery
-from overheard.models import Post
+from overheard.models import Match, Post
 from overheard.post_texts import stored_texts
 from overheard.query_language.expression import read
 from overheard.search_index import candidates
-from tests.factories import new_post, store
+from tests.factories import make_campaign, new_post, store
 
 _WORDS = ["crm", "CRM", "c++", "C", "run", "running", "tries", "try", "data", "database", "café", "ﬁle", "straße", "99"]
 _WORDS += ["example.com", "example", "com", "a_b", "ab", "it's", "日本", "İx", "℡c", "①", "x" * 120, "x" * 130]
@@ -61,10 +63,11 @@ EXPRESSIONS = st.recursive(
 
 
 def test_the_index_never_leaves_out_a_post_that_the_matcher_meets(session: Session, now: datetime) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4), st.lists(EXPRESSIONS, min_size=1, max_size=6))
     def agree(texts: list[tuple[str, str]], expressions: list[str]) -> None:
         with session.begin_nested() as savepoint:
+            streamed = _saved(session, campaign_id, "streamed", expressions, now=now)
             store(session, *(new_post(title=title, body=body) for title, body in texts), now=now)
             posts = list(stored_texts(session))
             for written in expressions:
@@ -77,9 +80,25 @@ def test_the_index_never_leaves_out_a_post_that_the_matcher_meets(session: Sessi
                 if among is not None:
                     assert met <= set(session.scalars(among)), written
                 assert preview(session, written, now=now, days=None).posts == len(met), written
+            looked_up = _saved(session, campaign_id, "looked up", expressions, now=now)
+            assert _met_by(session, streamed) == _met_by(session, looked_up)
             savepoint.rollback()
 
+    campaign_id = make_campaign(session, now=now).id
     agree()
+
+
+def _saved(session: Session, campaign_id: int, name: str, expressions: list[str], *, now: datetime) -> int:
+    """The first of the expressions that can be read, as a query (id) in force; `*` where none can."""
+    for expression in expressions:
+        with suppress(InvalidQuery):
+            return queries.save_query(session, campaign_id, name=name, expression=expression, now=now).id
+    return queries.save_query(session, campaign_id, name=name, expression="*", now=now).id
+
+
+def _met_by(session: Session, query_id: int) -> dict[int, list[list[str | int]]]:
+    matches = session.scalars(sa.select(Match).where(Match.query_id == query_id))
+    return {match.post_id: match.spans for match in matches}
 
 
 def test_the_index_rules_posts_out(session: Session, now: datetime) -> None:
