@@ -4,9 +4,11 @@ The words are chosen so that those who only work in such a field (a clinic that 
 software) are not met. They are read after normalising: lower case, no accents.
 """
 
+import itertools
 import re
 from enum import Enum
 
+from overheard.guardrails.crisis_words import CRISIS
 from overheard.text import normalise
 
 
@@ -33,19 +35,22 @@ SUPPORT_COMMUNITIES = frozenset(
 
 _WORDS = {
     Trouble.CRISIS: (
-        r"suicid\w+",
+        r"(?<!career )(?<!business )(?<!brand )(?<!financial )(?<!political )(?<!social )suicid\w+",
         r"(?:kill|hurt|harm)(?:ing)? my ?self",
-        r"(?:end|take|taking|ending) my (?:own )?life",
-        r"(?:want|wish|going) to die\b(?! laughing)",
-        r"don'?t want to (?:live|be alive|be here anymore|exist)",
+        r"(?:end|take|taking|ending) my (?:own )?life\b(?! (?:back|in|into|to)\b)",
+        r"i(?:'m| am|'ve)? (?:just |really |only |do )?(?:want|wish|going) to die\b(?! (?:laughing|of laughter))",
+        r"don'?t want to (?:be alive|be here anymore|exist|live\b(?! (?:in|on|like|with|at|near|here|there|by)\b))",
         r"self[- ]?harm\w*",
         r"domestic (?:violence|abuse)",
-        r"(?:he|she|they|husband|wife|partner|father|mother|boyfriend|girlfriend) (?:hits|beats|abuses|hit|beat) me",
-        r"(?:was|been|being|got) (?:raped|(?:sexually )?(?:abused|assaulted|molested))",
+        (r"(?:he|she|they|husband|wife|partner|father|mother|boyfriend|girlfriend) (?:hits?|beats?|abuses) me\b"
+        r"(?! (?:to|with|up|on|at)\b)"),
+        r"(?:was|been|being|got) (?:raped|molested|sexually (?:abused|assaulted))",
+        r"i(?:'ve| have)? (?:was|been|got) (?:abused|assaulted)",
         r"my (?:\w+ )?(?:husband|wife|son|daughter|mother|father|mom|mum|dad|brother|sister|child) (?:just )?died",
         r"(?:he|she|mother|father|mom|mum|dad|husband|wife|son|daughter) (?:just |has |recently )?passed away",
-        r"(?:about to be|becoming|i'?m|i am|we'?re|we are) (?:homeless|evicted)",
+        r"(?:about to be|becoming|i'?m|i am|we're|we are) (?:homeless|evicted)",
         r"(?:relapsed|overdosed?)",
+        *itertools.chain.from_iterable(CRISIS.values()),
     ),
     Trouble.MEDICAL: (
         r"(?:i|i'?ve|i was|i am|i'?m|i have|i got|just got|recently) (?:been |was |just |recently )*diagnosed",
