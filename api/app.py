@@ -59,6 +59,7 @@ from api.routes import (
     v1_replies,
     v1_samples,
     v1_sources,
+    variables,
     views,
     webhooks,
 )
@@ -167,6 +168,7 @@ def _routes() -> Sequence[BaseRoute]:
         leads,
         lead_desk,
         campaigns,
+        variables,
         campaign,
         campaign_settings,
         backtest,

@@ -22,6 +22,7 @@ from overheard.exclusions import Place
 from overheard.models import Query, Source, User
 from overheard.qualification import questions
 from overheard.query_language import explain, read
+from overheard.query_language.variables import saved
 from overheard.query_versions import versions
 from overheard.relevance import count_by_meaning
 from overheard.vocabulary import Platform
@@ -51,11 +52,10 @@ class Draft:
         return next((query for query in in_force if query.name == self.query), None)
 
 
-def checked(draft: Draft) -> Draft:
+def checked(db: Session, draft: Draft) -> Draft:
     """The draft with what it finds, in plain words, or with what is wrong about it."""
     try:
-        queries.parse(draft.expression.strip())
-        found = read(draft.expression.strip())
+        found = read(draft.expression.strip(), saved(db))
     except InvalidInput as error:
         return replace(draft, error=error)
     return replace(draft, words=" ".join([explain(found), *(hint.message for hint in found.hints)]))
@@ -81,7 +81,7 @@ def campaign_page(
         "draft": draft,
         "current": current,
         "max_name": queries.MAX_NAME,
-        "vocabulary": _vocabulary(settings["all_sources"]),
+        "vocabulary": _vocabulary(db, settings["all_sources"]),
         "versions": versions(db, campaign_id, draft.query) if current else [],
         "by_meaning": count_by_meaning(db, view.campaign),
         "asked": questions(db, [campaign_id]),
@@ -105,11 +105,12 @@ def _settings(db: Session, campaign_id: int) -> dict[str, Any]:
     }
 
 
-def _vocabulary(sources: Sequence[Source]) -> dict[str, list[str]]:
+def _vocabulary(db: Session, sources: Sequence[Source]) -> dict[str, list[str]]:
     """What the editor completes besides operators and fields."""
     return {
         "community": sorted({source.community for source in sources}),
         "platform": sorted(platform.value for platform in Platform),
         "type": ["comment", "message", "post"],
         "has": ["link", "question"],
+        "variables": sorted(saved(db)),
     }

@@ -57,7 +57,7 @@ def check_query(
 ) -> Response:
     """Whether an expression can be read, and what it finds, in plain words. A script is told as JSON."""
     campaigns.get(db, campaign_id)
-    draft = checked(Draft(query, expression))
+    draft = checked(db, Draft(query, expression))
     if request.headers.get("Accept") == "application/json":
         error = str(draft.error) if draft.error else None
         return JSONResponse({"words": draft.words, "error": error, "position": draft.position})

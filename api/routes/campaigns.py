@@ -18,6 +18,7 @@ from overheard.campaign_list import lines
 from overheard.campaigns import MAX_OFFER
 from overheard.errors import InvalidInput, InvalidQuery
 from overheard.models import User
+from overheard.query_variables import list_variables
 
 router = APIRouter(prefix="/campaigns")
 
@@ -43,7 +44,7 @@ class Typed:
 @router.get("")
 def all_campaigns(request: Request, viewer: Annotated[User, on_page(Action.READ_CAMPAIGNS)], db: ReadDb) -> Response:
     """All campaigns, a line each."""
-    return page(request, "campaigns.html", viewer=viewer, lines=lines(db))
+    return page(request, "campaigns.html", viewer=viewer, lines=lines(db), variables=list_variables(db))
 
 
 @router.get("/new")

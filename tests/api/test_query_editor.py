@@ -1,5 +1,6 @@
 """The editor of a query on its campaign's page, as a form."""
 
+import html
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,15 @@ def test_a_term_is_written_as_a_query_takes_it() -> None:
     assert terms == ["crm", '"small shop"', "c++", '"a:b"', '"or"', '"say hi"', '"-x"']
     assert (with_term("", "x"), without_term("", "x")) == ("x", "* -x")
     assert without_term("a OR b", "x") == "(a OR b) -x"
+
+
+def test_words_that_queries_share_are_kept_once(mara: Browser) -> None:
+    mara.submit("/campaigns/variables", name="brands", text='rye\n"spelt bread"')
+    assert "${brands}" in mara.get("/campaigns").text
+    mara.headers["Accept"] = "application/json"
+    told = mara.submit("/campaigns/1/check", expression="looking ${brands}").json()
+    assert "spelt bread" in told["words"]
+    assert mara.submit("/campaigns/1/queries", query="shared", expression="${brands}").status_code == 200
+    del mara.headers["Accept"]
+    assert mara.submit("/campaigns/variables/remove", name="brands").status_code == 422  # a query uses it
+    assert "brands" in html.unescape(mara.get("/campaigns/1").text).split("data-vocabulary=")[1].split(">")[0]
