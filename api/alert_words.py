@@ -1,7 +1,8 @@
 """How alerts, webhooks and deliveries are said to a person."""
 
 from overheard.models import AlertRule, OutboundDelivery
-from overheard.vocabulary import AlertWay, DigestRhythm, OutboundEvent, OutboundState
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.vocabulary import DigestRhythm
 
 RHYTHMS = {
     DigestRhythm.INSTANT: "At once",

@@ -15,9 +15,9 @@ from overheard.deliveries import Answer, Send, deliver_due
 from overheard.errors import OverheardError
 from overheard.models import User
 from overheard.outbound_content import Outbound
+from overheard.outbound_vocabulary import AlertWay
 from overheard.review_queue import Filters
 from overheard.settings import Settings
-from overheard.vocabulary import AlertWay
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from cli.context import Context, clock, out, start
 from overheard.digests import Deliver, Outgoing, send_due
 from overheard.errors import OverheardError
 from overheard.mail import send
+from overheard.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
-from overheard.vocabulary import DigestWay
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from overheard.credentials import seal
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import AlertedLead, AlertRule, Campaign, Lead, OutboundDelivery, SavedView, Signal, User, Webhook
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.review_queue import Filters
 from overheard.rhythms import check_hours, is_quiet, last_due
 from overheard.settings import Settings
-from overheard.vocabulary import AlertWay, DigestRhythm, OutboundEvent, OutboundState
+from overheard.vocabulary import DigestRhythm
 
 MAX_RULES = 50
 MAX_NAME = 80

@@ -15,9 +15,10 @@ from overheard.db import Sessions
 from overheard.errors import NotFound, OverheardError, WrongStage
 from overheard.models import AlertRule, OutboundDelivery, User, Webhook
 from overheard.outbound_content import Outbound, outbound
+from overheard.outbound_vocabulary import OutboundState
 from overheard.settings import Settings
 from overheard.text import clean
-from overheard.vocabulary import NoticeKind, OutboundState
+from overheard.vocabulary import NoticeKind
 
 logger = logging.getLogger(__name__)
 

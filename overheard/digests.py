@@ -14,8 +14,9 @@ from overheard.credentials import open_sealed, seal
 from overheard.db import Sessions, upsert
 from overheard.errors import InvalidInput, OverheardError
 from overheard.models import Digest, DigestSetting, Notice, User
+from overheard.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
-from overheard.vocabulary import DigestRhythm, DigestWay
+from overheard.vocabulary import DigestRhythm
 
 logger = logging.getLogger(__name__)
 

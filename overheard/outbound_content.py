@@ -11,8 +11,8 @@ from overheard import alerts, webhooks
 from overheard.credentials import open_sealed
 from overheard.lead_summaries import LeadSummary, summaries
 from overheard.models import AlertRule, OutboundDelivery, User, Webhook
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent
 from overheard.settings import Settings
-from overheard.vocabulary import AlertWay, OutboundEvent
 
 _SHOWN = 10
 """Of the leads of an alert, the strongest."""

@@ -16,8 +16,9 @@ from overheard.credentials import open_sealed, seal
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import Campaign, LeadNews, OutboundDelivery, User, Webhook
+from overheard.outbound_vocabulary import OutboundEvent, OutboundState
 from overheard.settings import Settings
-from overheard.vocabulary import AuditAction, LeadAction, OutboundEvent, OutboundState
+from overheard.vocabulary import AuditAction, LeadAction
 
 MAX_WEBHOOKS = 50
 MAX_NAME = 80

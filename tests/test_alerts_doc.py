@@ -15,8 +15,8 @@ from overheard.deliveries import Tally, deliver_due
 from overheard.errors import CollectorError
 from overheard.models import OutboundDelivery
 from overheard.outbound_content import Outbound
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.settings import Settings
-from overheard.vocabulary import AlertWay, OutboundEvent, OutboundState
 from tests.factories import make_cast
 from tests.loopback import hook_server
 

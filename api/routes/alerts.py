@@ -19,7 +19,7 @@ from api.state import state_of
 from overheard import alerts, campaigns, deliveries, feeds, mail, people, views, webhooks
 from overheard.errors import OverheardError
 from overheard.models import User
-from overheard.vocabulary import AlertWay, OutboundState
+from overheard.outbound_vocabulary import AlertWay, OutboundState
 
 router = APIRouter(prefix="/alerts")
 

@@ -19,8 +19,9 @@ from overheard.accounts import LoginThrottled
 from overheard.digests import Chosen
 from overheard.errors import OverheardError
 from overheard.models import User
+from overheard.outbound_vocabulary import DigestWay
 from overheard.own_account import WrongPassword
-from overheard.vocabulary import DigestRhythm, DigestWay, Scope
+from overheard.vocabulary import DigestRhythm, Scope
 
 router = APIRouter(prefix="/me")
 

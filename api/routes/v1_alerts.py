@@ -17,7 +17,7 @@ from api.routing import ApiRouter
 from overheard import alerts, deliveries, people, webhooks
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.models import User
-from overheard.vocabulary import AlertWay, OutboundState
+from overheard.outbound_vocabulary import AlertWay, OutboundState
 
 router = ApiRouter(tags=["alerts"])
 

@@ -14,7 +14,7 @@ from api.routes.alerts import HERE, OptionalId, show
 from overheard import deliveries, webhooks
 from overheard.errors import OverheardError
 from overheard.models import User
-from overheard.vocabulary import OutboundEvent
+from overheard.outbound_vocabulary import OutboundEvent
 
 router = APIRouter(prefix="/alerts/webhooks")
 

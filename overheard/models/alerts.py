@@ -7,7 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from overheard.models.base import Base, owner
 from overheard.models.people import User
-from overheard.vocabulary import AlertWay, DigestRhythm, LeadAction, OutboundEvent, OutboundState, Stage
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.vocabulary import DigestRhythm, LeadAction, Stage
 
 
 class Receiver:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
-from overheard import vocabulary
+from overheard import outbound_vocabulary, vocabulary
 from overheard.db import UtcDateTime
 
 
@@ -33,7 +33,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         **{
             kind: _words(kind)
-            for kind in vars(vocabulary).values()
+            for kind in (*vars(vocabulary).values(), *vars(outbound_vocabulary).values())
             if isinstance(kind, type) and issubclass(kind, enum.StrEnum) and kind is not enum.StrEnum
         },
     }

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from overheard import do_not_contact, erasure, views
 from overheard.models import AlertRule, AuditEntry, Lead, OutboundDelivery, Post, Source, User, Webhook
+from overheard.outbound_vocabulary import OutboundState
 from overheard.settings import Settings
-from overheard.vocabulary import AuditAction, OutboundState, Platform
+from overheard.vocabulary import AuditAction, Platform
 from tests.api.conftest import World
 from tests.factories import new_post
 

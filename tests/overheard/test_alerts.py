@@ -20,8 +20,9 @@ from overheard.deliveries import Answer, deliver_due
 from overheard.errors import CollectorError, InvalidInput, NotFound, WrongStage
 from overheard.models import AlertRule, Lead, LeadNews, Notice, OutboundDelivery, Post, Source, Webhook
 from overheard.outbound_content import Outbound
+from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.settings import Settings
-from overheard.vocabulary import AlertWay, DigestRhythm, DisqualifyReason, OutboundEvent, OutboundState
+from overheard.vocabulary import DigestRhythm, DisqualifyReason
 from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post
 
 OPEN = {"permission": "None.", "recheck": "all", "can_reply": "assisted"}

@@ -15,8 +15,9 @@ from overheard.db import Sessions
 from overheard.digests import Chosen, Outgoing, send_due
 from overheard.errors import CollectorError, InvalidInput
 from overheard.models import Digest, DigestSetting, Lead, Notice, User
+from overheard.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
-from overheard.vocabulary import DigestRhythm, DigestWay, NoticeKind, SourceState
+from overheard.vocabulary import DigestRhythm, NoticeKind, SourceState
 from tests.factories import Cast, make_cast, make_lead, watch_source
 from tests.loopback import hook_server, mail_server
 
