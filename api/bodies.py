@@ -194,7 +194,7 @@ class QueueBody(BaseModel):
     """A page of the queue."""
 
     items: list[QueueItemBody]
-    total: int = Field(description="Leads on all pages together.")
+    total: int = Field(description="Leads on all pages together; 1001 where there are more than 1,000.")
     next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
 
 

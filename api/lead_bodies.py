@@ -284,7 +284,7 @@ class ColumnBody(BaseModel):
 
     stage: Stage
     sentence: str = Field(description="What the stage means.")
-    total: int
+    total: int = Field(description="Leads at this stage; 1001 where there are more than 1,000.")
     ways: dict[Stage, LeadAction] = Field(description="To which stages its leads can go, and by which step.")
     cards: list[BoardCardBody] = Field(description="The first; `/v1/queue?stage=…` has them all.")
 

@@ -106,6 +106,7 @@ def make_templates() -> jinja2.Environment:
         moment=words.moment,
         day=words.day,
         percent=words.percent,
+        counted=words.counted,
         odds=words.odds,
         posts_a_day=measure_words.posts_a_day,
         plain=words.plain,

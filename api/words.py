@@ -9,6 +9,7 @@ from overheard.leads import AnyLead
 from overheard.models import Campaign
 from overheard.queries import Span
 from overheard.relevance import DEFAULT_THRESHOLD
+from overheard.review_queue import COUNTED
 from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, LeadAction, Platform, SignalKind
 
@@ -56,6 +57,11 @@ def day(on: date, now: datetime) -> str:
     if timedelta(0) < today - on < timedelta(days=_WEEK):
         return f"{on:%A}"
     return f"{on.day} {on:%B}" if on.year == today.year else f"{on.day} {on:%B %Y}"
+
+
+def counted(number: int) -> str:
+    """A number of leads that were counted no further than to a thousand."""
+    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
 
 
 def percent(score: float) -> str:

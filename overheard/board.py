@@ -48,6 +48,7 @@ class Column:
 
     stage: Stage
     total: int
+    """Counted as far as `review_queue.COUNTED` and one more."""
     cards: list[BoardCard]
     ways: Mapping[Stage, LeadAction]
     """To which columns a card of this one can go, and by which step."""
@@ -72,7 +73,7 @@ def columns(
     return [
         Column(
             stage,
-            review_queue.count(session, filters[stage]),
+            review_queue.count_to_thousand(session, filters[stage]),
             [BoardCard(item, fits.get(item.lead.id), late.get(item.lead.id)) for item in items[stage]],
             funnel.ways_from(stage),
         )

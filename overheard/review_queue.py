@@ -25,6 +25,8 @@ from overheard.vocabulary import Intent, Platform, Stage
 
 PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
+COUNTED = 1_000
+"""More leads than so many are not counted for a page: it would take as long as all else on it."""
 
 _MAX_ID = 2**31 - 1  # what an integer column holds: PostgreSQL refuses to compare with more
 
@@ -178,6 +180,11 @@ def count(session: Session, filters: Filters = Filters(), *, at_most: int | None
     asked, values = _asked(filters)
     statement = _count(asked, is_bounded=at_most is not None)
     return rows(session, statement, {**values, "limit": at_most} if at_most is not None else values)[0][0] or 0
+
+
+def count_to_thousand(session: Session, filters: Filters) -> int:
+    """How many the filters show, no further than one more than `COUNTED`."""
+    return count(session, filters, at_most=COUNTED + 1)
 
 
 # Building a statement takes longer than running it, so statements are kept, by what is asked; who asks, and when, are

@@ -33,8 +33,6 @@ _TABS = (
     (Stage.DISQUALIFIED, "Disqualified"),
 )
 _WEEK = 7
-_COUNTED = 1_000
-"""More than so many leads are not counted for a page: it would take as long as all else on it."""
 
 LeadIds = Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(min_length=1, max_length=bulk.MAX_LEADS)]
 Back = Annotated[str, Form()]
@@ -80,8 +78,7 @@ def queue(
         tabs=_TABS,
         cards=[(item, before, after) for item, (before, after) in zip(found.items, halves, strict=True)],
         next_address=params.address(after=found.next_place) if found.next_place else None,
-        total=review_queue.count(db, filters, at_most=_COUNTED + 1),
-        counted=_COUNTED,
+        total=review_queue.count_to_thousand(db, filters),
         held=review_queue.held_by_others(db, filters),
         choices=choices,
         due=due_follow_ups(db, viewer, day_of(now, state.settings.zone)),

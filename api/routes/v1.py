@@ -64,7 +64,7 @@ def read_queue(
     """Leads, newest day first and the strongest of a day first."""
     filters = params.filters(user, now)
     page = review_queue.page(db, filters, after=params.place, limit=params.limit)
-    return bodies.queue_body(page, review_queue.count(db, filters))
+    return bodies.queue_body(page, review_queue.count_to_thousand(db, filters))
 
 
 @router.get(

@@ -100,7 +100,9 @@ class ViewBody(BaseModel):
     shared: bool
     owner: str
     mine: bool
-    count: int | None = Field(description="How many leads it shows; null: its filters are of another time.")
+    count: int | None = Field(
+        description="Leads that it shows, 1001 where there are more than 1,000; null: its filters are of another time."
+    )
 
 
 @router.post(
@@ -171,7 +173,7 @@ def read_views(
 
     def body(view: views.View) -> ViewBody:
         kept = read_params(view.saved.params)
-        number = None if kept is None else review_queue.count(db, kept.filters(user, now))
+        number = None if kept is None else review_queue.count_to_thousand(db, kept.filters(user, now))
         return _view_body(view.saved, user, view.owner, number)
 
     return page_of(views.visible(db, user), params, body, key=lambda view: (view.saved.name, view.saved.id))
@@ -191,7 +193,7 @@ def save_view(user: Annotated[User, by_token(Action.SAVE_VIEW)], db: Db, now: No
     if kept is None:
         raise InvalidInput("These are no filters of the queue. `GET /v1/queue` names those there are.")
     view = views.save(db, user, name=body.name, params=kept.params, is_shared=body.shared)
-    return _view_body(view, user, user.name, review_queue.count(db, kept.filters(user, now)))
+    return _view_body(view, user, user.name, review_queue.count_to_thousand(db, kept.filters(user, now)))
 
 
 @router.patch(
@@ -207,7 +209,9 @@ def share_view(
     """Let all see one's own view, or nobody else any more."""
     view = views.share(db, user, view_id, is_shared=body.shared)
     kept = read_params(view.params)
-    return _view_body(view, user, user.name, None if kept is None else review_queue.count(db, kept.filters(user, now)))
+    return _view_body(
+        view, user, user.name, None if kept is None else review_queue.count_to_thousand(db, kept.filters(user, now))
+    )
 
 
 @router.delete(

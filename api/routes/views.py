@@ -26,7 +26,7 @@ def saved_views(
     shown = []
     for view in views.visible(db, viewer):
         kept = read_params(view.saved.params)
-        number = None if kept is None else review_queue.count(db, kept.filters(viewer, now))
+        number = None if kept is None else review_queue.count_to_thousand(db, kept.filters(viewer, now))
         shown.append((view, number))
     present = read_params(params)
     return page(

@@ -98,6 +98,11 @@ function giveUp(card, name) {
   const note = document.createElement("p");
   note.className = "looked-at";
   note.textContent = name ? `${name} is looking at this one.` : "This one has been decided meanwhile.";
+  const step = !name && unsure.get(idOf(card));
+  if (step) { // whoever else decided: the server takes back nobody's step but one's own
+    if (unsure.delete(idOf(card))) keep([...steps(), step]);
+    note.textContent += " If it was you, u takes it back.";
+  }
   card.prepend(note);
   for (const part of all(".foot, .background, .tick", card)) part.inert = true;
   if (card !== current()) return;
@@ -184,6 +189,8 @@ function showBackground(card) {
 const kept = `overheard-undo-${viewer}`;
 const steps = () => JSON.parse(sessionStorage.getItem(kept) ?? "[]");
 const keep = (stack) => sessionStorage.setItem(kept, JSON.stringify(stack.slice(-200)));
+const unsure = new Map(); // how to take back, by lead, what may have been saved though no answer came
+const unsaid = { promote: "undo", disqualify: "undo", bulk: "undo", reopen: "undo", snooze: "wake" };
 const returned = new Set(); // leads that came back because an act did not come about
 const places = new Map(); // where a card stood that has left, and the card
 let sending = Promise.resolve(); // one act after the other: the order of undoing is that of doing
@@ -249,7 +256,7 @@ async function carryOut(kind, address, fields, acted) {
   const leads = acted.map(idOf);
   try {
     const told = await send(address, fields);
-    for (const lead of leads) if (kind !== "assign") held.delete(lead);
+    for (const lead of leads) { unsure.delete(lead); if (kind !== "assign") held.delete(lead); }
     if (told.undo) keep([...steps(), { undo: told.undo, leads }]);
     if (kind === "assign") showAssignee(acted[0], told.assignee);
     if (told.refused.length) comeBack(told.refused.map(String));
@@ -260,6 +267,7 @@ async function carryOut(kind, address, fields, acted) {
     for (const lead of leads) returned.add(lead);
     const which = acted.length > 1 ? `${acted.length} leads are` : `“${titleOf(acted[0])}” is`;
     if (error instanceof Unreachable) {
+      if (kind in unsaid) for (const lead of leads) unsure.set(lead, { undo: `/leads/${lead}/${unsaid[kind]}`, leads: [lead] });
       tell(`The server cannot be reached, so this may not be saved. ${which} back in the list: decide again when the network is there. What was saved already is not done twice.`, { bad: true });
     } else {
       tell(`${error.message} ${kind === "assign" ? "" : `${which} back in the list.`}`, { bad: true });
@@ -285,7 +293,8 @@ function undoLast() {
       const told = await send(step.undo);
       keep(stack);
       const place = () => document.getElementById(`lead-${step.leads[0]}`);
-      const back = comeBack(step.leads) ?? place();
+      let back = comeBack(step.leads) ?? place();
+      if (back && isForeign(back)) back = null; // it said that it was decided
       if (!back) await refresh({ whole: true });
       else if (told.assignee !== null) showAssignee(back, told.assignee);
       tell(told.text, { undo: stack.length > 0, bad: told.refused.length > 0 });

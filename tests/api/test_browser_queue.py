@@ -215,7 +215,9 @@ def test_an_act_whose_answer_is_lost_is_not_done_twice(site: Site, context: "Bro
     page.locator(".card", has_text="First bakery").locator(".text").click()
     page.get_by_text("This one has been decided meanwhile.").wait_for()
     _press(page, "u")
-    page.get_by_text("There is nothing to undo.").wait_for()  # what was not confirmed is undone on the lead's page
+    page.get_by_text("Taken back: u/baker0").wait_for()
+    _current(page, "First bakery")
+    assert titles_on(page) == TITLES
     with site.sessions() as session:
         assert session.query(LeadEvent).where(LeadEvent.action == LeadAction.PROMOTE).count() == 1
 
