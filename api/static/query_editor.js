@@ -59,6 +59,8 @@ function makeEditor() {
     ".cm-tooltip-autocomplete ul li": { padding: "3px 10px !important" },
     ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent) !important", color: "var(--on-accent) !important" },
     ".cm-completionDetail": { fontStyle: "normal", opacity: ".75" },
+    // The library underlines by a picture in the style sheet, which our policy does not load.
+    ".cm-lintRange-error": { backgroundImage: "none !important", borderBottom: "2px solid var(--bad)" },
     ".cm-diagnostic": { fontSize: "13px" },
   });
   const made = new CM.EditorView({
