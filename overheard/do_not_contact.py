@@ -27,7 +27,7 @@ _MAX_REASON = 200
 def hash_of(key: str, platform: Platform, handle: str) -> str:
     """A handle as it is kept: the same for everybody who knows the key, and of no use to others."""
     said = f"do not contact\x00{platform.value}\x00{_normalised(handle)}"
-    return hmac.new(key.encode(), said.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), said.encode(), "sha256").hex()
 
 
 def add(
