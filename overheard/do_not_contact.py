@@ -4,7 +4,6 @@ It is asked before a lead is made, when a draft is begun, when a reply is approv
 """
 
 import csv
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
