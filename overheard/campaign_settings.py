@@ -15,7 +15,6 @@ from overheard.models import Campaign, Lead, Prediction, Source, User, campaign_
 from overheard.queries import match_again
 from overheard.vocabulary import Stage
 
-
 _CODE = re.compile("[a-z]{2,3}")
 
 
