@@ -50,6 +50,7 @@ coverage: $(VENV)/.installed-dev ## All tests once more, and which lines of the 
 bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page, back-test
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_queue
+	@$(BIN)/python -m tests.bench_match
 	@$(BIN)/python -m tests.bench_backtest
 	@$(BIN)/overheard bench classify --posts 80
 

@@ -81,11 +81,8 @@ def _touched(session: Session, name: str, variables: Mapping[str, str]) -> list[
 
 def _names_through(name: str, variables: Mapping[str, str]) -> set[str]:
     """The variable, and those that hold it."""
-    names, found = {name}, True
-    while found:
-        found = {
-            other for other, text in variables.items() if other not in names and any(_uses(text, n) for n in names)
-        }
+    names = {name}
+    while found := {other for other, text in variables.items() if any(_uses(text, one) for one in names)} - names:
         names |= found
     return names
 

@@ -27,7 +27,7 @@ class Matcher(Generic[Key]):
                 self._by_literal.setdefault(literal, []).append(number)
             for literal in condition.literals():
                 by_text.setdefault(literal.text, set()).add(literal)
-        self._literals = [tuple(literals) for literals in by_text.values()]
+        self._literals = [[(one, one.is_start, one.is_end) for one in literals] for literals in by_text.values()]
         self._search = AhoCorasick(list(by_text), store_patterns=False) if by_text else None
 
     def match(self, post: PostText) -> dict[Key, list[Span]]:
@@ -52,12 +52,12 @@ class Matcher(Generic[Key]):
             text = text.encode("utf-8", "replace").decode("utf-8")
         last = len(text)
         for index, start, end in self._search.find_matches_as_indexes(text, overlapping=True):
-            for literal in self._literals[index]:
+            for literal, is_start, is_end in self._literals[index]:
                 if literal in present:
                     continue
-                if literal.is_start and start and _is_of_word(text[start - 1]):
+                if is_start and start and _is_of_word(text[start - 1]):
                     continue
-                if literal.is_end and end < last and _is_of_word(text[end]):
+                if is_end and end < last and _is_of_word(text[end]):
                     continue
                 present.add(literal)
         return present

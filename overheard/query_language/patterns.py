@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Self
 
 import snowballstemmer
 
@@ -23,12 +23,32 @@ _LONGEST_ENDING = 12
 _STEMMER = snowballstemmer.stemmer("english")
 
 
-class Literal(NamedTuple):
-    """Characters without which a pattern cannot be met, and whether a word begins or ends with them."""
+class Literal(str):
+    """Characters without which a pattern cannot be met, and whether a word begins or ends with them.
 
-    text: str
-    is_start: bool = False
-    is_end: bool = False
+    One string, whose hash is reckoned once: literals are looked up by the hundred for every post.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, *, is_start: bool = False, is_end: bool = False) -> Self:
+        """Its first two characters are the marks."""
+        return super().__new__(cls, f"{'^' if is_start else ' '}{'$' if is_end else ' '}{text}")
+
+    @property
+    def text(self) -> str:
+        """The characters."""
+        return self[2:]
+
+    @property
+    def is_start(self) -> bool:
+        """Whether a word begins with them."""
+        return self[0] == "^"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether a word ends with them."""
+        return self[1] == "$"
 
 
 @dataclass(frozen=True, eq=False)

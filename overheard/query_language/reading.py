@@ -32,6 +32,7 @@ MAX_DEPTH = 100
 MAX_DISTANCE = 100
 _MAX_VARIABLE_DEPTH = 10
 _MAX_BRACKETS = 10_000
+_MAX_CHAIN = 5
 
 _HALF = re.compile("[\ud800-\udfff]")
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02", '"'))
@@ -178,6 +179,9 @@ class _Builder(Transformer_NonRecursive[Token, _Part]):
             is_ordered=name.lower().startswith("o"),
             span=self._reach(left.node.span, right),
         )
+        if sum(isinstance(node, Near) for node in walk(near)) > _MAX_CHAIN:
+            message = f"A chain of near holds at most {_MAX_CHAIN} of them"
+            raise InvalidQuery(message, position=at[0], suggestion="Join shorter chains by AND.")
         return self._join(near, left, right)
 
     def field(self, token: Token, part: _Part) -> _Part:
