@@ -19,8 +19,6 @@ from overheard.query_language import Span as Span  # noqa: PLC0414 - what `read_
 from overheard.query_language.variables import saved
 from overheard.search_index import candidates
 
-parse = read
-
 logger = logging.getLogger(__name__)
 
 MAX_NAME = 120
