@@ -52,13 +52,13 @@ class Action(StrEnum):
     EDIT_SNIPPET = "edit_snippet"
     BLOCK_CONTACT = "block_contact"
     STOP_REPLIES = "stop_replies"
+    ANSWER_SAMPLE = "answer_sample"
+    RELEASE_POSTS = "release_posts"
     EXPORT_LEADS = "export_leads"
     READ_ALERTS = "read_alerts"
     CHANGE_ALERTS = "change_alerts"
     READ_WEBHOOKS = "read_webhooks"
     CHANGE_WEBHOOKS = "change_webhooks"
-    ANSWER_SAMPLE = "answer_sample"
-    RELEASE_POSTS = "release_posts"
 
 
 _EVERYBODY = frozenset(Role)
@@ -111,13 +111,13 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.EDIT_SNIPPET: _SELLS,
     Action.BLOCK_CONTACT: _SELLS,
     Action.STOP_REPLIES: _RULES,
+    Action.ANSWER_SAMPLE: _SELLS,
+    Action.RELEASE_POSTS: _READS_THE_WORLD,
     Action.EXPORT_LEADS: _READS_THE_WORLD,
     Action.READ_ALERTS: _EVERYBODY,
     Action.CHANGE_ALERTS: _EVERYBODY,  # one's own
     Action.READ_WEBHOOKS: _TUNES,
     Action.CHANGE_WEBHOOKS: _TUNES,
-    Action.ANSWER_SAMPLE: _SELLS,
-    Action.RELEASE_POSTS: _READS_THE_WORLD,
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
@@ -153,9 +153,9 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.ADD_NOTE,
             Action.MERGE_LEADS,
             Action.MARK_NOTICES,
-            Action.CHANGE_ALERTS,
             Action.ANSWER_SAMPLE,
             Action.RELEASE_POSTS,
+            Action.CHANGE_ALERTS,
         }
     ),
     Scope.REPLY: frozenset(

@@ -31,7 +31,7 @@ def test_a_value_that_cannot_be_taken_is_named(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("name", ["Europe/Atlantis", "../zone", "Europe", ""])
 def test_the_time_zone_of_the_team_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("OVERHEARD_TIME_ZONE", name)
-    with pytest.raises(InvalidInput, match="OVERHEARD_TIME_ZONE cannot be taken: .* is no time zone"):
+    with pytest.raises(InvalidInput, match=r"OVERHEARD_TIME_ZONE cannot be taken: .* is no time zone"):
         read_settings()
 
 
