@@ -114,7 +114,8 @@ def make_reading_sessions(engine: Engine) -> Sessions:
 
 
 def rows(session: Session, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-    """Plain rows of a statement that is run often: the mapper would take as long again. It sees what was flushed."""
+    """Plain rows of a statement that is run often: the mapper would take as long again."""
+    session.flush()  # what was changed by the mapper is seen here too
     return session.connection().execute(statement, values).all()
 
 

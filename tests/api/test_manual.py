@@ -4,21 +4,10 @@ from pathlib import Path
 
 from fastapi.routing import iter_route_contexts
 
-from api.access import MAY
 from api.errors import STATUS
-from overheard.vocabulary import Role
 from tests.api.conftest import World
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
-
-
-def test_the_access_table_of_the_manual_is_that_of_the_code() -> None:
-    rows = [
-        f"| {action.value.replace('_', ' ')} | " + " | ".join("yes" if role in roles else "" for role in Role) + " |"
-        for action, roles in MAY.items()
-    ]
-    missing = [row for row in rows if row not in MANUAL]
-    assert missing == [], "Let docs/api.md have the rows:\n" + "\n".join(missing)
 
 
 def test_the_error_table_of_the_manual_is_that_of_the_code() -> None:
