@@ -53,7 +53,7 @@ def query(
 ) -> None:
     """Add a query to a campaign, or change one, and match it against all stored posts."""
     with start().typed.begin() as session:
-        found = _find(session, campaign)
+        found = find(session, campaign)
         saved = queries.save_query(
             session, found.id, name=name or _name(expression), expression=expression, now=clock()
         )
@@ -75,7 +75,7 @@ def meaning(
     if off == (percent is not None):
         raise InvalidInput("Say either how close in meaning, such as --from 30, or --off.")
     with start().typed.begin() as session:
-        found = _find(session, campaign)
+        found = find(session, campaign)
         campaigns.set_meaning_threshold(session, found.id, None if percent is None else percent / 100)
         _record(session, AuditAction.CAMPAIGN_CHANGED, found, "meaning off" if off else f"meaning from {percent:g} %")
         if off:
@@ -112,7 +112,8 @@ def _record(session: Session, action: AuditAction, campaign: Campaign, detail: s
     audit.record(session, None, action, f"campaign {campaign.id} ({campaign.name})", detail, now=clock())
 
 
-def _find(session: Session, name: str) -> Campaign:
+def find(session: Session, name: str) -> Campaign:
+    """The campaign of that name."""
     campaign = campaigns.find(session, name)
     if campaign is None:
         raise NotFound(f"There is no campaign {name!r}. See: overheard campaigns list")

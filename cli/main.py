@@ -7,7 +7,22 @@ import sys
 import typer
 from rich.markup import escape
 
-from cli import bench, campaigns, deliver, demo, digests, listen, model, people, posts, replies, send, sources, work
+from cli import (
+    bench,
+    campaigns,
+    deliver,
+    demo,
+    digests,
+    listen,
+    model,
+    people,
+    posts,
+    queries,
+    replies,
+    send,
+    sources,
+    work,
+)
 from cli.context import err
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
@@ -34,6 +49,7 @@ app.command("check")(work.check)
 app.command("send")(send.send)
 app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(queries.app, name="query")
 app.add_typer(sources.app, name="sources")
 app.add_typer(posts.app, name="posts")
 app.add_typer(replies.app, name="replies")

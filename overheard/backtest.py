@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 from typing import Self
 
@@ -115,6 +115,8 @@ class Preview:
     posts_a_day: float
     is_whole: bool
     """Whether every post was asked; otherwise there are more posts than that."""
+    newest: Sequence[int] = ()
+    """The newest of them (ids)."""
 
 
 def preview(
@@ -123,7 +125,8 @@ def preview(
     """What an expression would find that belongs to no campaign yet. Without sources, in all of them."""
     found = _read(session, [read(expression, saved(session))], _Scope.of(session, source_ids, now=now, days=days))
     posts = len(found.met[0])
-    return Preview(posts, found.a_day(posts), found.read == found.candidates)
+    newest = list(islice(found.met[0], EXAMPLES))
+    return Preview(posts, found.a_day(posts), found.read == found.candidates, newest)
 
 
 def backtest(

@@ -88,6 +88,27 @@ def test_a_campaign_can_be_made_listed_and_changed(overheard: Run) -> None:
     assert "by its queries alone" in overheard("campaigns", "meaning", "Rye", "--off").stdout
 
 
+def test_a_query_is_explained_and_tried_before_it_is_saved(overheard: Run, tmp_path: Path) -> None:
+    told = overheard("query", "explain", "crm or erp")
+    assert "“crm”" in told.stdout
+    assert "Character 5: “or” is a word to look for here" in told.stdout
+    wrong = overheard("query", "explain", 'crm "open')
+    assert (wrong.returncode, "at character 5" in wrong.stderr) == (1, True)
+    post = {"platform": "reddit", "community": "r/bakers", "body": "b"}
+    rows = [
+        post | {"id": f"t3_{n}", "title": title, "url": f"https://example.org/{n}"}
+        for n, title in enumerate(("Which crm?", "Which oven?", "A crm for a bakery?"))
+    ]
+    (tmp_path / "posts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert overheard("import", "posts.jsonl").returncode == 0
+    assert overheard("campaigns", "add", "Rye", "--offer", "CRM", "--query", "oven").returncode == 0
+    for scope in ([], ["--campaign", "Rye"]):
+        lines = overheard("query", "test", "crm", *scope).stdout.splitlines()
+        assert lines[0].startswith("2 stored posts of 30 days")
+        assert lines[1:] == ["https://example.org/2", "https://example.org/0"]
+    assert "There is no campaign 'None'" in overheard("query", "test", "crm", "--campaign", "None").stderr
+
+
 def test_importing_five_bad_rows_among_many_stores_the_others_and_tells(overheard: Run, tmp_path: Path) -> None:
     rows = [
         json.dumps({"id": f"t3_{n}", "platform": "reddit", "community": "r/bakers", "title": f"Post {n}", "body": "b"})
