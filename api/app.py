@@ -59,6 +59,7 @@ from api.routes import (
     v1_replies,
     v1_samples,
     v1_sources,
+    v1_variables,
     variables,
     views,
     webhooks,
@@ -192,6 +193,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_queue.router)
     gathered.include_router(v1_campaigns.router)
     gathered.include_router(v1_queries.router)
+    gathered.include_router(v1_variables.router)
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)

@@ -43,6 +43,9 @@ class SettingsBody(BaseModel):
     languages: list[str] = Field(description="Codes of ISO 639; empty: all.")
     sources: list[int] = Field(description="Where it listens; empty: everywhere.")
     members: list[int] = Field(description="Who is given its leads in turn; empty: the team's own rule decides.")
+    daily_budget: int | None = Field(description="Posts that may come into the queue a day; null: all.")
+    hot_floor: float | None = Field(description="The score from which a lead is hot; null: none is.")
+    samples_a_day: int = Field(description="Posts that are shown blind a day.")
     archived_at: datetime | None
     exclusions: list[ExclusionBody]
 
@@ -55,6 +58,9 @@ class SettingsChange(Body):
     languages: list[Text] | None = Field(None, max_length=50)
     sources: list[_Number] | None = Field(None, max_length=1000)
     members: list[_Number] | None = Field(None, max_length=1000)
+    daily_budget: int | None = Field(None, ge=1, le=100_000, description="Null lets all come in.")
+    hot_floor: float | None = Field(None, ge=0, le=1, description="Null: no lead is hot.")
+    samples_a_day: int | None = Field(None, ge=0, le=100, description="0: none.")
     archived: bool | None = None
 
 
@@ -125,6 +131,12 @@ def change_settings(user: Editor, campaign_id: Id, db: Db, now: Now, body: Setti
         campaign_settings.set_sources(db, campaign_id, body.sources)
     if body.members is not None:
         campaign_settings.set_members(db, campaign_id, body.members)
+    if "daily_budget" in body.model_fields_set:
+        campaigns.set_daily_budget(db, campaign_id, body.daily_budget)
+    if "hot_floor" in body.model_fields_set:
+        campaigns.set_hot_floor(db, campaign_id, body.hot_floor)
+    if body.samples_a_day is not None:
+        campaigns.set_samples_a_day(db, campaign_id, body.samples_a_day)
     if body.archived is not None:
         change = campaign_settings.archive if body.archived else campaign_settings.restore
         change(db, campaign_id, actor=user, now=now)
@@ -190,6 +202,9 @@ def _settings(db: Session, campaign_id: int) -> SettingsBody:
         languages=(campaign.languages or "").split(),
         sources=sorted(source.id for source in campaign.sources),
         members=[user.id for user in campaign_settings.members(db, campaign_id)],
+        daily_budget=campaign.daily_budget,
+        hot_floor=campaign.hot_floor,
+        samples_a_day=campaign.samples_a_day,
         archived_at=campaign.archived_at,
         exclusions=[_exclusion(row) for row in exclusions.exclusions(db, campaign_id)],
     )

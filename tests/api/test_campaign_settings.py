@@ -82,6 +82,11 @@ def test_a_program_settles_a_campaign(world: World) -> None:
     settled = mara.patch("/v1/campaigns/1/settings", json=change).json()
     assert (settled["languages"], settled["members"], settled["sources"]) == (["en"], [world.cast.sam.id], [1])
     assert settled["name"] == "Rye CRM"
+    limits = {"daily_budget": None, "hot_floor": 0.9, "samples_a_day": 6}
+    assert limits.items() <= mara.patch("/v1/campaigns/1/settings", json=limits).json().items()
+    kept = mara.patch("/v1/campaigns/1/settings", json={"daily_budget": 20}).json()
+    assert (kept["daily_budget"], kept["hot_floor"], kept["samples_a_day"]) == (20, 0.9, 6)
+    assert mara.patch("/v1/campaigns/1/settings", json={"samples_a_day": 2}).status_code == 422
     counted = mara.post("/v1/campaigns/1/exclusions", json=PLACE | {"dry_run": True}).json()
     assert counted == {"exclusion": None, "leads": [lead]}
     made = mara.post("/v1/campaigns/1/exclusions", json=PLACE).json()
@@ -92,3 +97,19 @@ def test_a_program_settles_a_campaign(world: World) -> None:
     found = mara.post("/v1/campaigns/propose", json={"text": "Bookkeeping for bakers. Unlike Xero."}).json()
     assert found["competitors"] == ["Xero"]
     assert world.program(world.cast.sam).patch("/v1/campaigns/1/settings", json=change).status_code == 403
+
+
+def test_a_program_keeps_the_words_that_queries_share(world: World) -> None:
+    world.lead()
+    mara, sam = world.program(world.cast.mara), world.program(world.cast.sam)
+    for text in ("xero", 'xero\n"big books"'):
+        assert mara.post("/v1/variables", json={"name": "Brands", "text": text}).status_code == 200
+    [kept] = sam.get("/v1/variables").json()
+    assert (kept["name"], kept["text"]) == ("brands", 'xero\n"big books"')
+    mara.post("/v1/campaigns/1/queries", json={"name": "brands", "expression": "${brands}"})
+    assert mara.delete("/v1/variables/brands").status_code == 422
+    assert mara.post("/v1/variables", json={"name": "brands", "text": '"open'}).status_code == 422
+    mara.post("/v1/variables", json={"name": "free", "text": "oven"})
+    assert sam.delete("/v1/variables/free").status_code == 403
+    assert [mara.delete("/v1/variables/free").status_code for _ in range(2)] == [204, 404]
+    assert [one["name"] for one in sam.get("/v1/variables").json()] == ["brands"]
