@@ -32,6 +32,9 @@ class NewAlert(Body):
     quiet_from: int | None = Field(None, ge=0, le=23, description="Hours between which nothing is sent.")
     quiet_until: int | None = Field(None, ge=0, le=23)
     min_score: float | None = Field(None, ge=0, le=1, description="Only leads from this score on.")
+    only_hot: bool = Field(
+        False, description="Only leads from their campaign's `hot_floor` on, instead of from a score."
+    )
     with_text: bool = Field(False, description=_WITH_TEXT)
 
     @property
@@ -54,6 +57,7 @@ class AlertBody(BaseModel):
     quiet_from: int | None
     quiet_until: int | None
     min_score: float | None
+    only_hot: bool
     with_text: bool
     told_at: datetime | None = Field(description="When its last alert was due.")
     paused_at: datetime | None = Field(description="Paused since: what was sent did not arrive for days.")

@@ -49,6 +49,8 @@ def rule_line(rule: AlertRule) -> str:
     if rule.rhythm in (DigestRhythm.DAILY, DigestRhythm.WEEKDAYS, DigestRhythm.WEEKLY):
         parts[0] += f" at {rule.hour:02}:00"
     parts.append(f"by {WAYS[rule.way]}")
+    if rule.only_hot:
+        parts.append("hot leads only")
     if rule.min_score is not None:
         parts.append(f"from a score of {rule.min_score:.0%} on")
     if rule.quiet_from is not None and rule.quiet_until is not None:

@@ -48,6 +48,7 @@ class Wanted:
     quiet_from: int | None = None
     quiet_until: int | None = None
     min_score: float | None = None
+    only_hot: bool = False
     with_text: bool = False
 
 
@@ -82,6 +83,7 @@ def change(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted
     for name in ("campaign_id", "view_id", "rhythm", "way", "hour", "quiet_from", "quiet_until", "with_text"):
         setattr(rule, name, getattr(wanted, name))
     rule.name, rule.min_score = " ".join(wanted.name.split()), wanted.min_score
+    rule.only_hot = wanted.only_hot
     rule.webhook_id = wanted.webhook_id if wanted.way is AlertWay.WEBHOOK else None
     if wanted.hook:
         rule.hook = seal(settings, {"hook": wanted.hook.strip()})
@@ -108,6 +110,12 @@ def _check(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted
         visible_view(session, rule.user_id, wanted.view_id)
     if wanted.min_score is not None and not 0 <= wanted.min_score <= 1:
         raise InvalidInput("The least score is a number from 0 to 1.")
+    if wanted.min_score is not None and wanted.only_hot:
+        raise InvalidInput("A rule tells of hot leads or of those from a score on, not both: choose one.")
+    _check_way(session, settings, rule, wanted)
+
+
+def _check_way(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted) -> None:
     if wanted.hook and (not wanted.hook.strip().startswith("https://") or len(wanted.hook) > _LONGEST_HOOK):
         raise InvalidInput("The address of a webhook begins with https://.")
     if wanted.way is AlertWay.MAIL and settings.mail.host is None:
@@ -190,13 +198,15 @@ def _new_leads(rule: AlertRule, filters: Filters, due: datetime, now: datetime) 
     came = (rule.changed_at, due)
     signal = sa.exists().where(Signal.lead_id == Lead.id, Signal.at > came[0], Signal.at <= came[1])
     moved = sa.and_(Lead.stage_changed_at > came[0], Lead.stage_changed_at <= came[1])
+    hot = sa.select(Campaign.hot_floor).where(Campaign.id == Lead.campaign_id).scalar_subquery()
+    floor = hot if rule.only_hot else rule.min_score
     told = sa.exists().where(AlertedLead.rule_id == rule.id, AlertedLead.lead_id == Lead.id)
     return (
         sa.select(Lead.id)
         .where(
             Lead.id.in_(review_queue.shown(filters)),
             Lead.signalled_on >= (now - _LOOKS_BACK).date(),
-            Lead.score >= rule.min_score if rule.min_score is not None else sa.true(),
+            Lead.score >= floor if floor is not None else sa.true(),
             sa.or_(moved, signal),
             ~told,
         )

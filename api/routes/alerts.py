@@ -1,10 +1,10 @@
 """The page of what goes out: alert rules, feeds, and the log of deliveries."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -46,6 +46,12 @@ class RuleForm(NewAlert):
     min_score: Annotated[float | None, _Empty] = Field(None, ge=0, le=1, allow_inf_nan=False)
     about: str = ""
     """`campaign 3`, `view 7`, or nothing: all leads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_hot(cls, sent: dict[str, Any]) -> dict[str, Any]:
+        """`hot` stands among the scores."""
+        return {**sent, "min_score": None, "only_hot": True} if sent.get("min_score") == "hot" else sent
 
     @property
     def wanted(self) -> alerts.Wanted:

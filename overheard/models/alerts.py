@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -65,7 +66,9 @@ class AlertRule(Receiver, Base):
     quiet_from: Mapped[int | None]
     quiet_until: Mapped[int | None]
     min_score: Mapped[float | None]
-    """Only hot leads, from this score on."""
+    """Only leads from this score on."""
+    only_hot: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    """Only leads from the hot floor of their campaign on."""
     with_text: Mapped[bool]
     changed_at: Mapped[datetime]
     """What was a lead before is not told."""

@@ -50,6 +50,10 @@ def test_a_rule_is_made_changed_and_deleted_without_script(world: World) -> None
     assert sue.submit(f"/alerts/rules/{rule.id}", name="Mine", way="mail").status_code == 404
     assert sam.submit(f"/alerts/rules/{rule.id}", name="All", rhythm="hourly", way="mail").status_code == 303
     assert "All leads. Every hour, by e-mail." in sam.get("/alerts").text
+    assert sam.submit(f"/alerts/rules/{rule.id}", name="Hot", min_score="hot", way="mail").status_code == 303
+    shown = sam.get("/alerts").text
+    assert "At once, by e-mail, hot leads only." in shown
+    assert '<option value="hot" selected>' in shown
     assert sam.submit(f"/alerts/rules/{rule.id}/delete").status_code == 303
     assert f"rule-{rule.id}" not in sam.get("/alerts").text
 

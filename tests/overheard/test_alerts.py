@@ -14,7 +14,7 @@ import standardwebhooks
 from sqlalchemy.orm import Session
 
 from cli.deliver import make_read_filters
-from overheard import alerts, deliveries, erasure, funnel, views, webhooks
+from overheard import alerts, campaigns, deliveries, erasure, funnel, views, webhooks
 from overheard.db import Sessions
 from overheard.deliveries import Answer, deliver_due
 from overheard.errors import CollectorError, InvalidInput, NotFound, WrongStage
@@ -292,6 +292,16 @@ def test_a_rule_tells_of_each_new_lead_once_the_strongest_first(desk: Desk) -> N
     assert desk.deliver() == []
 
 
+def test_a_rule_of_hot_leads_follows_the_hot_floor_of_the_campaign(desk: Desk) -> None:
+    desk.rule(only_hot=True)
+    lead = desk.lead(score=0.95)
+    assert desk.deliver() == []  # none is hot
+    desk.do(lambda s: campaigns.set_hot_floor(s, 1, 0.9))
+    desk.lead(score=0.85)
+    [sent] = desk.deliver()
+    assert (sent.subject, f"/leads/{lead}\n" in sent.text) == ("Overheard: 1 new lead, Hot ones", True)
+
+
 def test_a_rule_waits_for_its_hour_and_for_the_end_of_quiet_hours_in_the_teams_time_zone(desk: Desk) -> None:
     desk.settings = desk.settings.model_copy(update={"time_zone": "Asia/Tokyo"})  # where it is 18:30
     desk.rule(name="Daily", rhythm=DigestRhythm.DAILY, hour=20)
@@ -338,6 +348,7 @@ def test_a_rule_that_cannot_be_is_refused_and_is_its_makers_alone(desk: Desk) ->
         {"hour": 24},
         {"quiet_from": 3},
         {"min_score": 2},
+        {"min_score": 0.9, "only_hot": True},
         {"way": AlertWay.SLACK},
         {"way": AlertWay.SLACK, "hook": "http://hooks.example"},
         {"way": AlertWay.WEBHOOK},
