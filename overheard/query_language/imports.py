@@ -71,7 +71,10 @@ def read_list(text: str, form: Form) -> list[Imported]:
 
 
 def _rows(text: str) -> Iterator[tuple[str, str]]:
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    try:
+        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    except csv.Error as error:
+        raise InvalidInput(f"The list cannot be read as CSV: {error}.") from error
     head = [cell.strip().casefold() for cell in rows[0]] if rows else []
     column = next((head.index(name) for name in ("expression", "query", "keyword", "keywords") if name in head), None)
     named = head.index("name") if "name" in head else None

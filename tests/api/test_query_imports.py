@@ -1,0 +1,36 @@
+"""A keyword list of another tool becomes queries of a campaign, on its page."""
+
+import sqlalchemy as sa
+
+from overheard.models import Query
+from tests.api.conftest import World
+from tests.factories import new_post
+
+
+def test_a_list_is_weighed_then_what_was_chosen_is_saved_and_bad_input_loses_nothing(world: World) -> None:
+    world.lead(post=new_post(body="A crm for my bakery?"))
+    mara = world.browser(world.cast.mara)
+    assert "/campaigns/1/import" in mara.get("/campaigns/1").text
+    assert mara.get("/campaigns/1/import").status_code == 200
+    given = {"form": "syften", "text": "crm followers:100\noven <b>\n(crm"}
+    page = mara.submit("/campaigns/1/import", **given).text
+    assert "Left out: <bdi>followers:100</bdi>" in page
+    assert '<td class="number">1</td>' in page
+    assert "cannot be taken" in page
+    assert "<b>" not in page.partition("<table")[2].partition("</table>")[0]
+    refused = mara.submit("/campaigns/1/import/save", **given)
+    assert (refused.status_code, "crm followers:100\noven &lt;b&gt;\n(crm</textarea>" in refused.text) == (422, True)
+    assert mara.submit("/campaigns/1/import", form="csv", text="x" * 200_000).status_code == 422
+    with world.rows() as session:
+        before = session.scalar(sa.select(sa.func.count()).select_from(Query))
+    saved = mara.submit("/campaigns/1/import/save", **given, chosen="crm")
+    assert (saved.status_code, saved.headers["location"]) == (303, "/campaigns/1#queries")
+    assert "1 query is in force." in mara.get("/campaigns/1").text
+    with world.rows() as session:
+        newest = session.scalars(sa.select(Query).order_by(Query.id.desc())).all()
+        assert len(newest) == (before or 0) + 1
+        assert (newest[0].name, newest[0].expression, newest[0].author_id) == (
+            "crm followers:100",
+            "crm",
+            world.cast.mara.id,
+        )
