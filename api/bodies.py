@@ -48,6 +48,7 @@ class NewQuery(Body):
     note: Text | None = Field(None, max_length=MAX_NOTE, description="Why it is changed.")
 
 
+_SCORE = "The score from which a post is put before a person; null: the model's own."
 _MEANING = "The relevance from which posts come in that no query met; null: queries alone decide."
 
 
@@ -57,10 +58,8 @@ class NewCampaign(Body):
     name: Text
     offer: Text = Field(description="What you offer, in your own words.")
     queries: list[NewQuery] = Field(min_length=1, max_length=100)
-    threshold: float | None = Field(
-        None, ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
-    )
-    meaning_threshold: float | None = Field(DEFAULT_THRESHOLD, gt=0, le=1, description=_MEANING)
+    threshold: float | None = Field(None, strict=True, ge=0, le=1, description=_SCORE)
+    meaning_threshold: float | None = Field(DEFAULT_THRESHOLD, strict=True, gt=0, le=1, description=_MEANING)
 
 
 class CampaignChange(Body):
@@ -68,10 +67,8 @@ class CampaignChange(Body):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    threshold: float | None = Field(
-        None, ge=0, le=1, description="The score from which a post is put before a person; null: the model's own."
-    )
-    meaning_threshold: float | None = Field(None, gt=0, le=1, description=_MEANING)
+    threshold: float | None = Field(None, strict=True, ge=0, le=1, description=_SCORE)
+    meaning_threshold: float | None = Field(None, strict=True, gt=0, le=1, description=_MEANING)
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

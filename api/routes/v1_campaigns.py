@@ -58,9 +58,9 @@ class SettingsChange(Body):
     languages: list[Text] | None = Field(None, max_length=50)
     sources: list[_Number] | None = Field(None, max_length=1000)
     members: list[_Number] | None = Field(None, max_length=1000)
-    daily_budget: int | None = Field(None, ge=1, le=100_000, description="Null lets all come in.")
-    hot_floor: float | None = Field(None, ge=0, le=1, description="Null: no lead is hot.")
-    samples_a_day: int | None = Field(None, ge=0, le=100, description="0: none.")
+    daily_budget: int | None = Field(None, strict=True, ge=1, le=100_000, description="Null lets all come in.")
+    hot_floor: float | None = Field(None, strict=True, ge=0, le=1, description="Null: no lead is hot.")
+    samples_a_day: int | None = Field(None, strict=True, ge=0, le=100, description="0: none.")
     archived: bool | None = None
 
 
