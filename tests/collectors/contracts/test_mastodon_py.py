@@ -23,10 +23,15 @@ class Notes(StreamListener):
     def __init__(self, *happenings: Callable[[], object]) -> None:
         self.heard: list[tuple[str, Any]] = []
         self._happenings = list(happenings)
+        self._beats_left = 100
 
     def handle_heartbeat(self) -> None:
         if self._happenings:
             self._happenings.pop(0)()
+            return
+        self._beats_left -= 1
+        if not self._beats_left:
+            raise MastodonNetworkError("nothing more is told")
 
     def on_update(self, status: Any) -> None:  # noqa: ANN401 - the library's own
         self.heard.append(("update", status))
