@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from api.bodies import Body
 from api.deps import Db, Now, ReadDb, Text, by_token
 from api.errors import TooLarge
 from api.openapi import problems
+from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
 from overheard.models import QueryVariable, User
@@ -42,10 +43,17 @@ class VariableBody(BaseModel):
         return cls(name=variable.name, text=variable.text, changed_at=variable.changed_at)
 
 
-@router.get("/variables", operation_id="listVariables", summary="Words that queries share")
-def read_variables(_user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb) -> list[VariableBody]:
+@router.get(
+    "/variables",
+    operation_id="listVariables",
+    summary="Words that queries share",
+    responses=problems(InvalidInput),
+)
+def read_variables(
+    _user: Annotated[User, by_token(Action.READ_CAMPAIGNS)], db: ReadDb, params: Annotated[PageParams, Query()]
+) -> Page[VariableBody]:
     """All of them, by name."""
-    return [VariableBody.of(variable) for variable in list_variables(db)]
+    return page_of(list_variables(db), params, VariableBody.of, key=lambda variable: [variable.name])
 
 
 @router.post(

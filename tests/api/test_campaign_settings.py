@@ -104,7 +104,7 @@ def test_a_program_keeps_the_words_that_queries_share(world: World) -> None:
     mara, sam = world.program(world.cast.mara), world.program(world.cast.sam)
     for text in ("xero", 'xero\n"big books"'):
         assert mara.post("/v1/variables", json={"name": "Brands", "text": text}).status_code == 200
-    [kept] = sam.get("/v1/variables").json()
+    [kept] = sam.get("/v1/variables").json()["items"]
     assert (kept["name"], kept["text"]) == ("brands", 'xero\n"big books"')
     mara.post("/v1/campaigns/1/queries", json={"name": "brands", "expression": "${brands}"})
     assert mara.delete("/v1/variables/brands").status_code == 422
@@ -112,4 +112,4 @@ def test_a_program_keeps_the_words_that_queries_share(world: World) -> None:
     mara.post("/v1/variables", json={"name": "free", "text": "oven"})
     assert sam.delete("/v1/variables/free").status_code == 403
     assert [mara.delete("/v1/variables/free").status_code for _ in range(2)] == [204, 404]
-    assert [one["name"] for one in sam.get("/v1/variables").json()] == ["brands"]
+    assert [one["name"] for one in sam.get("/v1/variables").json()["items"]] == ["brands"]

@@ -143,7 +143,7 @@ def test_communities_are_suggested_on_a_page_and_by_v1(world: World) -> None:
     with world.sessions.begin() as session:
         make_lead(session, now=world.now, post=new_post(body="Ask in r/pastry", permalink="https://example.org/1"))
     mara = world.browser(world.cast.mara)
-    assert 'href="/campaigns/1/suggestions"' in mara.get("/campaigns").text
+    assert 'href="/campaigns/1/suggestions"' in mara.get("/campaigns/1").text
     page = mara.get("/campaigns/1/suggestions").text
     assert "<bdi>r/pastry</bdi>" in page
     assert "1 person in 1 post" in page

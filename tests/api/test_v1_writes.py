@@ -18,6 +18,8 @@ from tests.factories import make_campaign
 
 ASKS_THE_NETWORK = {"/v1/leads/{lead_id}/contacts/{contact_id}/check"}
 """Has no one transaction, so that none is open meanwhile. Doing it twice changes nothing."""
+ONLY_READS = {"/v1/queries/check", "/v1/campaigns/propose", "/v1/campaigns/{campaign_id}/backtest"}
+"""Posted because what is asked is long. Nothing is written."""
 KEY = {"Idempotency-Key": "6f1c9d1e-7c55-4d0c-9f5f-6a4f7f1f9c11"}
 RYE = {"name": "Rye CRM", "offer": "A small CRM.", "queries": [{"name": "asks", "expression": "crm"}]}
 
@@ -40,7 +42,7 @@ def test_every_write_of_v1_is_done_in_one_transaction_that_knows_keys_and_begins
         route = context.original_route
         if isinstance(route, APIRoute):
             assert isinstance(route, ApiRoute), f"{context.path}: its router is no ApiRouter"
-        if WRITES & context.methods and context.path not in ASKS_THE_NETWORK:
+        if WRITES & context.methods and context.path not in ASKS_THE_NETWORK | ONLY_READS:
             assert isinstance(route, APIRoute)
             asked = [dependency.call for dependency in route.dependant.dependencies]
             names = [getattr(call, "__name__", "") for call in asked]
