@@ -323,14 +323,15 @@ function undoServerLine(form) {
 
 // --- keeping up -----------------------------------------------------------------------------------------------------
 
-let refreshing = null;
-let acts = 0; // a page that was made before the last act says nothing about it
-
+let refreshing = null, acts = 0; // a page that was made before the last act was saved would show its lead again
 function refreshSoon() {
   clearTimeout(refreshing);
-  refreshing = setTimeout(() => sending.then(() => refresh()).catch(() => {}), open().length < FEW ? 50 : 700);
+  refreshing = setTimeout(() => refreshWhenSaved().catch(() => {}), open().length < FEW ? 50 : 700);
 }
-
+async function refreshWhenSaved() {
+  for (let last; last !== sending; await last) last = sending;
+  await refresh();
+}
 async function refresh({ whole = false } = {}) {
   const before = acts;
   const page = await load(list().dataset.here);
