@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from api.bodies import Body
 from api.deps import MAX_ID, Text
-from overheard import alerts, webhooks
 from overheard.models import AlertRule, OutboundDelivery, Webhook
-from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.notifications import alerts, webhooks
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.vocabulary import DigestRhythm, Stage
 
 _WITH_TEXT = "Whether posts' texts and authors go along where their source's terms allow it."

@@ -1,7 +1,7 @@
 """How alerts, webhooks and deliveries are said to a person."""
 
 from overheard.models import AlertRule, OutboundDelivery
-from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.vocabulary import DigestRhythm
 
 RHYTHMS = {

@@ -67,11 +67,11 @@ from api.routes import (
 )
 from api.sign_in import SignIn
 from api.state import State
-from overheard.contacts import Reach, not_asked
-from overheard.conversations import Conversations
 from overheard.db import make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
-from overheard.hooks import Hook
+from overheard.leads.contacts import Reach, not_asked
+from overheard.listening.hooks import Hook
+from overheard.replying.conversations import Conversations
 from overheard.settings import Settings
 
 _CLEAN_UP_EVERY = 60.0
@@ -106,7 +106,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cleaning = asyncio.create_task(_clean_up(app.state.overheard.cards))
+        cleaning = asyncio.create_task(_clean_up(app.state.overheard.desk.cards))
         yield
         cleaning.cancel()
         if engine is None:

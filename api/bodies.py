@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.deps import Text
 from api.words import first_words, text_at
-from overheard.campaigns import MAX_NAME, CampaignView
-from overheard.cards import Card, SaidPost
+from overheard.desk.cards import Card, SaidPost
+from overheard.desk.review_queue import MAX_PAGE_SIZE, LeadView, QueueItem, QueuePage
+from overheard.desk.similar_posts import SimilarPost
+from overheard.keywords.queries import MAX_NOTE
+from overheard.marketing.campaigns import MAX_NAME, CampaignView
+from overheard.marketing.relevance import DEFAULT_THRESHOLD
 from overheard.models import LeadEvent, Query, User
-from overheard.queries import MAX_NOTE
 from overheard.query_language import Span
-from overheard.relevance import DEFAULT_THRESHOLD
-from overheard.review_queue import MAX_PAGE_SIZE, LeadView, QueueItem, QueuePage
-from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Platform, PostKind, Role, SignalKind, Stage
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from overheard import budget, forecast, recall
+from overheard.marketing import budget
+from overheard.measuring import forecast, recall
 from overheard.models import Campaign
 
 

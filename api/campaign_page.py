@@ -15,16 +15,17 @@ from api.campaign_yields import brought
 from api.errors import status_of
 from api.pages import page
 from api.state import state_of
-from overheard import campaign_settings, campaigns, exclusions, queries
-from overheard.claims import assignable
 from overheard.errors import InvalidInput, InvalidQuery
-from overheard.exclusions import Place
+from overheard.keywords import queries
+from overheard.keywords.query_versions import versions
+from overheard.leads.claims import assignable
+from overheard.leads.qualification import questions
+from overheard.marketing import campaign_settings, campaigns, exclusions
+from overheard.marketing.exclusions import Place
+from overheard.marketing.relevance import count_by_meaning
 from overheard.models import Query, Source, User
-from overheard.qualification import questions
 from overheard.query_language import explain, read
 from overheard.query_language.variables import saved
-from overheard.query_versions import versions
-from overheard.relevance import count_by_meaning
 from overheard.vocabulary import Platform
 
 

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
-from overheard.cohorts import Asked, last_weeks
-from overheard.term_proposals import propose
-from overheard.yields import campaign_yields
+from overheard.keywords.term_proposals import propose
+from overheard.measuring.cohorts import Asked, last_weeks
+from overheard.measuring.yields import campaign_yields
 
 
 def brought(db: Session, campaign_id: int, now: datetime) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from fastapi import Depends
 
 from api.deps import Id, StateDep
 from api.state import State
-from overheard.conversations import Rules, Thread
 from overheard.errors import NotFound, OverheardError
-from overheard.guardrails import Guard
 from overheard.models import Post, Reply, Source
+from overheard.replying.conversations import Rules, Thread
+from overheard.replying.guardrails import Guard
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from api.errors import BadForm, Forbidden, NotLoggedIn
 from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
 from api.state import State, state_of
-from overheard import accounts, audit, notices
 from overheard.models import User
+from overheard.notifications import notices
 from overheard.text import clean
+from overheard.users import accounts, audit
 from overheard.vocabulary import Scope
 
 # The largest id that the tables' integer columns hold; PostgreSQL refuses to even compare with a larger one.

@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.middleware import SECURITY_HEADERS
 from api.pages import page
-from overheard.accounts import LoginRefused, LoginThrottled
 from overheard.errors import InvalidInput, NotFound, OverheardError, Refusal, ReplyRefused, WrongStage
+from overheard.users.accounts import LoginRefused, LoginThrottled
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from overheard.days import day_of
 from overheard.db import Sessions
-from overheard.queue_counts import Fingerprint, QueueCounts, count_queue, fingerprint
+from overheard.desk.queue_counts import Fingerprint, QueueCounts, count_queue, fingerprint
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from api.deps import MAX_ID
+from overheard.desk.review_queue import Filters, FoundBy, Onlooker, Place
 from overheard.models import User
-from overheard.review_queue import Filters, FoundBy, Onlooker, Place
 from overheard.text import clean
 from overheard.vocabulary import Intent, Platform, Stage
 

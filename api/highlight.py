@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 
-from overheard.queries import Span
+from overheard.keywords.queries import Span
 
 _EXCERPT = 700
 _CONTEXT = 180  # characters shown on each side of a marked span

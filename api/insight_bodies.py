@@ -7,10 +7,10 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from api.words import first_words
-from overheard.intervals import Direction, Share, Trend
-from overheard.query_edits import written
-from overheard.term_proposals import Proposal, Proposals
-from overheard.yields import CampaignYields, QueryYield, TermYield, Yield
+from overheard.keywords.query_edits import written
+from overheard.keywords.term_proposals import Proposal, Proposals
+from overheard.measuring.intervals import Direction, Share, Trend
+from overheard.measuring.yields import CampaignYields, QueryYield, TermYield, Yield
 
 
 class FunnelBy(StrEnum):

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.deps import MAX_ID
 from api.filters import none_if_empty
-from overheard.cohorts import Asked, Period, last_weeks
 from overheard.errors import InvalidInput
+from overheard.measuring.cohorts import Asked, Period, last_weeks
 from overheard.text import clean
 from overheard.vocabulary import Platform
 

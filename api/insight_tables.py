@@ -7,11 +7,11 @@ from datetime import date
 from api.insight_words import change_words, share_words
 from api.spreadsheets import Cell
 from api.words import clipped, plain
-from overheard.cohorts import Tally
-from overheard.insights import Insights
-from overheard.intervals import Direction, Share, Trend
-from overheard.said import Mentions
-from overheard.yields import Yield
+from overheard.measuring.cohorts import Tally
+from overheard.measuring.insights import Insights
+from overheard.measuring.intervals import Direction, Share, Trend
+from overheard.measuring.said import Mentions
+from overheard.measuring.yields import Yield
 
 Value = str | int | float | date | Share | Trend | None
 

@@ -1,7 +1,7 @@
 """How shares, intervals and trends are said to a person."""
 
-from overheard.intervals import Direction, Share, Trend
-from overheard.yields import Yield
+from overheard.measuring.intervals import Direction, Share, Trend
+from overheard.measuring.yields import Yield
 
 _SMALL = 0.02
 

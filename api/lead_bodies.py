@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field
 from api.bodies import Body, LeadHead, lead_head
 from api.deps import MAX_ID, Text
 from api.words import first_words
-from overheard.board import BoardCard, Column
-from overheard.contacts import MAX_CONTACTS
-from overheard.lead_desk import LeadDesk
-from overheard.lead_history import Moment
-from overheard.lead_notes import MAX_TAG
+from overheard.desk.board import BoardCard, Column
+from overheard.leads.contacts import MAX_CONTACTS
+from overheard.leads.lead_desk import LeadDesk
+from overheard.leads.lead_history import Moment
+from overheard.leads.lead_notes import MAX_TAG
+from overheard.leads.people_links import Likeness
+from overheard.leads.qualification import Asked, Fit
 from overheard.models import Contact, Lead, QualifyingQuestion, User
-from overheard.people_links import Likeness
-from overheard.qualification import Asked, Fit
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage, Topic
 
 # --- what is taken -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What was measured about a campaign, said to a person."""
 
-from overheard.forecast import Basis, Forecast
-from overheard.recall import Taught
+from overheard.measuring.forecast import Basis, Forecast
+from overheard.measuring.recall import Taught
 from overheard.vocabulary import Stratum
 
 _STRATA = {

@@ -14,10 +14,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from api.sign_in import Attempt
-from overheard.accounts import LoginRefused
 from overheard.errors import OverheardError
 from overheard.settings import Settings
-from overheard.sign_in import Identity
+from overheard.users.accounts import LoginRefused
+from overheard.users.sign_in import Identity
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """Those with a public key: by one that we share, whoever knows our secret could sign for anybody."""

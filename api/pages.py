@@ -16,9 +16,9 @@ from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
-from overheard.conversations import RuleFlag
 from overheard.days import day_of
 from overheard.models import User
+from overheard.replying.conversations import RuleFlag
 from overheard.vocabulary import (
     AnswerKind,
     AuditAction,

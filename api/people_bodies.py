@@ -9,7 +9,7 @@ from api import people_words
 from api.bodies import Body
 from api.deps import Text
 from overheard.models import ApiToken, AuditEntry, Login, Notice, User
-from overheard.outbound_vocabulary import DigestWay
+from overheard.notifications.outbound_vocabulary import DigestWay
 from overheard.vocabulary import AuditAction, DigestRhythm, NoticeKind, Role, Scope
 
 # --- what is taken -------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Back-tests and versions of queries, in words."""
 
 from api.words import reason_name
-from overheard.backtest import Backtest, Effort, Side
-from overheard.judged import Judgement, Standing
+from overheard.keywords.backtest import Backtest, Effort, Side
+from overheard.labelling.judged import Judgement, Standing
 from overheard.vocabulary import DisqualifyReason
 
 _DAYS_A_WEEK = 7

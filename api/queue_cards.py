@@ -13,7 +13,7 @@ from datetime import datetime
 import jinja2
 from markupsafe import Markup
 
-from overheard.review_queue import QueueItem
+from overheard.desk.review_queue import QueueItem
 from overheard.vocabulary import Stage
 
 _MOST = 2_000

@@ -8,7 +8,7 @@ from api.bodies import Body
 from api.deps import MAX_ID, Text
 from overheard.errors import Refusal
 from overheard.models import Reply, Snippet
-from overheard.replies import MAX_TEXT
+from overheard.replying.replies import MAX_TEXT
 from overheard.vocabulary import AnswerKind, Platform, ReplyState, SendingWay
 
 

@@ -1,7 +1,7 @@
 """How a reply's state is said to a person, with what to do."""
 
+from overheard.measuring.reply_totals import ReplyTotals
 from overheard.models import Reply
-from overheard.reply_totals import ReplyTotals
 from overheard.vocabulary import AnswerKind, ReplyState, SendingWay
 
 _HOUR = 60

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from overheard.sign_in import Identity
+from overheard.users.sign_in import Identity
 
 
 @dataclass(frozen=True, slots=True)

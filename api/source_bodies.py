@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field
 from api import source_words
 from api.bodies import Body
 from api.deps import Text
-from overheard.by_hand import Outcome, Taken
-from overheard.source_health import SourceHealth
-from overheard.suggestions import Suggestion
-from overheard.terms import Recheck, ReplyWay
+from overheard.listening.by_hand import Outcome, Taken
+from overheard.listening.source_health import SourceHealth
+from overheard.listening.suggestions import Suggestion
+from overheard.listening.terms import Recheck, ReplyWay
 from overheard.vocabulary import Platform, SourceState
 
 # --- what is taken -------------------------------------------------------------------------------------------------

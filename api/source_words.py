@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from api.words import age, plain
-from overheard.cards import SaidPost
+from overheard.desk.cards import SaidPost
+from overheard.listening.source_health import Concern, Lag, SourceHealth, Spent
+from overheard.listening.terms import Recheck, ReplyWay, Terms, retention
 from overheard.models import Source
-from overheard.source_health import Concern, Lag, SourceHealth, Spent
-from overheard.terms import Recheck, ReplyWay, Terms, retention
 from overheard.vocabulary import Platform
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

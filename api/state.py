@@ -14,10 +14,10 @@ from api.events import Feed
 from api.oauth import Web
 from api.queue_cards import QueueCards
 from api.sign_in import SignIn
-from overheard.contacts import Reach
-from overheard.conversations import Conversations
 from overheard.db import Sessions
-from overheard.hooks import Hook
+from overheard.leads.contacts import Reach
+from overheard.listening.hooks import Hook
+from overheard.replying.conversations import Conversations
 from overheard.settings import Settings
 
 

@@ -4,13 +4,13 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from overheard.cards import AnyPost, Card, MatchedQuery
-from overheard.leads import AnyLead
+from overheard.desk.cards import AnyPost, Card, MatchedQuery
+from overheard.desk.review_queue import COUNTED
+from overheard.desk.similar_posts import SimilarPost
+from overheard.keywords.queries import Span
+from overheard.leads.leads import AnyLead
+from overheard.marketing.relevance import DEFAULT_THRESHOLD
 from overheard.models import Campaign
-from overheard.queries import Span
-from overheard.relevance import DEFAULT_THRESHOLD
-from overheard.review_queue import COUNTED
-from overheard.similar_posts import SimilarPost
 from overheard.vocabulary import DisqualifyReason, LeadAction, Platform, SignalKind
 
 _MAX_NAME = 60

@@ -9,8 +9,8 @@ rather too often; a person confirms each proposal. Figures: docs/model.md.
 import re
 from collections.abc import Sequence
 
-from overheard import answers
 from overheard.db import Sessions
+from overheard.replying import answers
 from overheard.vocabulary import AnswerKind
 
 _AT_ONCE = 200

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from classifier.relevance import SHIPPED, Offer, Relevance, load_relevance, space_version
 from classifier.text import PostText, Sentence
 from overheard.db import Sessions, upsert
+from overheard.leads.qualify import qualify
+from overheard.marketing.relevance import offer_hash
 from overheard.models import Campaign, Embedding, Post, PostRelevance, Prediction, campaign_sources
-from overheard.qualify import qualify
-from overheard.relevance import offer_hash
 from overheard.vectors import pack, unpack
 
 logger = logging.getLogger(__name__)

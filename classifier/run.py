@@ -14,8 +14,8 @@ from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
 from classifier.text import PostText
 from overheard.db import Sessions, upsert
+from overheard.leads.qualify import qualify
 from overheard.models import Post, Prediction
-from overheard.qualify import qualify
 
 logger = logging.getLogger(__name__)
 

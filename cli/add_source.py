@@ -12,10 +12,11 @@ import typer
 from rich.table import Table
 
 from cli.context import Context, clock, err, out, start
-from overheard import audit, credentials, sources
 from overheard.errors import InvalidInput, NotFound
+from overheard.listening import credentials, sources
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.models import Credential, Source
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
 if TYPE_CHECKING:

@@ -7,10 +7,12 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from cli.context import clock, out, start
-from overheard import audit, campaigns, queries
 from overheard.errors import InvalidInput, NotFound
+from overheard.keywords import queries
+from overheard.marketing import campaigns
+from overheard.marketing.relevance import count_by_meaning
 from overheard.models import Campaign
-from overheard.relevance import count_by_meaning
+from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
 app = typer.Typer(help="What we sell, to whom, and the words we listen for.", no_args_is_help=True)

@@ -14,11 +14,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.text import Text
 from sqlalchemy.engine import Engine
 
-from overheard import audit
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.home import prepare_home
 from overheard.log import configure_log
 from overheard.settings import Settings, read_settings
+from overheard.users import audit
 
 # Control characters but for tab and newline, and the marks that turn the direction of writing: a post, a name or an
 # error text could move the cursor, clear the screen, or make a line say something else than it does.

@@ -9,14 +9,14 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.context import Context, clock, out, start
-from overheard import mail
-from overheard.alerts import ReadFilters
-from overheard.deliveries import Answer, Send, deliver_due
+from overheard.desk.review_queue import Filters
 from overheard.errors import OverheardError
 from overheard.models import User
-from overheard.outbound_content import Outbound
-from overheard.outbound_vocabulary import AlertWay
-from overheard.review_queue import Filters
+from overheard.notifications import mail
+from overheard.notifications.alerts import ReadFilters
+from overheard.notifications.deliveries import Answer, Send, deliver_due
+from overheard.notifications.outbound_content import Outbound
+from overheard.notifications.outbound_vocabulary import AlertWay
 from overheard.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,12 @@ from cli.context import Context, clock, out, start
 from cli.listen import listening
 from cli.sources import watch_something
 from cli.work import check_port_is_free, classify_all, collect_once, run_server
-from overheard import accounts, campaigns
-from overheard.intake import take_in
+from overheard.listening.intake import take_in
+from overheard.listening.posts import NewPost
+from overheard.marketing import campaigns
 from overheard.models import User
-from overheard.posts import NewPost
 from overheard.settings import Settings
+from overheard.users import accounts
 from overheard.vocabulary import Platform, PostKind, Role
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.context import Context, clock, out, start
-from overheard.digests import Deliver, Outgoing, send_due
 from overheard.errors import OverheardError
-from overheard.mail import send
-from overheard.outbound_vocabulary import DigestWay
+from overheard.notifications.digests import Deliver, Outgoing, send_due
+from overheard.notifications.mail import send
+from overheard.notifications.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from functools import partial
 import sqlalchemy as sa
 
 from cli.context import Context, clock
-from overheard import credentials, sources
 from overheard.db import make_reading_sessions
-from overheard.hooks import Hook, HookAnswer
+from overheard.listening import credentials, sources
+from overheard.listening.hooks import Hook, HookAnswer
 from overheard.models import Credential
 
 

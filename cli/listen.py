@@ -19,9 +19,9 @@ from cli.digests import digesting
 from cli.send import sending
 from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
-from overheard import samples
 from overheard.errors import OverheardError
 from overheard.home import secret_key
+from overheard.labelling import samples
 from overheard.log import configure_log
 
 logger = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from cli.context import clock, err, out, start
-from overheard import accounts, audit
 from overheard.errors import InvalidInput
 from overheard.models import User
+from overheard.users import accounts, audit
 from overheard.vocabulary import AuditAction, Role, Scope
 
 app = typer.Typer(help="Who may work here.", no_args_is_help=True)

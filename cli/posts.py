@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.context import clock, err, out, start
-from overheard.by_hand import Outcome, take_by_hand
+from overheard.listening.by_hand import Outcome, take_by_hand
 
 app = typer.Typer(help="Posts that you hand over yourself.", no_args_is_help=True)
 

@@ -7,7 +7,7 @@ import typer
 
 from cli.campaigns import find
 from cli.context import clock, out, start
-from overheard.backtest import preview
+from overheard.keywords.backtest import preview
 from overheard.models import Post, campaign_sources
 from overheard.query_language import explain, read
 from overheard.query_language.variables import saved

@@ -9,9 +9,11 @@ import typer
 from rich.table import Table
 
 from cli.context import clock, err, out, start
-from overheard import audit, do_not_contact, reply_stops
 from overheard.errors import InvalidInput
 from overheard.home import secret_key
+from overheard.leads import do_not_contact
+from overheard.replying import reply_stops
+from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
 unwanted = typer.Typer(help="Who does not want to hear from us.", no_args_is_help=True)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from cli.context import Context, clock, err, out, start
 from overheard.errors import OverheardError
-from overheard.guardrails import Guard
 from overheard.home import secret_key
+from overheard.replying.guardrails import Guard
 
 
 def send() -> None:

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from cli.add_source import add, source_named
 from cli.context import clock, err, out, start
-from overheard import audit, sources
-from overheard.campaigns import find as find_campaign
 from overheard.errors import NotFound, OverheardError
+from overheard.listening import sources
+from overheard.listening.source_health import health
+from overheard.marketing.campaigns import find as find_campaign
 from overheard.models import Source
-from overheard.source_health import health
+from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
 app = typer.Typer(help="The communities that are read live.", no_args_is_help=True)
@@ -138,7 +139,7 @@ def _record(session: Session, action: AuditAction, source: Source, detail: str =
 @app.command("suggest")
 def suggest(campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
     """Suggest communities that the posts of a campaign link to and that are not read yet."""
-    from overheard import suggestions
+    from overheard.listening import suggestions
 
     table = Table("community", "platform", "posts", "authors", "example", box=None)
     with start().sessions() as session:

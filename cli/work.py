@@ -17,12 +17,13 @@ from cli.context import Context, clock, err, out, progress_bar, start
 from cli.hooks import platform_hooks
 from cli.people import ask_password
 from cli.sources import watch_something
-from overheard import accounts, samples
 from overheard.errors import InvalidInput, OverheardError
 from overheard.home import secret_key
+from overheard.labelling import samples
 from overheard.log import configure_log
 from overheard.models import DeadLetter, User
 from overheard.settings import Settings, setting_names
+from overheard.users import accounts
 from overheard.vocabulary import Platform, Role
 
 if TYPE_CHECKING:

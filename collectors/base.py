@@ -8,10 +8,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Self
 
-from overheard.intake import Item
+from overheard.listening.intake import Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Terms
 from overheard.settings import Settings
-from overheard.sources import Pause
-from overheard.terms import Terms
 from overheard.vocabulary import Platform
 
 Clock = Callable[[], datetime]

@@ -20,11 +20,12 @@ from collectors.replying.base import Ask, SeenThread
 from collectors.replying.open_platforms import read_hackernews, read_stackexchange
 from collectors.replying.threads import FLAT, Shown, as_thread
 from collectors.web import web_reader
-from overheard import community_rules, connected_accounts, credentials
-from overheard.conversations import RuleFlag, Rules, Thread
 from overheard.db import Sessions
 from overheard.errors import CollectorError
+from overheard.listening import credentials
 from overheard.models import Credential, Post, Reply, Source
+from overheard.replying import community_rules, connected_accounts
+from overheard.replying.conversations import RuleFlag, Rules, Thread
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 
@@ -35,7 +36,7 @@ _KEEP_RULES = timedelta(days=3)
 
 @dataclass(frozen=True)
 class PlatformConversations:
-    """`overheard.conversations.Conversations` over the real platforms. May be used by several threads."""
+    """`overheard.replying.conversations.Conversations` over the real platforms. May be used by several threads."""
 
     sessions: Sessions
     settings: Settings

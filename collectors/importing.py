@@ -21,7 +21,7 @@ from collectors.formats.records import ImportOptions, Outcome, Record, Skipped
 from collectors.formats.streams import InputFile, open_input
 from overheard.db import Sessions, upsert
 from overheard.errors import InvalidInput
-from overheard.intake import Intake, take_in
+from overheard.listening.intake import Intake, take_in
 from overheard.models import FileImport
 
 logger = logging.getLogger(__name__)

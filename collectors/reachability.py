@@ -12,8 +12,8 @@ from email_validator import EmailNotValidError, EmailUndeliverableError, validat
 
 from collectors.base import Tools
 from collectors.web import CheckedTransport, Resolve
-from overheard.contacts import Finding, Reach
 from overheard.errors import CollectorError
+from overheard.leads.contacts import Finding, Reach
 from overheard.settings import Settings
 from overheard.vocabulary import ContactKind
 

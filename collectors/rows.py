@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TypeGuard
 
 from overheard.errors import InvalidInput
-from overheard.intake import Rejected
+from overheard.listening.intake import Rejected
 from overheard.vocabulary import Platform
 
 Row = Mapping[str, object]

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from collectors import collector_class
 from collectors.base import Clock, Collector, Delivery, Missed, Page, Reading, Sleep, Tools, Watched
-from overheard import credentials, models, sources
+from overheard import models
 from overheard.db import TROUBLE, Sessions, make_reading_sessions, told, upsert
 from overheard.errors import CollectorError, OverheardError
-from overheard.intake import Intake, take_in
+from overheard.listening import credentials, sources
+from overheard.listening.intake import Intake, take_in
+from overheard.listening.posts import NewPost
 from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
-from overheard.posts import NewPost
 from overheard.settings import Settings
 from overheard.text import says_it_is_a_bots
 from overheard.vocabulary import Platform, SourceState

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from collectors.base import Clock, Collector, Sleep, Watched
 from collectors.run import Lane, lanes, open_collector
-from overheard import models, sources
+from overheard import models
 from overheard.db import Sessions, scrub
-from overheard.erasure import erase
 from overheard.errors import CollectorError, OverheardError
-from overheard.intake import Intake, take_in
+from overheard.listening import sources
+from overheard.listening.erasure import erase
+from overheard.listening.intake import Intake, take_in
+from overheard.listening.terms import Recheck, Terms, retention
 from overheard.models import Lead, Post, Signal, Source
 from overheard.settings import Settings
-from overheard.terms import Recheck, Terms, retention
 from overheard.vocabulary import Stage
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from collectors import collector_class
 from collectors.base import Clock, Collector
 from collectors.run import Lane, Reader, lanes, open_collector
 from collectors.sweep import sweep
-from overheard import sources
 from overheard.db import Sessions, make_reading_sessions
 from overheard.errors import CollectorError, OverheardError
+from overheard.listening import sources
 from overheard.models import Source
 from overheard.settings import Settings
 

@@ -94,7 +94,7 @@ LEAD_INTENTS = frozenset({Intent.RECOMMENDATION, Intent.ALTERNATIVE, Intent.COMP
 
 
 class Stage(StrEnum):
-    """Where a lead stands. Only `overheard.funnel` moves a lead from one to another."""
+    """Where a lead stands. Only `overheard.leads.funnel` moves a lead from one to another."""
 
     MARKETING_QUALIFIED = "marketing_qualified"
     SALES_QUALIFIED = "sales_qualified"
@@ -319,7 +319,7 @@ class AuditAction(StrEnum):
 
 
 class ReplyState(StrEnum):
-    """Where a reply stands on its one way out. Only `overheard.replies` moves it."""
+    """Where a reply stands on its one way out. Only `overheard.replying.replies` moves it."""
 
     DRAFT = "draft"
     APPROVED = "approved"

@@ -22,8 +22,9 @@ from classifier.model import load_model
 from classifier.run import classify_pending
 from cli.demo import SAMPLE
 from collectors.importing import import_file
-from overheard import campaigns, review_queue
 from overheard.db import make_engine, make_reading_sessions, make_sessions, upgrade
+from overheard.desk import review_queue
+from overheard.marketing import campaigns
 from overheard.models import Post
 from tests import bench_stream
 

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns
-from overheard.backtest import Backtest, backtest
 from overheard.db import make_engine, upgrade
-from overheard.intake import take_in
+from overheard.keywords.backtest import Backtest, backtest
+from overheard.listening.intake import take_in
+from overheard.listening.posts import NewPost
+from overheard.marketing import campaigns
 from overheard.models import Post, Query
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform
 from tests.bench_queue import database
 

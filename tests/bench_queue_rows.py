@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from overheard import accounts, campaigns
+from overheard.marketing import campaigns
 from overheard.models import Base, Lead, LeadEvent, Match, Post, Prediction, Signal, Source
+from overheard.users import accounts
 from overheard.vocabulary import Intent, LeadAction, Platform, PostKind, Role, Stage
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

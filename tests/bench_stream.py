@@ -18,8 +18,8 @@ from pydantic import HttpUrl, WebsocketUrl
 
 from cli.demo import SAMPLE
 from collectors.run import collect
-from overheard import campaigns
 from overheard.db import make_engine, make_sessions, upgrade
+from overheard.marketing import campaigns
 from overheard.models import Post
 from overheard.settings import BlueskySettings, Settings
 from overheard.vocabulary import Platform

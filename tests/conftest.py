@@ -14,9 +14,9 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard import accounts
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.models import User
+from overheard.users import accounts
 from tests.factories import Cast, make_cast
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

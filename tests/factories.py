@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from collectors import collector_class
-from overheard import accounts, campaigns, sources
-from overheard.intake import take_in
+from overheard.leads.qualify import qualify
+from overheard.listening import sources
+from overheard.listening.intake import take_in
+from overheard.listening.posts import NewPost
+from overheard.marketing import campaigns
+from overheard.marketing.relevance import offer_hash
 from overheard.models import Campaign, Embedding, Lead, Post, PostRelevance, Prediction, Source, User
-from overheard.posts import NewPost
-from overheard.qualify import qualify
-from overheard.relevance import offer_hash
+from overheard.users import accounts
 from overheard.vectors import pack
 from overheard.vocabulary import Intent, Platform, Role
 

@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 
 from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.sweep import sweep
-from overheard import credentials, sources
 from overheard.db import Sessions, make_engine, make_sessions
+from overheard.leads.qualify import qualify
+from overheard.listening import credentials, sources
 from overheard.models import Post, Prediction, Source
-from overheard.qualify import qualify
 from overheard.vocabulary import PostKind
 from tests.collectors.crashes import killed_at
 from tests.factories import MODEL, make_campaign, predict, watch_source

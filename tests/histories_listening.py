@@ -10,9 +10,9 @@ from typing import Self
 from sqlalchemy.engine import Engine
 
 from collectors.run import Lane, open_collector
-from overheard import sources
 from overheard.db import make_sessions
 from overheard.errors import CollectorError
+from overheard.listening import sources
 from overheard.settings import Settings
 from tests.fakeworld.model import World
 from tests.histories_places import Pushes

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from cli.deliver import make_read_filters, make_send
-from overheard import webhooks
 from overheard.db import Sessions, make_engine, make_sessions
-from overheard.deliveries import Tally, deliver_due
 from overheard.errors import CollectorError
 from overheard.models import OutboundDelivery
-from overheard.outbound_content import Outbound
-from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.notifications import webhooks
+from overheard.notifications.deliveries import Tally, deliver_due
+from overheard.notifications.outbound_content import Outbound
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.settings import Settings
 from tests.factories import make_cast
 from tests.loopback import hook_server

@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from overheard.db import Sessions
-from overheard.intake import Erased, Item, Rejected, take_in
+from overheard.listening.intake import Erased, Item, Rejected, take_in
+from overheard.listening.posts import NewPost
 from overheard.models import Gap, Post, Source
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform
 from tests.fakeworld import faults
 from tests.fakeworld.model import NOW, ChangeKind, Wire, World, Written, wire_of

@@ -13,11 +13,15 @@ from classifier.answers import propose_pending
 from classifier.model import load_model
 from classifier.run import classify_pending
 from collectors.importing import import_file
-from overheard import accounts, answers, campaigns, funnel, labels, replies
-from overheard.answers import NewAnswer
 from overheard.db import Sessions
+from overheard.labelling import labels
+from overheard.leads import funnel
+from overheard.marketing import campaigns
 from overheard.models import Answer, Lead, Post, Reply
+from overheard.replying import answers, replies
+from overheard.replying.answers import NewAnswer
 from overheard.settings import Settings
+from overheard.users import accounts
 from overheard.vocabulary import AnswerKind, Role, Stage
 
 POSTS = """

@@ -77,7 +77,7 @@ def test_the_command_line_starts_without_the_model_and_without_the_web_server(tm
 
 
 def test_importing_the_ground_opens_no_database_and_reads_no_settings(tmp_path: Path) -> None:
-    code = "import overheard.db, overheard.settings, overheard.funnel, os; print(os.listdir())"
+    code = "import overheard.db, overheard.settings, overheard.leads.funnel, os; print(os.listdir())"
     assert _python(code, cwd=tmp_path) == "[]"
 
 

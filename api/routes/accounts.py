@@ -15,9 +15,10 @@ from api.pages import Flash, done, page
 from api.security import binding, set_cookie, sign, unsign
 from api.state import State, state_of
 from api.words import plain
-from overheard import audit, connected_accounts
 from overheard.errors import InvalidInput
 from overheard.models import User
+from overheard.replying import connected_accounts
+from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
 router = APIRouter(prefix="/accounts")

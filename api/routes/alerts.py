@@ -16,10 +16,13 @@ from api.filters import none_if_empty
 from api.pages import Flash, done, page
 from api.routes.v1_alerts import check_way, whose_log
 from api.state import state_of
-from overheard import alerts, campaigns, deliveries, feeds, mail, people, views, webhooks
+from overheard.desk import views
 from overheard.errors import OverheardError
+from overheard.marketing import campaigns
 from overheard.models import User
-from overheard.outbound_vocabulary import AlertWay, OutboundState
+from overheard.notifications import alerts, deliveries, feeds, mail, webhooks
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundState
+from overheard.users import people
 
 router = APIRouter(prefix="/alerts")
 

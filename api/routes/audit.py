@@ -9,9 +9,9 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import MAX_ID, ReadDb, Text, on_page
 from api.pages import page
-from overheard import audit, people
-from overheard.audit import Wanted
 from overheard.models import User
+from overheard.users import audit, people
+from overheard.users.audit import Wanted
 from overheard.vocabulary import AuditAction
 
 router = APIRouter(prefix="/audit")

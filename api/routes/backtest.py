@@ -10,11 +10,11 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.errors import status_of
 from api.pages import Flash, done, page
-from overheard import campaigns
-from overheard.backtest import WINDOWS, backtest
 from overheard.errors import InvalidInput, InvalidQuery
+from overheard.keywords.backtest import WINDOWS, backtest
+from overheard.keywords.query_versions import roll_back, versions
+from overheard.marketing import campaigns
 from overheard.models import User
-from overheard.query_versions import roll_back, versions
 
 router = APIRouter(prefix="/campaigns")
 

@@ -10,7 +10,8 @@ from api.access import Action
 from api.deps import MAX_ID, Now, ReadDb, StateDep, on_page
 from api.filters import none_if_empty
 from api.pages import page
-from overheard import board, campaigns
+from overheard.desk import board
+from overheard.marketing import campaigns
 from overheard.models import User
 
 router = APIRouter()

@@ -9,10 +9,12 @@ from api.access import Action
 from api.campaign_page import Draft, campaign_page, checked
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done
-from overheard import campaigns, forecast, queries
 from overheard.errors import InvalidInput
+from overheard.keywords import queries
+from overheard.keywords.query_edits import with_term, without_term
+from overheard.marketing import campaigns
+from overheard.measuring import forecast
 from overheard.models import User
-from overheard.query_edits import with_term, without_term
 
 router = APIRouter(prefix="/campaigns")
 

@@ -10,10 +10,10 @@ from api.campaign_page import campaign_page
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done
 from api.routes.campaign import home
-from overheard import campaign_settings, campaigns, exclusions
-from overheard.exclusions import Place
+from overheard.marketing import campaign_settings, campaigns, exclusions
+from overheard.marketing.exclusions import Place
+from overheard.marketing.relevance import offer_hash
 from overheard.models import User
-from overheard.relevance import offer_hash
 from overheard.vocabulary import ExclusionKind, Platform
 
 router = APIRouter(prefix="/campaigns")

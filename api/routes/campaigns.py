@@ -12,13 +12,14 @@ from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.errors import status_of
 from api.pages import Flash, done, page
 from api.routes.campaign import home
-from overheard import campaign_proposals, campaign_settings, campaigns, suggestions
-from overheard.backfill import fill
-from overheard.campaign_list import lines
-from overheard.campaigns import MAX_OFFER
 from overheard.errors import InvalidInput, InvalidQuery
+from overheard.keywords.query_variables import list_variables
+from overheard.listening import suggestions
+from overheard.marketing import campaign_proposals, campaign_settings, campaigns
+from overheard.marketing.backfill import fill
+from overheard.marketing.campaign_list import lines
+from overheard.marketing.campaigns import MAX_OFFER
 from overheard.models import User
-from overheard.query_variables import list_variables
 
 router = APIRouter(prefix="/campaigns")
 

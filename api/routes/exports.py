@@ -16,11 +16,12 @@ from api.errors import Forbidden
 from api.filters import QueueParams, read_params
 from api.spreadsheets import Cell, SheetFormat, table_response
 from api.state import State
-from overheard import audit, feeds
+from overheard.desk.review_queue import Filters
 from overheard.errors import NotFound
-from overheard.lead_summaries import LeadSummary, in_queue_order
+from overheard.leads.lead_summaries import LeadSummary, in_queue_order
 from overheard.models import User
-from overheard.review_queue import Filters
+from overheard.notifications import feeds
+from overheard.users import audit
 from overheard.vocabulary import AuditAction
 
 router = APIRouter()

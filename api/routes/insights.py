@@ -11,9 +11,9 @@ from api.insight_params import InsightParams
 from api.insight_tables import tables
 from api.pages import page
 from api.spreadsheets import SheetFormat, table_response
-from overheard import campaigns
 from overheard.errors import NotFound
-from overheard.insights import places, read_insights
+from overheard.marketing import campaigns
+from overheard.measuring.insights import places, read_insights
 from overheard.models import User
 
 router = APIRouter(prefix="/insights")

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import MAX_ID, Db, Id, Now, StateDep, Text, on_page
 from api.pages import Flash, done
-from overheard import contacts, lead_notes, people_links, qualification
 from overheard.errors import InvalidInput
+from overheard.leads import contacts, lead_notes, people_links, qualification
 from overheard.models import User
 from overheard.vocabulary import ContactKind
 

@@ -11,12 +11,13 @@ from api.conversing import guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.words import lead_name, reason_name
-from overheard import claims, funnel, review_queue
-from overheard.assignment import assign_by_rule
-from overheard.composer import composer
-from overheard.labels import Seen
-from overheard.lead_desk import lead_desk
+from overheard.desk import review_queue
+from overheard.labelling.labels import Seen
+from overheard.leads import claims, funnel
+from overheard.leads.assignment import assign_by_rule
+from overheard.leads.lead_desk import lead_desk
 from overheard.models import Lead, Post, User
+from overheard.replying.composer import composer
 from overheard.vocabulary import DisqualifyReason, Stage
 
 router = APIRouter(prefix="/leads/{lead_id}")

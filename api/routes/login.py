@@ -13,11 +13,11 @@ from api.errors import status_of
 from api.pages import page
 from api.security import LOGIN_COOKIE, own_page, set_cookie
 from api.state import state_of
-from overheard import accounts, invitations
-from overheard.accounts import LoginRefused, LoginThrottled
 from overheard.errors import InvalidInput
 from overheard.models import User
 from overheard.text import clean
+from overheard.users import accounts, invitations
+from overheard.users.accounts import LoginRefused, LoginThrottled
 
 router = APIRouter()
 

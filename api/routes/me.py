@@ -14,13 +14,14 @@ from api.errors import status_of
 from api.pages import Flash, done, page
 from api.security import LOGIN_COOKIE
 from api.state import state_of
-from overheard import accounts, digests, mail, own_account, people
-from overheard.accounts import LoginThrottled
-from overheard.digests import Chosen
 from overheard.errors import OverheardError
 from overheard.models import User
-from overheard.outbound_vocabulary import DigestWay
-from overheard.own_account import WrongPassword
+from overheard.notifications import digests, mail
+from overheard.notifications.digests import Chosen
+from overheard.notifications.outbound_vocabulary import DigestWay
+from overheard.users import accounts, own_account, people
+from overheard.users.accounts import LoginThrottled
+from overheard.users.own_account import WrongPassword
 from overheard.vocabulary import DigestRhythm, Scope
 
 router = APIRouter(prefix="/me")

@@ -10,9 +10,9 @@ from api.access import Action
 from api.deps import MAX_ID, Db, Id, Now, ReadDb, on_page
 from api.pages import Flash, done, page
 from api.security import own_page
-from overheard import notices
 from overheard.errors import NotFound
 from overheard.models import Notice, User
+from overheard.notifications import notices
 
 router = APIRouter(prefix="/notices")
 

@@ -14,9 +14,9 @@ from api.routes.login import start
 from api.security import own_page, set_cookie, sign, unsign
 from api.sign_in import Attempt, SignIn
 from api.state import State
-from overheard.accounts import LoginRefused
 from overheard.errors import NotFound
-from overheard.sign_in import user_of
+from overheard.users.accounts import LoginRefused
+from overheard.users.sign_in import user_of
 
 router = APIRouter(prefix="/login/oidc")
 

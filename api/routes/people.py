@@ -14,10 +14,11 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.errors import status_of
 from api.pages import Flash, done, page
-from overheard import invitations, mail, people
 from overheard.errors import InvalidInput, OverheardError
 from overheard.models import User
+from overheard.notifications import mail
 from overheard.settings import Settings
+from overheard.users import invitations, people
 from overheard.vocabulary import Role
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from api.access import Action
 from api.deps import Db, Now, Text, on_page
 from api.errors import status_of
 from api.pages import page
-from overheard import by_hand
 from overheard.errors import InvalidInput
+from overheard.listening import by_hand
 from overheard.models import User
 
 router = APIRouter(prefix="/posts/new")

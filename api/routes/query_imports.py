@@ -12,10 +12,11 @@ from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.errors import status_of
 from api.pages import Flash, done, page
 from api.routes.campaign import home
-from overheard import campaigns, query_imports
 from overheard.errors import InvalidInput
+from overheard.keywords import query_imports
+from overheard.keywords.query_imports import Weighed
+from overheard.marketing import campaigns
 from overheard.models import User
-from overheard.query_imports import Weighed
 from overheard.query_language.imports import Form as Kind
 
 router = APIRouter(prefix="/campaigns")

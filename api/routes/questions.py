@@ -9,9 +9,9 @@ from api.access import Action
 from api.deps import Db, Id, Now, Text, on_page
 from api.pages import Flash, done
 from api.routes.campaign import home
-from overheard import qualification
+from overheard.leads import qualification
+from overheard.leads.qualification import MAX_WEIGHT
 from overheard.models import User
-from overheard.qualification import MAX_WEIGHT
 from overheard.vocabulary import Topic
 
 router = APIRouter(prefix="/campaigns")

@@ -15,14 +15,16 @@ from api.filters import QueueParams
 from api.pages import Flash, done, page
 from api.security import own_page
 from api.words import reason_name
-from overheard import bulk, claims, review_queue, samples, views
 from overheard.days import begins, day_of
-from overheard.dealings import background
+from overheard.desk import bulk, review_queue, views
+from overheard.desk.tally import today
 from overheard.errors import InvalidInput
-from overheard.lead_notes import due_follow_ups
-from overheard.leads import lead_by_id
+from overheard.labelling import samples
+from overheard.leads import claims
+from overheard.leads.dealings import background
+from overheard.leads.lead_notes import due_follow_ups
+from overheard.leads.leads import lead_by_id
 from overheard.models import Post, User
-from overheard.tally import today
 from overheard.vocabulary import DisqualifyReason, Stage
 
 router = APIRouter()

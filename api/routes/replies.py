@@ -12,11 +12,12 @@ from api.conversing import FreshThread, ask, guard_of
 from api.deps import Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.pages import Flash, done, page
 from api.reply_words import answer_kind
-from overheard import answers, community_rules, composer, do_not_contact, replies, reply_stops
-from overheard.conversations import RuleFlag
 from overheard.errors import NotFound, ReplyRefused
+from overheard.leads import do_not_contact
+from overheard.measuring.reply_totals import reply_totals
 from overheard.models import Lead, Reply, User
-from overheard.reply_totals import reply_totals
+from overheard.replying import answers, community_rules, composer, replies, reply_stops
+from overheard.replying.conversations import RuleFlag
 from overheard.vocabulary import AnswerKind, Platform, ReplyState
 
 router = APIRouter()

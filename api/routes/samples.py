@@ -9,7 +9,9 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, on_page
 from api.pages import Flash, done, page
-from overheard import budget, campaigns, qualify, samples
+from overheard.labelling import samples
+from overheard.leads import qualify
+from overheard.marketing import budget, campaigns
 from overheard.models import User
 from overheard.vocabulary import SampleAnswer
 

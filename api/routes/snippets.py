@@ -8,8 +8,8 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done, page
-from overheard import snippets
 from overheard.models import User
+from overheard.replying import snippets
 
 router = APIRouter(prefix="/snippets")
 

@@ -10,8 +10,8 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.pages import Flash, done, page
 from api.words import plain
-from overheard import source_health, sources
 from overheard.errors import InvalidInput
+from overheard.listening import source_health, sources
 from overheard.models import Source, User
 
 router = APIRouter(prefix="/sources")

@@ -28,13 +28,16 @@ from api.filters import QueueParams
 from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
-from overheard import campaigns, funnel, queries, review_queue
-from overheard.assignment import assign_by_rule
-from overheard.campaigns import CampaignView
+from overheard.desk import review_queue
 from overheard.errors import InvalidInput, InvalidQuery, NotFound, WrongStage
-from overheard.labels import Seen
+from overheard.keywords import queries
+from overheard.labelling.labels import Seen
+from overheard.leads import funnel
+from overheard.leads.assignment import assign_by_rule
+from overheard.marketing import campaigns
+from overheard.marketing.campaigns import CampaignView
+from overheard.marketing.relevance import count_by_meaning
 from overheard.models import User
-from overheard.relevance import count_by_meaning
 
 router = ApiRouter()
 

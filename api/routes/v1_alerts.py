@@ -14,10 +14,11 @@ from api.openapi import problems
 from api.paging import Page, PageParams, page_from, page_of
 from api.people_bodies import CountBody
 from api.routing import ApiRouter
-from overheard import alerts, deliveries, people, webhooks
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.models import User
-from overheard.outbound_vocabulary import AlertWay, OutboundState
+from overheard.notifications import alerts, deliveries, webhooks
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundState
+from overheard.users import people
 
 router = ApiRouter(tags=["alerts"])
 

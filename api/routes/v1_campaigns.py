@@ -12,10 +12,10 @@ from api.deps import MAX_ID, Db, Id, Now, ReadDb, Text, by_token
 from api.errors import TooLarge
 from api.openapi import problems
 from api.routing import ApiRouter
-from overheard import campaign_proposals, campaign_settings, campaigns, exclusions
-from overheard.campaigns import MAX_NAME, MAX_OFFER
 from overheard.errors import InvalidInput, NotFound
-from overheard.exclusions import Place
+from overheard.marketing import campaign_proposals, campaign_settings, campaigns, exclusions
+from overheard.marketing.campaigns import MAX_NAME, MAX_OFFER
+from overheard.marketing.exclusions import Place
 from overheard.models import Exclusion, User
 from overheard.vocabulary import ExclusionKind, Platform
 

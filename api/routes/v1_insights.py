@@ -18,12 +18,12 @@ from api.insight_bodies import (
 from api.insight_params import InsightParams
 from api.openapi import problems
 from api.routing import ApiRouter
-from overheard import campaigns
 from overheard.errors import InvalidInput, NotFound
-from overheard.insights import Insights, read_insights
+from overheard.keywords.term_proposals import propose
+from overheard.marketing import campaigns
+from overheard.measuring.insights import Insights, read_insights
+from overheard.measuring.yields import Yield, campaign_yields
 from overheard.models import User
-from overheard.term_proposals import propose
-from overheard.yields import Yield, campaign_yields
 
 router = ApiRouter(tags=["insights"])
 

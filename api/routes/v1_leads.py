@@ -27,10 +27,11 @@ from api.openapi import problems
 from api.routing import ApiRouter
 from api.state import State
 from api.words import first_words, words_of
-from overheard import board, contacts, funnel, lead_history, lead_notes, people_links, qualification
-from overheard.board import BoardCard
+from overheard.desk import board
+from overheard.desk.board import BoardCard
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.lead_desk import lead_desk
+from overheard.leads import contacts, funnel, lead_history, lead_notes, people_links, qualification
+from overheard.leads.lead_desk import lead_desk
 from overheard.models import Lead, User
 
 router = ApiRouter(tags=["lead desk"])

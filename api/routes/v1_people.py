@@ -34,12 +34,13 @@ from api.people_bodies import (
 from api.routes.audit import AuditParams
 from api.routing import ApiRouter
 from api.state import State
-from overheard import accounts, audit, digests, invitations, notices, own_account, people
-from overheard.accounts import LoginThrottled
-from overheard.digests import Chosen
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import User
-from overheard.own_account import WrongPassword
+from overheard.notifications import digests, notices
+from overheard.notifications.digests import Chosen
+from overheard.users import accounts, audit, invitations, own_account, people
+from overheard.users.accounts import LoginThrottled
+from overheard.users.own_account import WrongPassword
 from overheard.vocabulary import Scope
 
 router = ApiRouter(tags=["people"])

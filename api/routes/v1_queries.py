@@ -14,14 +14,14 @@ from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.query_words import backtest_words, looked_at, queue_words
 from api.routing import ApiRouter
-from overheard.backtest import EXAMPLES, Backtest, Example, Side, backtest
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
-from overheard.judged import Standing
+from overheard.keywords.backtest import EXAMPLES, Backtest, Example, Side, backtest
+from overheard.keywords.queries import MAX_NAME, MAX_NOTE
+from overheard.keywords.query_versions import Change, Version, roll_back, versions
+from overheard.labelling.judged import Standing
 from overheard.models import User
-from overheard.queries import MAX_NAME, MAX_NOTE
 from overheard.query_language import explain, read
 from overheard.query_language.variables import saved
-from overheard.query_versions import Change, Version, roll_back, versions
 from overheard.vocabulary import DisqualifyReason, Platform
 
 router = ApiRouter()

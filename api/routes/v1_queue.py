@@ -16,9 +16,10 @@ from api.filters import read_params
 from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
-from overheard import bulk, claims, review_queue, views
+from overheard.desk import bulk, review_queue, views
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.leads import lead_by_id
+from overheard.leads import claims
+from overheard.leads.leads import lead_by_id
 from overheard.models import SavedView, User
 from overheard.vocabulary import DisqualifyReason
 

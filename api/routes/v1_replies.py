@@ -36,10 +36,11 @@ from api.reply_bodies import (
     snippet_body,
 )
 from api.routing import ApiRouter
-from overheard import answers, composer, do_not_contact, replies, reply_stops, snippets
 from overheard.errors import InvalidInput, NotFound, ReplyRefused, WrongStage
+from overheard.leads import do_not_contact
+from overheard.measuring.reply_totals import reply_totals
 from overheard.models import Reply, User
-from overheard.reply_totals import reply_totals
+from overheard.replying import answers, composer, replies, reply_stops, snippets
 from overheard.vocabulary import ReplyState
 
 router = ApiRouter(tags=["replies"])

@@ -13,11 +13,13 @@ from api.errors import TooLarge
 from api.openapi import problems
 from api.paging import Page, PageParams, page_from
 from api.routing import ApiRouter
-from overheard import campaigns, recall, samples
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.labelling import samples
+from overheard.labelling.samples import BlindCard
+from overheard.marketing import campaigns
+from overheard.measuring import recall
+from overheard.measuring.recall import Estimate
 from overheard.models import User
-from overheard.recall import Estimate
-from overheard.samples import BlindCard
 from overheard.vocabulary import Platform, SampleAnswer, Stratum
 
 router = ApiRouter()

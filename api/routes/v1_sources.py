@@ -13,8 +13,8 @@ from api.paging import Page, PageParams, page_of
 from api.routes.sources import purge
 from api.routing import ApiRouter
 from api.source_bodies import HandedPost, Removal, RemovedBody, SourceBody, SuggestionBody, TakenBody
-from overheard import by_hand, source_health, sources, suggestions
 from overheard.errors import InvalidInput, NotFound
+from overheard.listening import by_hand, source_health, sources, suggestions
 from overheard.models import User
 
 router = ApiRouter()

@@ -15,8 +15,8 @@ from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
+from overheard.keywords.query_variables import delete_variable, list_variables, set_variable
 from overheard.models import QueryVariable, User
-from overheard.query_variables import delete_variable, list_variables, set_variable
 
 router = ApiRouter(tags=["campaigns"])
 

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import Db, Now, Text, on_page
 from api.pages import Flash, done
+from overheard.keywords.query_variables import delete_variable, set_variable
 from overheard.models import User
-from overheard.query_variables import delete_variable, set_variable
 
 router = APIRouter(prefix="/campaigns/variables")
 

@@ -9,7 +9,7 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
 from api.filters import read_params
 from api.pages import Flash, done, page
-from overheard import review_queue, views
+from overheard.desk import review_queue, views
 from overheard.errors import InvalidInput
 from overheard.models import User
 

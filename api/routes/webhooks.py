@@ -11,10 +11,10 @@ from api.alert_bodies import NewWebhook
 from api.deps import Db, Id, Now, StateDep, on_page
 from api.pages import Flash, done
 from api.routes.alerts import HERE, OptionalId, show
-from overheard import deliveries, webhooks
 from overheard.errors import OverheardError
 from overheard.models import User
-from overheard.outbound_vocabulary import OutboundEvent
+from overheard.notifications import deliveries, webhooks
+from overheard.notifications.outbound_vocabulary import OutboundEvent
 
 router = APIRouter(prefix="/alerts/webhooks")
 

@@ -13,9 +13,9 @@ from collectors.bluesky.passes import Pass
 from collectors.http import JsonReader
 from collectors.run import OPTION_KEEP
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 COMMUNITY = "Bluesky"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from overheard.errors import InvalidInput
-from overheard.intake import Erased, ErasedAuthor, Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, ErasedAuthor, Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 POSTS = "app.bsky.feed.post"

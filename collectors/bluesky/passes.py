@@ -11,8 +11,8 @@ from collectors.base import Missed, Page, Reading, Tools
 from collectors.bluesky.events import Event, Notice, Reader
 from collectors.bluesky.stream import CursorTooOldError, Stream
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, Item, Rejected
+from overheard.listening.posts import NewPost
 
 _PAGE = 500  # events
 _PAGE_EVERY = 1.0  # seconds: nothing waits longer for its page

@@ -15,10 +15,10 @@ from collectors.discord.window import Window
 from collectors.http import JsonReader, retry_after
 from collectors.rows import Row, has_id, without_id
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item, Rejected
-from overheard.posts import NewPost
-from overheard.sources import Pause
-from overheard.terms import Recheck, Terms
+from overheard.listening.intake import Erased, Item, Rejected
+from overheard.listening.posts import NewPost
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, Terms
 from overheard.vocabulary import Platform
 
 _PAGE = 100  # messages; as many as Discord gives at once

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from collectors.rows import Row, iso_time, needed_text
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 _MESSAGE, _REPLY = 0, 19  # all other types are the channel's own news: joined, pinned, a thread was opened…

@@ -12,9 +12,9 @@ from collectors.discourse.posts import number_of, read_post
 from collectors.http import JsonReader
 from collectors.web import web_address, web_reader
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 _PAGE = 50  # posts of one answer, and numbers of one where older versions count numbers

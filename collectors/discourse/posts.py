@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from collectors.markup import plain
 from collectors.rows import iso_time, text
 from overheard.errors import InvalidInput
-from overheard.intake import Erased, Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 # Regular posts, and those that moderators set in colour. The others tell that a topic was closed, or are whispered.

@@ -11,8 +11,8 @@ from collectors.formats.records import ImportOptions, Outcome, Record
 from collectors.formats.streams import MAX_LINE, InputFile, Line, Wrapping
 from collectors.rows import Row
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW, Rejected
-from overheard.posts import Key
+from overheard.listening.intake import MAX_RAW, Rejected
+from overheard.listening.posts import Key
 
 
 @dataclass(frozen=True, slots=True)

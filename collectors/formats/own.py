@@ -6,8 +6,8 @@ from collectors.formats.records import ImportOptions, Outcome, is_gone, moment_o
 from collectors.rows import Row
 from collectors.slack.messages import message_id
 from overheard.errors import InvalidInput
-from overheard.intake import Erased
-from overheard.posts import Key, NewPost
+from overheard.listening.intake import Erased
+from overheard.listening.posts import Key, NewPost
 from overheard.vocabulary import Platform, PostKind
 
 FIELDS = ("id", "platform", "community", "author", "title", "body", "url", "date")

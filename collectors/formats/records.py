@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from collectors.rows import Row
 from overheard.errors import InvalidInput
-from overheard.intake import Item
+from overheard.listening.intake import Item
 from overheard.vocabulary import Platform
 
 

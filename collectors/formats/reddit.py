@@ -7,8 +7,8 @@ from datetime import datetime
 from collectors.formats.records import ImportOptions, Outcome, Skipped, is_gone, moment_of, required, text_of
 from collectors.rows import Row
 from overheard.errors import InvalidInput
-from overheard.intake import Erased
-from overheard.posts import Key, NewPost
+from overheard.listening.intake import Erased
+from overheard.listening.posts import Key, NewPost
 from overheard.vocabulary import Platform, PostKind
 
 _SUBMISSION, _COMMENT = "t3", "t1"

@@ -18,7 +18,7 @@ from collectors.formats.streams import InputFile, Wrapping
 from collectors.rows import Row
 from collectors.slack.messages import Place, read_message
 from overheard.errors import InvalidInput
-from overheard.intake import Rejected
+from overheard.listening.intake import Rejected
 from overheard.vocabulary import Platform
 
 # A member is parsed whole. A busy channel writes a few MiB a day, and the list of 50,000 people takes about 60 MiB.

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 import zstandard
 
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW
+from overheard.listening.intake import MAX_RAW
 
 MAX_LINE = 8 * 2**20
 """Bytes of one record. The longest posts we know have 40,000 characters; Reddit rows carry about 10 KiB around them."""

@@ -11,7 +11,7 @@ from collectors.formats import own
 from collectors.formats.records import ImportOptions, Outcome, Record
 from collectors.formats.streams import MAX_LINE, InputFile, Wrapping
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW, Rejected
+from overheard.listening.intake import MAX_RAW, Rejected
 
 _SEPARATORS = ",;\t|"
 

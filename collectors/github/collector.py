@@ -19,9 +19,9 @@ from collectors.http import JsonReader, retry_after
 from collectors.paging import oldest_change_first
 from collectors.rows import Row
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform, PostKind
 
 _PAGE = 100  # the most that the API gives

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from collectors.rows import Row, iso_time, text
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)

@@ -8,9 +8,9 @@ from collectors.base import Collector, Found, Missed, Page, Reading, Tools, Watc
 from collectors.hackernews.items import COMMUNITY, read_item
 from collectors.http import JsonReader
 from overheard.errors import CollectorError
-from overheard.intake import Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, Terms
+from overheard.listening.intake import Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, Terms
 from overheard.vocabulary import Platform
 
 # Items of one transaction, and how many are asked for at once: politeness, as the service names no limit.

@@ -8,8 +8,8 @@ from datetime import datetime
 from collectors.markup import plain
 from collectors.rows import text, unix_time
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Erased, Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 COMMUNITY = "Hacker News"

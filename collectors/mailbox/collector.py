@@ -16,9 +16,9 @@ from imap_tools.errors import MailboxFolderSelectError, MailboxLoginError
 from collectors.base import Ask, Collector, Found, Page, Reading, Tools, Watched
 from collectors.mailbox.mails import read_mail
 from overheard.errors import CollectorError
-from overheard.intake import Item
-from overheard.sources import Pause
-from overheard.terms import Terms
+from overheard.listening.intake import Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Terms
 from overheard.vocabulary import Platform
 
 _BATCH = 20  # mails of one transaction; an alert may tell of fifty posts

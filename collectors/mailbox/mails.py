@@ -13,9 +13,9 @@ from imap_tools import MailMessage
 
 from collectors.markup import plain
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
 from overheard.links import Link, recognise
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 # A snippet never replaces what came from the platform itself, before or after: it is older than any text.

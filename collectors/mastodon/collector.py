@@ -21,10 +21,10 @@ from collectors.mastodon.statuses import LeftOut, id_of, key, read_status
 from collectors.mastodon.stream import AGENT, CONNECTED, DELETE, Streams, Timeline
 from collectors.run import OPTION_KEEP
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.posts import NewPost
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.posts import NewPost
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from collectors.markup import plain
 from collectors.rows import iso_time, needed_text, text
 from overheard.errors import InvalidInput
-from overheard.intake import Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 

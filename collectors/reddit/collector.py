@@ -14,9 +14,9 @@ from collectors.formats.reddit import read_row
 from collectors.reddit.client import RedditClient
 from collectors.reddit.listing import Entry, names_in, read_back, rejected, remembered_in
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Erased, Item
-from overheard.posts import NewPost
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.posts import NewPost
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 _LISTINGS = ("new", "comments")  # a subreddit's posts, and its comments

@@ -23,10 +23,10 @@ from collectors.http import JsonReader, retry_after
 from collectors.markup import plain
 from collectors.reddit.listing import Entry, names_in, read_back, rejected, remembered_in
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Erased
-from overheard.posts import NewPost
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased
+from overheard.listening.posts import NewPost
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 _EVERY = 65.0  # seconds between two questions: Reddit answered logged-out programs about once a minute

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from collectors.base import Missed, Reading
 from overheard.errors import CollectorError
-from overheard.intake import Item, Rejected
+from overheard.listening.intake import Item, Rejected
 from overheard.vocabulary import Platform
 
 # So many known entries in a row mean that the rest is known too. One is not enough: old ones come up again.

@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 from collectors.base import Caller, Clock, Sleep, Tools
 from overheard.errors import CollectorError, OverheardError
+from overheard.listening.posts import NewPost
 from overheard.models import Source
-from overheard.posts import NewPost
 from overheard.settings import Settings
 from overheard.text import text_hash
 

@@ -22,7 +22,7 @@ from collectors.replying.base import (
 from collectors.replying.once import post_once
 from collectors.rows import Row
 from overheard.errors import CollectorError, InvalidInput
-from overheard.posts import NewPost
+from overheard.listening.posts import NewPost
 
 _MOST = 40
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"

@@ -10,7 +10,7 @@ from collectors.replying.once import post_once
 from collectors.rows import Row
 from collectors.web import web_reader
 from overheard.errors import CollectorError
-from overheard.posts import NewPost
+from overheard.listening.posts import NewPost
 
 _GONE = frozenset({403, 404, 410})
 

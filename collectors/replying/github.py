@@ -10,7 +10,7 @@ from collectors.replying.base import Delivered, Get, Outgoing, SeenThread, Sende
 from collectors.replying.once import post_once
 from collectors.rows import Row, iso_time
 from overheard.errors import CollectorError, InvalidInput
-from overheard.posts import NewPost
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import PostKind
 
 _PAGE = 100

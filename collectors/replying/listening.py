@@ -19,12 +19,12 @@ from collectors.conversations import PlatformConversations
 from collectors.replying.base import SeenThread
 from collectors.replying.outbox import open_sender
 from collectors.replying.threads import FLAT, later
-from overheard import answers, connected_accounts, reply_checks
-from overheard.answers import NewAnswer
 from overheard.db import Sessions
 from overheard.errors import OverheardError
+from overheard.listening.posts import NewPost
 from overheard.models import ConnectedAccount, Reply, Source
-from overheard.posts import NewPost
+from overheard.replying import answers, connected_accounts, reply_checks
+from overheard.replying.answers import NewAnswer
 from overheard.settings import Settings
 from overheard.vocabulary import ReplyState
 

@@ -31,10 +31,10 @@ from collectors.replying.base import (
     judge,
 )
 from collectors.rows import Row
-from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.listening.posts import NewPost
 from overheard.models import Source
-from overheard.posts import NewPost
+from overheard.replying.conversations import Rules
 
 _MOST = 40
 _NOT_FOUND = frozenset({404, 410})

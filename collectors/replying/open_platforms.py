@@ -9,7 +9,7 @@ from collectors.replying.base import Get, SeenThread
 from collectors.rows import Row
 from collectors.stackexchange.items import read_item as read_stack_item
 from overheard.errors import CollectorError
-from overheard.posts import NewPost
+from overheard.listening.posts import NewPost
 
 _ABOVE = 8  # posts towards the root
 _BELOW = 20  # answers to the target

@@ -21,12 +21,12 @@ from collectors.base import Clock, Sleep
 from collectors.replying import sender_class
 from collectors.replying.base import Delivered, Outgoing, Refused, SeenThread, Sender, SenderTools
 from collectors.replying.threads import FLAT, Shown, as_thread
-from overheard import connected_accounts, outbox
 from overheard.db import Sessions
 from overheard.errors import OverheardError, WrongStage
-from overheard.guardrails import Guard
 from overheard.models import Answer, ConnectedAccount, Post, Reply
-from overheard.outbox import Failed, Sent, Unclear
+from overheard.replying import connected_accounts, outbox
+from overheard.replying.guardrails import Guard
+from overheard.replying.outbox import Failed, Sent, Unclear
 from overheard.settings import Settings
 from overheard.vocabulary import ReplyState
 

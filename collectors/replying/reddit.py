@@ -28,10 +28,10 @@ from collectors.replying.base import (
     limited,
 )
 from collectors.rows import Row
-from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.listening.posts import NewPost
 from overheard.models import Source
-from overheard.posts import NewPost
+from overheard.replying.conversations import Rules
 from overheard.settings import Settings
 
 _MOST = 100  # comments of a thread, and of the account

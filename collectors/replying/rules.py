@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from collectors.markup import plain
 from collectors.replying.base import Get
-from overheard.conversations import RuleFlag, Rules
 from overheard.errors import CollectorError
+from overheard.replying.conversations import RuleFlag, Rules
 
 _MOST = 8_000  # characters
 

@@ -28,10 +28,10 @@ from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 from collectors.slack.messages import Place, order, read_message
 from collectors.slack.names import Directory
-from overheard.conversations import Rules
 from overheard.errors import CollectorError
+from overheard.listening.posts import NewPost
 from overheard.models import Source
-from overheard.posts import NewPost
+from overheard.replying.conversations import Rules
 
 Call = Callable[[str, Mapping[str, str | int]], Row]
 

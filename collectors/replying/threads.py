@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collectors.replying.base import SeenThread, is_same_text
-from overheard.conversations import TargetState, Thread, ThreadPost
-from overheard.posts import NewPost
+from overheard.listening.posts import NewPost
+from overheard.replying.conversations import TargetState, Thread, ThreadPost
 from overheard.text import cap
 from overheard.vocabulary import Platform
 

@@ -10,9 +10,9 @@ from collectors.http import Answer
 from collectors.rss.entries import Feed, feeds_named_in, read_entry, read_feed
 from collectors.web import web_address, web_reader
 from overheard.errors import CollectorError
-from overheard.intake import ErasedAuthor, Item
-from overheard.sources import Pause
-from overheard.terms import ReplyWay, Terms
+from overheard.listening.intake import ErasedAuthor, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 _BATCH = 200  # entries of one transaction

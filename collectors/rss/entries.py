@@ -20,8 +20,8 @@ from feedparser.encodings import convert_to_utf8
 
 from collectors.markup import attributes_of, plain
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform
 
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)

@@ -15,9 +15,9 @@ from collectors.slack.messages import Place, order, subject
 from collectors.slack.names import Directory
 from collectors.slack.socket import Listener
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 # Slack gives an internal app about 50 answers of history a minute, for all channels together. So where events tell us

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from collectors.rows import Row
 from collectors.slack.messages import told_of
-from overheard.hooks import HookAnswer
+from overheard.listening.hooks import HookAnswer
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from collectors.rows import Row
 from collectors.slack.api import SlackApi, SlackError
 from collectors.slack.messages import Place, order, read_message, subject
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
+from overheard.listening.intake import Erased, Item
 from overheard.vocabulary import Platform
 
 logger = logging.getLogger(__name__)

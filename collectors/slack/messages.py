@@ -10,8 +10,8 @@ from collectors.formats.records import Outcome, Skipped, required, text_of
 from collectors.formats.slack_text import Names, plain, text_of_blocks
 from collectors.rows import Row
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW, Erased, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import MAX_RAW, Erased, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 _TS = re.compile(r"(\d{1,11})\.(\d{1,6})")

@@ -14,9 +14,9 @@ from collectors.paging import oldest_change_first
 from collectors.rows import Row
 from collectors.stackexchange.items import changed_at, external_id, read_item
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, ReplyWay, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, ReplyWay, Terms
 from overheard.vocabulary import Platform
 
 _PAGE = 100  # the most that the API gives

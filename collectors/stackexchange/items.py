@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from collectors.markup import plain
 from collectors.rows import text, unix_time
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

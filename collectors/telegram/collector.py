@@ -15,8 +15,8 @@ from collectors.http import JsonReader, retry_after
 from collectors.rows import Row
 from collectors.telegram.updates import MESSAGES, chat_of, read_update
 from overheard.errors import CollectorError
-from overheard.sources import Pause
-from overheard.terms import Recheck, Terms
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, Terms
 from overheard.vocabulary import Platform
 
 _PATIENCE = 2  # seconds that Telegram may hold a question open; when we are told to stop, it is waited for

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from collectors.rows import Row, text, unix_time
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 MESSAGES = ("message", "edited_message", "channel_post", "edited_channel_post")

@@ -11,9 +11,9 @@ from collectors.http import JsonReader
 from collectors.rows import Row, has_id, without_id
 from collectors.x.posts import FIELDS, history, id_at, read_post, time_of
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item
-from overheard.sources import Pause
-from overheard.terms import Recheck, Terms
+from overheard.listening.intake import Erased, Item
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Recheck, Terms
 from overheard.vocabulary import Platform
 
 # US dollars. X charges a post once a day however often it is read, so the true bill is lower, never higher.

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from collectors.rows import Row, needed_text
 from overheard.errors import InvalidInput
-from overheard.intake import Item, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Item, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 FIELDS = "author_id,created_at,edit_history_tweet_ids,entities,note_tweet,referenced_tweets"

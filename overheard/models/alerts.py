@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from overheard.models.base import Base, owner
 from overheard.models.people import User
-from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.vocabulary import DigestRhythm, LeadAction, Stage
 
 

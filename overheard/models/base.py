@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
-from overheard import outbound_vocabulary, vocabulary
+from overheard import vocabulary
 from overheard.db import UtcDateTime
+from overheard.notifications import outbound_vocabulary
 
 
 def _words(kind: type[enum.StrEnum]) -> sa.Enum:

@@ -42,7 +42,7 @@ _IS_SNOOZED = sa.text("snoozed_until IS NOT NULL")
 
 
 class Lead(Base):
-    """One author in one campaign. `overheard.funnel` is the only writer of `stage`."""
+    """One author in one campaign. `overheard.leads.funnel` is the only writer of `stage`."""
 
     __tablename__ = "leads"
     __table_args__ = (

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from overheard.models.base import Base, owner
-from overheard.outbound_vocabulary import DigestWay
+from overheard.notifications.outbound_vocabulary import DigestWay
 from overheard.vocabulary import AuditAction, DigestRhythm, NoticeKind, Role, Scope
 
 _ALL_SCOPES = " ".join(scope.value for scope in Scope)

@@ -41,7 +41,7 @@ _IS_SENDING = sa.text("state = 'sending'")
 
 
 class Reply(Base):
-    """What an SDR writes to one person under one post. `overheard.replies` is the only writer of `state`.
+    """What an SDR writes to one person under one post. `overheard.replying.replies` is the only writer of `state`.
 
     The database itself holds the three rules that two people or two workers could break by being quick: one live reply
     to a post, one open reply to a person, one sending at a time from an account.

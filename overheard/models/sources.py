@@ -48,7 +48,7 @@ class Source(Base):
     state: Mapped[SourceState | None]
     """None as long as it is not read live."""
     terms: Mapped[dict[str, str | int | bool | None] | None] = mapped_column(sa.JSON)
-    """What the collector says may be done with its posts: `overheard.terms.Terms`."""
+    """What the collector says may be done with its posts: `overheard.listening.terms.Terms`."""
     retention_hours: Mapped[int | None]
     """The operator's own word; none leaves it to the terms."""
     permitted_by: Mapped[str | None]

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from api.app import create_app
-from overheard import accounts
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.models import Lead, Post, User
 from overheard.settings import Settings
+from overheard.users import accounts
 from tests.api.serving import serving
 from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post
 

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from api.app import create_app
 from api.security import LOGIN_COOKIE, VISIT_COOKIE, form_token
 from api.state import State
-from overheard import accounts
 from overheard.db import Sessions, make_sessions
 from overheard.models import User
 from overheard.settings import Settings
+from overheard.users import accounts
 from tests.api.browsing import browser, context, site
 from tests.factories import Cast, make_cast, make_lead
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import accounts, audit, notices
 from overheard.errors import InvalidQuery
 from overheard.models import (
     Answer,
@@ -22,7 +21,9 @@ from overheard.models import (
     Source,
     User,
 )
+from overheard.notifications import notices
 from overheard.query_language import read
+from overheard.users import accounts, audit
 from overheard.vocabulary import (
     AnswerKind,
     AuditAction,

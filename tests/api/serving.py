@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.deps import Db, Now
 from api.routes.login import start
 from api.server import Server
-from overheard import accounts
+from overheard.users import accounts
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from httpx2 import Response
 
 from api.access import MAY, SCOPES, Action, scope_of
-from overheard import accounts
+from overheard.users import accounts
 from overheard.vocabulary import Role, Scope
 from tests.api.conftest import Browser, World
 from tests.api.routes import PUBLIC, Route, routes_of

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from overheard import do_not_contact, erasure, views
+from overheard.desk import views
+from overheard.leads import do_not_contact
+from overheard.listening import erasure
 from overheard.models import AlertRule, AuditEntry, Lead, OutboundDelivery, Post, Source, User, Webhook
-from overheard.outbound_vocabulary import OutboundState
+from overheard.notifications.outbound_vocabulary import OutboundState
 from overheard.settings import Settings
 from overheard.vocabulary import AuditAction, Platform
 from tests.api.conftest import World
@@ -151,7 +153,7 @@ def test_an_export_holds_what_the_filters_show_but_nobody_who_does_not_want_to_h
 
 
 def test_a_long_export_is_whole_and_in_the_order_of_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overheard.lead_summaries._BATCH", 2)
+    monkeypatch.setattr("overheard.leads.lead_summaries._BATCH", 2)
     leads = {world.lead(score=score): score for score in (0.6, 0.9, 0.7, 0.8, 0.7)}
     answer = world.browser(world.cast.sam).get("/queue/export")
     got = [int(row["lead"]) for row in csv.DictReader(StringIO(answer.text))]

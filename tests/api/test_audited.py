@@ -2,9 +2,11 @@
 
 import pytest
 
-from overheard import audit, do_not_contact, reply_stops
-from overheard.audit import Wanted
+from overheard.leads import do_not_contact
 from overheard.models import Campaign
+from overheard.replying import reply_stops
+from overheard.users import audit
+from overheard.users.audit import Wanted
 from overheard.vocabulary import AuditAction, Platform
 from tests.api.conftest import World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from overheard import queries
+from overheard.keywords import queries
 from tests.api.conftest import World
 from tests.factories import make_campaign, new_post, store
 

@@ -8,8 +8,8 @@ import httpx
 from pydantic import SecretStr
 
 from api.app import create_app
-from overheard import connected_accounts
 from overheard.db import make_engine, make_sessions
+from overheard.replying import connected_accounts
 from overheard.settings import AccountSettings, Settings
 from overheard.vocabulary import Platform
 from tests.api.browsing import Site, complaints_of, in_a_browser

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overheard import claims, contacts, funnel, lead_notes, qualification
+from overheard.leads import claims, contacts, funnel, lead_notes, qualification
 from overheard.vocabulary import ContactKind, Platform, Stage, Topic
 from tests.api.browsing import Site, complaints_of, in_a_browser
 from tests.factories import make_lead, new_post

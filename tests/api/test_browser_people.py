@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overheard import accounts, notices
+from overheard.notifications import notices
+from overheard.users import accounts
 from overheard.vocabulary import NoticeKind
 from tests.api.browsing import Site, in_a_browser
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from overheard import claims, funnel
+from overheard.leads import claims, funnel
 from overheard.models import Label, Lead, LeadEvent
 from overheard.vocabulary import LeadAction, Stage
 from tests.api.browsing import TITLES, Site, complaints_of, in_a_browser, titles_on

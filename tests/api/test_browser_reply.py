@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from overheard import funnel, replies, snippets
+from overheard.leads import funnel
 from overheard.models import Answer, Post, Reply
+from overheard.replying import replies, snippets
 from overheard.vocabulary import AnswerKind, Platform, ReplyState
 from tests.api.browsing import Site, complaints_of, in_a_browser
 from tests.overheard.reply_rows import ANSWER, LINE

@@ -21,9 +21,9 @@ from pydantic import HttpUrl, SecretStr
 from sqlalchemy.engine import Engine
 
 from api.app import create_app
-from overheard import connected_accounts
 from overheard.db import make_sessions
 from overheard.models import ConnectedAccount
+from overheard.replying import connected_accounts
 from overheard.settings import AccountSettings, RedditSettings, ServiceSettings, Settings, SlackSettings
 from overheard.vocabulary import Platform
 from tests.api.conftest import Browser, World

@@ -11,11 +11,11 @@ from sqlalchemy.engine import Engine
 from api.app import create_app
 from api.errors import STATUS, status_of
 from api.middleware import MAX_BODY
-from overheard.accounts import LoginThrottled
 from overheard.db import make_engine
 from overheard.errors import InvalidQuery, ModelError, OverheardError
 from overheard.models import Lead
 from overheard.settings import Settings
+from overheard.users.accounts import LoginThrottled
 from overheard.vocabulary import Stage
 from tests.api.conftest import Browser, World
 

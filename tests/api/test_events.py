@@ -18,10 +18,11 @@ from api.events import MAX_LISTENERS, Rhythm
 from api.security import LOGIN_COOKIE
 from api.server import Server
 from api.state import State
-from overheard import accounts, funnel
 from overheard.db import make_engine, make_reading_sessions
+from overheard.leads import funnel
 from overheard.models import Lead, User
 from overheard.settings import Settings
+from overheard.users import accounts
 from tests.api.conftest import World
 from tests.api.serving import serving
 

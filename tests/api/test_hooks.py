@@ -17,9 +17,9 @@ from api.app import create_app
 from api.middleware import MAX_BODY
 from cli.context import Context
 from cli.hooks import platform_hooks
-from overheard import credentials
 from overheard.db import Sessions
-from overheard.hooks import HookAnswer
+from overheard.listening import credentials
+from overheard.listening.hooks import HookAnswer
 from overheard.models import Delivery
 from overheard.settings import Settings
 from overheard.vocabulary import Platform

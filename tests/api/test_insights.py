@@ -4,7 +4,7 @@ import csv
 from datetime import timedelta
 from io import StringIO
 
-from overheard import funnel
+from overheard.leads import funnel
 from overheard.vocabulary import DisqualifyReason
 from tests.api.conftest import World
 from tests.factories import make_campaign, make_lead, new_post

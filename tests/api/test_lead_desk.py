@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from overheard import claims
-from overheard.contacts import Finding
+from overheard.leads import claims
+from overheard.leads.contacts import Finding
 from overheard.models import Contact, Lead, LeadEvent, QualifyingQuestion
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage
 from tests.api.conftest import Browser, World

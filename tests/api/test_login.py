@@ -6,8 +6,8 @@ import pytest
 
 from api.app import create_app
 from api.security import LOGIN_COOKIE, VISIT_COOKIE, own_page
-from overheard import accounts
 from overheard.models import LoginFailure, User
+from overheard.users import accounts
 from tests.api.conftest import Browser, World
 
 PASSWORD = "a long enough password"

@@ -7,10 +7,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns, funnel
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.marketing import campaigns
+from overheard.marketing.relevance import DEFAULT_THRESHOLD
 from overheard.models import Campaign, Lead, Post
-from overheard.qualify import qualify
-from overheard.relevance import DEFAULT_THRESHOLD
 from overheard.vocabulary import DisqualifyReason
 from tests.api.conftest import World
 from tests.factories import MODEL, make_campaign, make_lead, measure, new_post, place, predict, store

@@ -18,9 +18,9 @@ from joserfc.jwk import OctKey, RSAKey
 
 from api.app import create_app
 from api.oidc import OpenIdProvider
-from overheard import people
 from overheard.models import User
 from overheard.settings import Settings
+from overheard.users import people
 from overheard.vocabulary import Role
 from tests.api.conftest import Browser, World
 

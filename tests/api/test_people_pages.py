@@ -8,8 +8,9 @@ from httpx2 import Response
 
 from api.people_words import browser as browser_words
 from api.security import LOGIN_COOKIE
-from overheard import accounts, audit, notices, people
+from overheard.notifications import notices
 from overheard.settings import MailSettings
+from overheard.users import accounts, audit, people
 from overheard.vocabulary import AuditAction, NoticeKind, Scope
 from tests.api.conftest import Browser, World
 from tests.loopback import mail_server

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from overheard.query_edits import with_term, without_term, written
+from overheard.keywords.query_edits import with_term, without_term, written
 from tests.api.conftest import Browser, World
 from tests.factories import make_campaign
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from overheard.desk.review_queue import Place
 from overheard.models import Label, Post
-from overheard.review_queue import Place
 from overheard.vocabulary import Intent, Platform, Stage
 from tests.api.conftest import World
 from tests.factories import POSTED, make_campaign, make_lead, new_post

@@ -5,10 +5,10 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import claims, do_not_contact
-from overheard.erasure import erase
+from overheard.leads import claims, do_not_contact
+from overheard.leads.qualify import qualify
+from overheard.listening.erasure import erase
 from overheard.models import Campaign, Lead, Post, Prediction, Query, User
-from overheard.qualify import qualify
 from overheard.vocabulary import Platform
 from tests.api.conftest import World
 from tests.factories import MODEL, make_campaign, make_lead, measure, new_post, predict, store
@@ -80,7 +80,7 @@ def test_an_erased_text_is_shown_to_nobody_and_kept_no_longer_than_a_minute(worl
     post = new_post(external_id="t3_hers", title="", body="A canary in the text.")
     world.lead(post=post)
     world.lead(post=new_post(title="Another", author="bob"))
-    sam, cards = world.browser(world.cast.sam), world.app.state.overheard.cards
+    sam, cards = world.browser(world.cast.sam), world.app.state.overheard.desk.cards
     assert "A canary in the text." in sam.get("/queue").text
     with world.sessions.begin() as session:
         erase(session, {post.key: "deleted"}, now=world.now)

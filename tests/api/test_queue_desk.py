@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from api.app import create_app
 from api.pages import Flash
-from overheard import claims, do_not_contact
+from overheard.leads import claims, do_not_contact
 from overheard.models import Lead
 from overheard.settings import Settings
 from overheard.vocabulary import DisqualifyReason, Platform, Stage

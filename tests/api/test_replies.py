@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from api.app import create_app
-from overheard import reply_stops
-from overheard.conversations import RuleFlag, Rules, TargetState, Thread, ThreadPost
 from overheard.errors import CollectorError
 from overheard.models import Answer, DoNotContact, Lead, Post, Reply, Source
+from overheard.replying import reply_stops
+from overheard.replying.conversations import RuleFlag, Rules, TargetState, Thread, ThreadPost
 from overheard.settings import Settings
 from overheard.vocabulary import AnswerKind, DisqualifyReason, Platform, ReplyState, Stage
 from tests.api.conftest import Browser, World

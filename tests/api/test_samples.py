@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from overheard import budget, samples
+from overheard.labelling import samples
+from overheard.leads.qualify import qualify
+from overheard.marketing import budget
 from overheard.models import Campaign, HeldPost, Lead, Notice, Sample
-from overheard.qualify import qualify
 from overheard.vocabulary import SampleAnswer
 from tests.api.conftest import World
 from tests.factories import MODEL, make_campaign, new_post, predict, store

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from overheard import sources
 from overheard.errors import CollectorError
+from overheard.listening import sources
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Terms
 from overheard.models import Gap, Lead, Post, Source
-from overheard.sources import Pause
-from overheard.terms import Terms
 from overheard.vocabulary import Platform, SourceState
 from tests.api.conftest import Browser, World
 from tests.factories import make_lead, new_post, watch_source

@@ -13,8 +13,8 @@ from classifier.model import IntentModel, Verdict
 from classifier.run import classify_pending
 from classifier.text import PostText, Span
 from overheard.db import Sessions
+from overheard.listening.posts import store_posts
 from overheard.models import Prediction
-from overheard.posts import store_posts
 from overheard.vocabulary import Intent
 from tests.factories import POSTED, new_post, store
 

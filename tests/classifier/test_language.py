@@ -13,10 +13,10 @@ from classifier.language import find_language
 from classifier.model import IntentModel
 from classifier.run import classify_pending
 from classifier.text import PostText
-from overheard.cards import cards
 from overheard.db import Sessions
+from overheard.desk.cards import cards
+from overheard.listening.posts import store_posts
 from overheard.models import Lead, Post, Prediction
-from overheard.posts import store_posts
 from overheard.vocabulary import Intent
 from tests.classifier.texts import ASKS_AND_TWINS
 from tests.factories import POSTED, make_campaign, new_post, store

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from classifier import meaning as module
 from classifier.meaning import Candidate, Listener, Meaning, Measured
 from classifier.run import classify_pending
-from overheard import campaigns
 from overheard.db import Sessions
-from overheard.intake import Erased, take_in
+from overheard.listening.intake import Erased, take_in
+from overheard.listening.posts import NewPost, store_posts
+from overheard.marketing import campaigns
+from overheard.marketing.relevance import count_by_meaning
 from overheard.models import Campaign, Embedding, Lead, LeadEvent, Post, PostRelevance
-from overheard.posts import NewPost, store_posts
-from overheard.relevance import count_by_meaning
 from overheard.vectors import unpack
 from overheard.vocabulary import LeadAction, Platform
 from tests.classifier.test_run import WordJudge

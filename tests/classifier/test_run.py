@@ -10,9 +10,9 @@ from classifier.model import Verdict
 from classifier.run import BATCH, classify_pending, count_pending
 from classifier.text import PostText
 from overheard.db import Sessions
-from overheard.intake import Erased, take_in
+from overheard.listening.intake import Erased, take_in
+from overheard.listening.posts import store_posts
 from overheard.models import Lead, Post, Prediction
-from overheard.posts import store_posts
 from overheard.vocabulary import Intent, Platform
 from tests.factories import POSTED, make_campaign, new_post, store
 

@@ -125,8 +125,8 @@ def test_somebody_elses_collector_is_found_by_its_entry_point(overheard: Run, tm
     (tmp_path / "lobsters.py").write_text(
         """
 from collectors.base import Collector, Found, Page
-from overheard.posts import NewPost
-from overheard.terms import Terms
+from overheard.listening.posts import NewPost
+from overheard.listening.terms import Terms
 from overheard.vocabulary import Platform
 
 class Lobsters(Collector):

@@ -10,8 +10,8 @@ import zstandard
 from collectors.formats import recognise
 from collectors.formats.records import ImportOptions, Outcome
 from collectors.formats.streams import open_input
-from overheard.intake import Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Rejected
+from overheard.listening.posts import NewPost
 
 
 def own_row(number: int, **fields: object) -> dict[str, object]:

@@ -12,8 +12,8 @@ from collectors import collector_class
 from collectors.base import Collector, Tools
 from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
-from overheard import credentials, sources
 from overheard.db import Sessions
+from overheard.listening import credentials, sources
 from overheard.models import DeadLetter, Gap, Post, Source, Tombstone
 from overheard.settings import ServiceSettings, Settings
 from overheard.vocabulary import Platform, SourceState

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from collectors.base import Tools
 from collectors.mastodon.collector import Mastodon
 from collectors.run import CollectSummary, Reader, collect
-from overheard import credentials, sources
 from overheard.db import Sessions
+from overheard.listening import credentials, sources
 from overheard.models import Credential, Delivery, Post, Source
 from overheard.settings import Settings
 from overheard.vocabulary import Platform

@@ -11,8 +11,8 @@ from pydantic import HttpUrl
 from collectors.base import Tools
 from collectors.run import CollectSummary, collect
 from collectors.sweep import SweepSummary, sweep
-from overheard import credentials
 from overheard.db import Sessions
+from overheard.listening import credentials
 from overheard.models import Gap, Source
 from overheard.settings import RedditSettings, Settings
 from overheard.vocabulary import Platform, PostKind

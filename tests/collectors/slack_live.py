@@ -8,9 +8,9 @@ from pydantic import HttpUrl
 
 from collectors.base import Tools
 from collectors.slack.collector import Slack
-from overheard import credentials, sources
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening import credentials, sources
+from overheard.listening.intake import Intake
 from overheard.settings import Settings, SlackSettings
 from overheard.vocabulary import Platform
 from tests.collectors.live import Live

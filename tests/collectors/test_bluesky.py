@@ -10,7 +10,7 @@ from collectors.base import Tools, Watched
 from collectors.bluesky.collector import Bluesky
 from overheard.db import Sessions
 from overheard.errors import CollectorError, InvalidInput
-from overheard.intake import Intake, take_in
+from overheard.listening.intake import Intake, take_in
 from overheard.models import DeadLetter, Tombstone
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.bluesky_watcher import Watcher, write

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import Gap
 from tests.collectors.bluesky_watcher import SUBSCRIBE, Staying, Watcher, settings_for, write
 from tests.fakeworld import faults

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Engine
 
 from collectors.importing import import_file
 from collectors.run import collect
-from overheard import sources
 from overheard.db import make_sessions
+from overheard.listening import sources
 from overheard.models import DeadLetter, FileImport, Gap, Match, Post, Revisit, Source, Tombstone
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.crashes import Work, counted, end_state, killed_at

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 from collectors.base import Found, Reading, Watched
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Intake
+from overheard.listening.intake import Erased, Intake
+from overheard.listening.posts import NewPost
 from overheard.models import Gap, Post
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.crashes import killed_at
 from tests.collectors.live import Live

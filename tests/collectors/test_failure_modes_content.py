@@ -20,13 +20,13 @@ from classifier.model import Verdict
 from classifier.run import classify_pending
 from classifier.text import PostText
 from collectors.run import collect
-from overheard import funnel
 from overheard.db import Sessions, make_engine, make_sessions
-from overheard.intake import Erased, Item, Rejected, take_in
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.listening.intake import Erased, Item, Rejected, take_in
+from overheard.listening.posts import NewPost
+from overheard.listening.source_health import health
 from overheard.models import DeadLetter, Lead, Match, Post, Query, Signal, Tombstone
-from overheard.posts import NewPost
-from overheard.qualify import qualify
-from overheard.source_health import health
 from overheard.text import MAX_BODY, cap
 from overheard.vocabulary import DisqualifyReason, Intent, Platform, Stage
 from tests.collectors.crashes import end_state, killed_at

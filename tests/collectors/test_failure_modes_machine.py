@@ -25,10 +25,10 @@ from sqlalchemy.engine import Engine
 from collectors import collector_class
 from collectors.base import Tools
 from collectors.watch import Watch
-from overheard import sources
 from overheard.db import make_engine, make_sessions
 from overheard.errors import CollectorError, OverheardError
-from overheard.intake import Rejected, take_in
+from overheard.listening import sources
+from overheard.listening.intake import Rejected, take_in
 from overheard.models import Delivery, Post, Source
 from overheard.settings import Settings
 from overheard.vocabulary import Platform

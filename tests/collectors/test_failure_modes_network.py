@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from collectors.run import CollectSummary, Reader, collect, lanes, open_collector
 from collectors.watch import Watch
 from overheard.db import make_engine, make_sessions
+from overheard.listening.source_health import health
 from overheard.models import Gap, Post, Source
-from overheard.source_health import health
 from overheard.vocabulary import Platform, SourceState
 from tests.collectors.places import (
     BOMB,

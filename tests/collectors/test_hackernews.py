@@ -10,11 +10,11 @@ from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
 from overheard.db import Sessions
 from overheard.errors import CollectorError, NotFound
-from overheard.intake import Intake, take_in
+from overheard.keywords.queries import match_posts
+from overheard.leads.qualify import qualify
+from overheard.listening.intake import Intake, take_in
+from overheard.listening.posts import NewPost
 from overheard.models import DeadLetter, Gap, Lead, Post, Revisit, Source, Tombstone
-from overheard.posts import NewPost
-from overheard.qualify import qualify
-from overheard.queries import match_posts
 from overheard.settings import HackerNewsSettings, Settings
 from overheard.vocabulary import Platform
 from tests.factories import MODEL, make_campaign, predict, watch_source

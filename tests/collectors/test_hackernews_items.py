@@ -4,8 +4,8 @@ import pytest
 
 from collectors.hackernews.items import read_item
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 
 AS_OF = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

@@ -13,9 +13,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from overheard.db import Sessions
-from overheard.intake import Erased, Item, take_in
+from overheard.listening.intake import Erased, Item, take_in
+from overheard.listening.posts import NewPost
 from overheard.models import Post
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform
 from tests.fakeworld.model import NOW, World
 from tests.fakeworld.server import serve

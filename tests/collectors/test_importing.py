@@ -10,7 +10,7 @@ from collectors.formats.records import ImportOptions
 from collectors.importing import ImportProgress, ImportSummary, import_file
 from overheard.db import Sessions
 from overheard.errors import InvalidInput
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import DeadLetter, FileImport, Match, Post, Tombstone
 from tests.collectors.files import jsonl, own_row, reddit_row, write_jsonl, write_zst
 from tests.factories import make_campaign

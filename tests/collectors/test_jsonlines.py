@@ -7,8 +7,8 @@ import pytest
 from collectors.formats.records import ImportOptions, Outcome
 from collectors.formats.streams import MAX_LINE
 from overheard.errors import InvalidInput
-from overheard.intake import MAX_RAW, Erased, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import MAX_RAW, Erased, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.files import outcomes, own_row, reddit_row, the_post, the_rejected, write_jsonl
 

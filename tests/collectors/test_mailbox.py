@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from collectors.base import Reading, Watched
-from overheard import sources
 from overheard.db import Sessions, make_sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake, take_in
-from overheard.posts import NewPost
+from overheard.listening import sources
+from overheard.listening.intake import Intake, take_in
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live
 from tests.collectors.mails import F5BOT_TEXT, GOOGLE_HTML, GOOGLE_TEXT, mail

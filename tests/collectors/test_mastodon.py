@@ -9,7 +9,7 @@ import pytest
 from collectors.base import Watched
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake, take_in
+from overheard.listening.intake import Intake, take_in
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.mastodon_watcher import COMMUNITY, TAG, Watcher
 from tests.fakeworld import faults

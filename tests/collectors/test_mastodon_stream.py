@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import Delivery, Tombstone
 from tests.collectors.mastodon_watcher import Reads, Watcher
 from tests.fakeworld import faults

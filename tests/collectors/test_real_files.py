@@ -14,7 +14,7 @@ from collectors.formats.streams import open_input
 from collectors.importing import import_file
 from collectors.reddit.collector import entry_of
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import DeadLetter, Post, Tombstone
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

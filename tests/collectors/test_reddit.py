@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import DeadLetter, Gap, Post, Source, Tombstone
 from overheard.vocabulary import Platform
 from tests.collectors.reddit_watcher import BAKERS, Watcher, comment, settings_for, submit

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from collectors.run import CollectSummary, collect
-from overheard import sources
 from overheard.db import Sessions, make_sessions
-from overheard.intake import Intake
+from overheard.listening import sources
+from overheard.listening.intake import Intake
 from overheard.models import Post
 from overheard.vocabulary import Platform
 from tests.collectors.crashes import Work

@@ -13,7 +13,7 @@ from collectors.base import Found
 from collectors.reddit.collector import Reddit
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import Post, Source, Usage
 from overheard.vocabulary import Platform, SourceState
 from tests.collectors.reddit_watcher import BAKERS, SECRETS, Watcher, settings_for, submit

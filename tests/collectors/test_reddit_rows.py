@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from collectors.formats.records import Outcome, Skipped
-from overheard.intake import Erased
+from overheard.listening.intake import Erased
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.files import outcomes, own_row, reddit_row, the_post, write_jsonl
 

@@ -15,10 +15,10 @@ from collectors.run import CollectSummary, collect
 from collectors.sweep import sweep
 from overheard.db import Sessions
 from overheard.errors import InvalidInput
-from overheard.intake import Erased, Intake, take_in
+from overheard.listening.intake import Erased, Intake, take_in
+from overheard.listening.sources import add
 from overheard.models import Gap, Post, Source, Tombstone
 from overheard.settings import Settings
-from overheard.sources import add
 from overheard.vocabulary import Platform, SourceState
 from tests.collectors.reddit_watcher import BAKERS, Watcher, settings_for, submit
 from tests.factories import watch_source

@@ -10,9 +10,9 @@ from collectors.base import Found, Tools
 from collectors.rss.entries import read_entry, read_feed
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
+from overheard.listening.posts import NewPost
 from overheard.models import DeadLetter, Gap, Post, Tombstone
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform, SourceState
 from tests.collectors.live import Live
 from tests.fakeworld import faults

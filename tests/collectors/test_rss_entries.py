@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from collectors.markup import plain
 from collectors.rss.entries import read_entry, read_feed
 from overheard.errors import CollectorError
-from overheard.intake import Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Rejected
+from overheard.listening.posts import NewPost
 from tests.fakeworld.model import NOW
 
 

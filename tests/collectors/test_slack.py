@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from collectors.run import CollectSummary, collect
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import DeadLetter, Post, Source, Tombstone
 from overheard.vocabulary import Platform
 from tests.collectors.slack_live import (

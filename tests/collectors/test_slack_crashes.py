@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from collectors.run import collect
-from overheard import sources
 from overheard.db import make_sessions
+from overheard.listening import sources
 from overheard.models import Delivery
 from overheard.vocabulary import Platform
 from tests.collectors.crashes import Work

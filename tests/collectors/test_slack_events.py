@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from overheard.db import Sessions
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import Delivery, Post, Tombstone
 from overheard.vocabulary import Platform
 from tests.collectors.slack_live import (

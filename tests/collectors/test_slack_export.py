@@ -8,8 +8,8 @@ import pytest
 from collectors.formats.records import ImportOptions, Outcome, Skipped
 from collectors.formats.slack_text import Names, plain
 from overheard.errors import InvalidInput
-from overheard.intake import Erased, Rejected
-from overheard.posts import NewPost
+from overheard.listening.intake import Erased, Rejected
+from overheard.listening.posts import NewPost
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.files import outcomes, the_post, the_rejected, write_zip
 

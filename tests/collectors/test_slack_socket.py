@@ -15,9 +15,9 @@ from collectors.base import Tools
 from collectors.slack.api import SlackApi
 from collectors.slack.socket import Listener
 from collectors.watch import Watch
-from overheard import sources
 from overheard.db import Sessions, make_engine, make_sessions
 from overheard.errors import CollectorError
+from overheard.listening import sources
 from overheard.models import Delivery, Post, Source
 from overheard.vocabulary import Platform
 from tests.collectors.slack_live import TOLD, SlackLive, assert_all_is_well, make_live, refusing, say

@@ -8,9 +8,9 @@ from aiohttp import web
 from collectors.base import Found, Watched
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Intake
+from overheard.listening.intake import Erased, Intake
+from overheard.listening.posts import NewPost
 from overheard.models import Post
-from overheard.posts import NewPost
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live
 from tests.fakeworld import faults

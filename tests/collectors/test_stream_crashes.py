@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from collectors.run import collect
-from overheard import credentials, sources
 from overheard.db import make_sessions
+from overheard.listening import credentials, sources
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 from tests.collectors.bluesky_watcher import settings_for

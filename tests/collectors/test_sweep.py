@@ -13,13 +13,15 @@ from pydantic import SecretStr
 import collectors
 from collectors.base import Collector, Found, Page, Reading, Watched
 from collectors.sweep import SweepSummary, sweep
-from overheard import campaigns, credentials, funnel, sources
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Erased, Item, Rejected, take_in
+from overheard.leads import funnel
+from overheard.listening import credentials, sources
+from overheard.listening.intake import Erased, Item, Rejected, take_in
+from overheard.listening.terms import BY_HAND_REDDIT, Recheck, Terms
+from overheard.marketing import campaigns
 from overheard.models import DeadLetter, Delivery, Embedding, Lead, Match, Post, Source, Tombstone
 from overheard.settings import Settings
-from overheard.terms import BY_HAND_REDDIT, Recheck, Terms
 from overheard.vocabulary import DisqualifyReason, Platform, SourceState
 from tests.factories import make_campaign, make_cast, make_lead, new_post, place, store
 

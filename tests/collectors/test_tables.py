@@ -6,7 +6,7 @@ import pytest
 from collectors.formats.records import ImportOptions
 from collectors.importing import parse_columns
 from overheard.errors import InvalidInput
-from overheard.intake import Rejected
+from overheard.listening.intake import Rejected
 from overheard.vocabulary import Platform
 from tests.collectors.files import outcomes, the_post, the_rejected
 

@@ -9,10 +9,10 @@ from sqlalchemy.engine import Engine
 
 from collectors.base import Deliver
 from collectors.run import Reader
-from overheard import sources
 from overheard.db import Sessions, make_sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake
+from overheard.listening import sources
+from overheard.listening.intake import Intake
 from overheard.models import Delivery, Gap, Source
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live

@@ -14,13 +14,13 @@ import collectors
 from collectors.base import Ask, Collector, Deliver, Found, Page, Reading, Tools, Watched
 from collectors.run import collect
 from collectors.watch import Watch
-from overheard import credentials, sources
 from overheard.db import Sessions
 from overheard.errors import CollectorError
+from overheard.listening import credentials, sources
+from overheard.listening.sources import Pause
+from overheard.listening.terms import Terms
 from overheard.models import Delivery, Post, Source
 from overheard.settings import Settings
-from overheard.sources import Pause
-from overheard.terms import Terms
 from overheard.vocabulary import Platform, SourceState
 from tests.factories import new_post
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from collectors.base import Watched
 from overheard.db import Sessions
 from overheard.errors import CollectorError
-from overheard.intake import Intake
+from overheard.listening.intake import Intake
 from overheard.models import DeadLetter, Gap, Usage
 from overheard.vocabulary import Platform, PostKind, SourceState
 from tests.collectors.live import Live

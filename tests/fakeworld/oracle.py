@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy as sa
 
 from overheard.db import Sessions
+from overheard.listening.posts import Key
 from overheard.models import DeadLetter, Gap, Post, Source, Tombstone
-from overheard.posts import Key
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean
 from overheard.vocabulary import Platform
 from tests.fakeworld.model import Wire, World, Written, wire_of
@@ -127,5 +127,5 @@ class _Here:
 
 
 def _as_stored(title: str, body: str) -> tuple[str, str]:
-    """Texts are cleaned and cut on their way in: see `overheard.posts.NewPost`."""
+    """Texts are cleaned and cut on their way in: see `overheard.listening.posts.NewPost`."""
     return cap(clean(title).strip(), MAX_TITLE)[0], cap(clean(body).strip(), MAX_BODY)[0]

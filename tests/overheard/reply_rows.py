@@ -5,15 +5,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from overheard import funnel, guardrails, replies
-from overheard.conversations import Thread
 from overheard.errors import Refusal
-from overheard.guardrails import Guard, Moment
+from overheard.leads import funnel
+from overheard.listening.posts import NewPost
+from overheard.listening.terms import ReplyWay, Terms
 from overheard.models import ConnectedAccount, Lead, Post, Reply, Source, User
-from overheard.posts import NewPost
-from overheard.reply_states import case_of
+from overheard.replying import guardrails, replies
+from overheard.replying.conversations import Thread
+from overheard.replying.guardrails import Guard, Moment
+from overheard.replying.reply_states import case_of
 from overheard.settings import ReplySettings
-from overheard.terms import ReplyWay, Terms
 from overheard.vocabulary import Platform, Stage
 from tests.factories import make_lead, new_post
 

@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import accounts
-from overheard.accounts import LoginRefused, LoginThrottled
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import ApiToken, Login, LoginLink, User
+from overheard.users import accounts
+from overheard.users.accounts import LoginRefused, LoginThrottled
 from overheard.vocabulary import Role
 from tests.factories import Cast
 

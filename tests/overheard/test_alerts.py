@@ -14,13 +14,17 @@ import standardwebhooks
 from sqlalchemy.orm import Session
 
 from cli.deliver import make_read_filters
-from overheard import alerts, campaigns, deliveries, erasure, funnel, views, webhooks
 from overheard.db import Sessions
-from overheard.deliveries import Answer, deliver_due
+from overheard.desk import views
 from overheard.errors import CollectorError, InvalidInput, NotFound, WrongStage
+from overheard.leads import funnel
+from overheard.listening import erasure
+from overheard.marketing import campaigns
 from overheard.models import AlertRule, Lead, LeadNews, Notice, OutboundDelivery, Post, Source, Webhook
-from overheard.outbound_content import Outbound
-from overheard.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
+from overheard.notifications import alerts, deliveries, webhooks
+from overheard.notifications.deliveries import Answer, deliver_due
+from overheard.notifications.outbound_content import Outbound
+from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.settings import Settings
 from overheard.vocabulary import DigestRhythm, DisqualifyReason
 from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post

@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import answers, do_not_contact, funnel, outbox, replies
-from overheard.answers import NewAnswer
-from overheard.erasure import erase
 from overheard.errors import InvalidInput, WrongStage
-from overheard.guardrails import Guard
+from overheard.leads import do_not_contact, funnel
+from overheard.listening.erasure import erase
 from overheard.models import Answer, Lead, Reply
-from overheard.reply_states import Sent
+from overheard.replying import answers, outbox, replies
+from overheard.replying.answers import NewAnswer
+from overheard.replying.guardrails import Guard
+from overheard.replying.reply_states import Sent
 from overheard.vocabulary import AnswerKind, Platform, Stage
 from tests.collectors.replying.desk import OPEN, TEXT
 from tests.conftest import NOW

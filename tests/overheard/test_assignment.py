@@ -3,8 +3,8 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import claims, funnel
-from overheard.assignment import assign_by_rule
+from overheard.leads import claims, funnel
+from overheard.leads.assignment import assign_by_rule
 from overheard.vocabulary import AssignmentRule, DisqualifyReason, LeadAction
 from tests.factories import Cast, make_lead
 

@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from api.query_words import backtest_words, looked_at, queue_words
-from overheard import backtest, campaigns, funnel, queries
 from overheard.errors import InvalidQuery, NotFound
-from overheard.judged import Standing
+from overheard.keywords import backtest, queries
+from overheard.labelling.judged import Standing
+from overheard.leads import funnel
+from overheard.marketing import campaigns
 from overheard.models import Label, User
 from overheard.vocabulary import DisqualifyReason, Platform
 from tests.factories import make_campaign, make_lead, new_post, predict, store

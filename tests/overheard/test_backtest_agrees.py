@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from overheard import queries
-from overheard.backtest import preview
 from overheard.errors import InvalidQuery
+from overheard.keywords import queries
+from overheard.keywords.backtest import preview
+from overheard.keywords.search_index import candidates
+from overheard.listening.post_texts import stored_texts
 from overheard.models import Match, Post
-from overheard.post_texts import stored_texts
 from overheard.query_language.expression import read
-from overheard.search_index import candidates
 from tests.factories import make_campaign, new_post, store
 
 _WORDS = ["crm", "CRM", "c++", "C", "run", "running", "tries", "try", "data", "database", "café", "ﬁle", "straße", "99"]

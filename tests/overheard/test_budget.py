@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import budget, campaigns, do_not_contact
 from overheard.errors import InvalidInput
+from overheard.leads import do_not_contact
+from overheard.leads.qualify import qualify, release
+from overheard.marketing import budget, campaigns
 from overheard.models import Campaign, HeldPost, Notice, Post, Signal
-from overheard.qualify import qualify, release
 from overheard.vocabulary import Platform
 from tests.factories import MODEL, Cast, make_campaign, new_post, predict, store
 

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import bulk, claims, funnel
+from overheard.desk import bulk
+from overheard.desk.tally import Tally, today
 from overheard.errors import InvalidInput
+from overheard.leads import claims, funnel
 from overheard.models import Label, Lead, LeadEvent
-from overheard.tally import Tally, today
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 from tests.factories import Cast, make_lead
 

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import sources
-from overheard.by_hand import Outcome, Taken, take_by_hand
-from overheard.erasure import erase
 from overheard.errors import InvalidInput
+from overheard.listening import sources
+from overheard.listening.by_hand import Outcome, Taken, take_by_hand
+from overheard.listening.erasure import erase
+from overheard.listening.terms import BY_HAND, BY_HAND_REDDIT, Terms
 from overheard.models import Match, Post, Source
-from overheard.terms import BY_HAND, BY_HAND_REDDIT, Terms
 from overheard.vocabulary import Platform, PostKind
 from tests.factories import make_campaign, new_post, store, watch_source
 

@@ -5,9 +5,9 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import campaigns
-from overheard.backfill import fill
-from overheard.campaign_proposals import key_terms, propose, rivals_in
+from overheard.marketing import campaigns
+from overheard.marketing.backfill import fill
+from overheard.marketing.campaign_proposals import key_terms, propose, rivals_in
 from overheard.models import Lead
 from overheard.query_language import read
 from tests.factories import make_lead, new_post, predict, store

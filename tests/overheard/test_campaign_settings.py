@@ -6,12 +6,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaign_settings, exclusions, funnel, qualification
-from overheard.assignment import assign_by_rule
 from overheard.errors import InvalidInput
-from overheard.exclusions import Place
+from overheard.leads import funnel, qualification
+from overheard.leads.assignment import assign_by_rule
+from overheard.leads.qualify import qualify
+from overheard.marketing import campaign_settings, exclusions
+from overheard.marketing.exclusions import Place
 from overheard.models import Label, Lead
-from overheard.qualify import qualify
 from overheard.vocabulary import AssignmentRule, ExclusionKind, LeadAction, Platform, Stage, Topic
 from tests.factories import MODEL, Cast, make_campaign, make_lead, new_post, predict, store
 

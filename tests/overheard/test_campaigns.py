@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
+from overheard.marketing import campaigns
+from overheard.marketing.relevance import DEFAULT_THRESHOLD, count_by_meaning
 from overheard.models import PostRelevance
-from overheard.relevance import DEFAULT_THRESHOLD, count_by_meaning
 from overheard.vocabulary import Platform
 from tests.factories import make_campaign, measure, new_post, predict, store
 

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import claims, funnel
-from overheard.claims import Claimed
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.leads import claims, funnel
+from overheard.leads.claims import Claimed
 from overheard.models import Lead, LeadEvent
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 from tests.factories import Cast, make_cast, make_lead

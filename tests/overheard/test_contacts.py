@@ -3,9 +3,9 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import contacts, funnel
-from overheard.contacts import Finding, checked
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.leads import contacts, funnel
+from overheard.leads.contacts import Finding, checked
 from overheard.models import User
 from overheard.vocabulary import ContactKind
 from tests.factories import make_lead

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from cli.digests import make_deliver
-from overheard import claims, digests, notices
-from overheard.credentials import seal
 from overheard.db import Sessions
-from overheard.digests import Chosen, Outgoing, send_due
 from overheard.errors import CollectorError, InvalidInput
+from overheard.leads import claims
+from overheard.listening.credentials import seal
 from overheard.models import Digest, DigestSetting, Lead, Notice, User
-from overheard.outbound_vocabulary import DigestWay
+from overheard.notifications import digests, notices
+from overheard.notifications.digests import Chosen, Outgoing, send_due
+from overheard.notifications.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
 from overheard.vocabulary import DigestRhythm, NoticeKind, SourceState
 from tests.factories import Cast, make_cast, make_lead, watch_source

@@ -6,9 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import do_not_contact, erasure, funnel, outbox, qualify, replies
 from overheard.errors import InvalidInput, ReplyRefused
+from overheard.leads import do_not_contact, funnel, qualify
+from overheard.listening import erasure
 from overheard.models import DoNotContact, Lead, Post
+from overheard.replying import outbox, replies
 from overheard.vocabulary import DisqualifyReason, Platform, ReplyState, Stage
 from tests.factories import MODEL, Cast, make_campaign, make_lead, new_post, predict, store
 from tests.overheard.reply_rows import KEY, approved_to_send, drafted, guard, promoted

@@ -6,11 +6,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns, forecast, queries
-from overheard.forecast import Basis
-from overheard.funnel import disqualify, promote
+from overheard.keywords import queries
+from overheard.leads.funnel import disqualify, promote
+from overheard.leads.qualify import qualify
+from overheard.marketing import campaigns
+from overheard.measuring import forecast
+from overheard.measuring.forecast import Basis
 from overheard.models import Lead
-from overheard.qualify import qualify
 from overheard.vocabulary import DisqualifyReason
 from tests.factories import MODEL, POSTED, Cast, make_campaign, new_post, predict, store
 

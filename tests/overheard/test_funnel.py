@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from overheard import funnel
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.labels import Seen, standing
+from overheard.labelling.labels import Seen, standing
+from overheard.leads import funnel
 from overheard.models import Label, LeadEvent, User
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 from tests.factories import MODEL, Cast, make_cast, make_lead

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import community_rules, guardrails, replies, reply_stops
-from overheard.conversations import RuleFlag, Rules, TargetState, Thread, ThreadPost
 from overheard.errors import ReplyRefused
-from overheard.guardrails import Guardrail, Moment
+from overheard.listening.terms import ReplyWay, Terms
 from overheard.models import Answer, Campaign, Post, Reply, Signal, Source
-from overheard.terms import ReplyWay, Terms
+from overheard.replying import community_rules, guardrails, replies, reply_stops
+from overheard.replying.conversations import RuleFlag, Rules, TargetState, Thread, ThreadPost
+from overheard.replying.guardrails import Guardrail, Moment
 from overheard.vocabulary import AnswerKind, Intent, Platform, ReplyState
 from tests.factories import Cast, make_campaign, new_post, store
 from tests.overheard.reply_rows import ANSWER, LINE, connected, drafted, guard, sent, told

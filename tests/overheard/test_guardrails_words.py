@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import replies
 from overheard.errors import ReplyRefused
-from overheard.guardrails import Guardrail, Moment
-from overheard.guardrails.near_copies import jaccard, shingles, sketch
+from overheard.replying import replies
+from overheard.replying.guardrails import Guardrail, Moment
+from overheard.replying.guardrails.near_copies import jaccard, shingles, sketch
 from tests.factories import Cast
 from tests.overheard.reply_rows import ANSWER, LINE, connected, drafted, guard, sent, told
 

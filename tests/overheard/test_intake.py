@@ -5,9 +5,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel
 from overheard.db import make_engine, make_sessions
-from overheard.intake import MAX_RAW, Erased, Intake, Item, Rejected, take_in
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.listening.intake import MAX_RAW, Erased, Intake, Item, Rejected, take_in
 from overheard.models import (
     Campaign,
     DeadLetter,
@@ -22,7 +23,6 @@ from overheard.models import (
     Signal,
     Tombstone,
 )
-from overheard.qualify import qualify
 from overheard.vocabulary import Platform
 from tests.factories import POSTED, Cast, make_lead, measure, new_post, place, predict, store
 

@@ -3,8 +3,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import board, funnel, lead_notes, people_links
-from overheard.lead_history import history, overdue
+from overheard.desk import board
+from overheard.leads import funnel, lead_notes, people_links
+from overheard.leads.lead_history import history, overdue
 from overheard.models import Answer, Reply
 from overheard.settings import DeskSettings
 from overheard.vocabulary import DisqualifyReason, LeadAction, ReplyState, SendingWay, Stage

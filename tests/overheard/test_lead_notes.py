@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import claims, funnel, lead_notes
 from overheard.errors import InvalidInput, WrongStage
+from overheard.leads import claims, funnel, lead_notes
 from overheard.vocabulary import DisqualifyReason, LeadAction
 from tests.factories import Cast, make_lead
 

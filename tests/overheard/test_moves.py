@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel
 from overheard.errors import InvalidInput, WrongStage
-from overheard.labels import standing
+from overheard.labelling.labels import standing
+from overheard.leads import funnel
 from overheard.models import Label, Lead
 from overheard.vocabulary import DisqualifyReason, LeadAction, Stage
 from tests.factories import Cast, make_lead

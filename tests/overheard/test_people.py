@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from overheard import accounts, audit, invitations, own_account, people, throttle
-from overheard.accounts import LoginRefused, LoginThrottled
-from overheard.audit import Wanted
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound
 from overheard.models import AuditEntry, LoginFailure, User
-from overheard.own_account import WrongPassword
-from overheard.people import LastAdmin
+from overheard.users import accounts, audit, invitations, own_account, people, throttle
+from overheard.users.accounts import LoginRefused, LoginThrottled
+from overheard.users.audit import Wanted
+from overheard.users.own_account import WrongPassword
+from overheard.users.people import LastAdmin
 from overheard.vocabulary import AuditAction, Role, Scope
 from tests.factories import Cast, make_cast
 

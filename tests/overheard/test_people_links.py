@@ -5,13 +5,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import contacts, funnel, people_links
 from overheard.db import Sessions
-from overheard.erasure import erase
+from overheard.desk.review_queue import page
 from overheard.errors import InvalidInput, WrongStage
+from overheard.leads import contacts, funnel, people_links
+from overheard.leads.qualify import qualify
+from overheard.listening.erasure import erase
 from overheard.models import Lead, Post, Signal, User
-from overheard.qualify import qualify
-from overheard.review_queue import page
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage
 from tests.factories import MODEL, Cast, make_campaign, make_cast, make_lead, new_post, predict, store
 

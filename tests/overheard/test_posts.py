@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput
+from overheard.listening.posts import NewPost, store_posts
 from overheard.models import Match, Post, Prediction, Source
-from overheard.posts import NewPost, store_posts
 from overheard.text import MAX_BODY
 from overheard.vocabulary import Platform
 from tests.factories import POSTED, make_campaign, new_post, predict, store

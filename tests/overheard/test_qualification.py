@@ -3,10 +3,10 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import funnel, qualification
 from overheard.errors import InvalidInput, NotFound
+from overheard.leads import funnel, qualification
+from overheard.leads.qualification import Fit
 from overheard.models import Lead, QualifyingQuestion
-from overheard.qualification import Fit
 from overheard.vocabulary import LeadAction, Topic
 from tests.factories import Cast, make_campaign, make_lead
 

@@ -4,9 +4,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns, funnel, queries
+from overheard.keywords import queries
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.marketing import campaigns
 from overheard.models import Lead, LeadEvent, Post, Signal
-from overheard.qualify import qualify
 from overheard.vocabulary import DisqualifyReason, Intent, LeadAction, Stage
 from tests.factories import MODEL, Cast, make_campaign, make_lead, measure, new_post, predict, store
 

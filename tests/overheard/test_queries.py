@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns, queries
 from overheard.errors import InvalidInput, InvalidQuery, NotFound
+from overheard.keywords import queries
+from overheard.marketing import campaigns
 from overheard.models import Match, Post, Prediction, Query
 from overheard.vocabulary import Intent, Platform
 from tests.factories import make_campaign, new_post, store

@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import query_variables
 from overheard.errors import InvalidInput, InvalidQuery
+from overheard.keywords import query_variables
 from overheard.models import Match
 from tests.factories import make_campaign, new_post, store
 

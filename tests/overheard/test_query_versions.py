@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from overheard import queries
 from overheard.errors import InvalidInput, NotFound
+from overheard.keywords import queries
+from overheard.keywords.query_versions import Change, Run, difference, roll_back, versions
 from overheard.models import User
-from overheard.query_versions import Change, Run, difference, roll_back, versions
 from tests.factories import make_campaign
 
 EXPRESSIONS = st.text(alphabet='ab "-*+', max_size=30)

@@ -8,15 +8,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import campaigns, do_not_contact, recall, samples
 from overheard.errors import InvalidInput, NotFound, WrongStage
-from overheard.funnel import disqualify, promote
-from overheard.intake import Erased, take_in
-from overheard.intervals import Share
+from overheard.labelling import samples
+from overheard.labelling.samples import allocate
+from overheard.leads import do_not_contact
+from overheard.leads.funnel import disqualify, promote
+from overheard.leads.qualify import qualify
+from overheard.listening.intake import Erased, take_in
+from overheard.marketing import campaigns
+from overheard.measuring import recall
+from overheard.measuring.intervals import Share
+from overheard.measuring.recall import Draws, found_among, missed_in, recall_of, total
 from overheard.models import Campaign, Label, Lead, Sample, StratumDay
-from overheard.qualify import qualify
-from overheard.recall import Draws, found_among, missed_in, recall_of, total
-from overheard.samples import allocate
 from overheard.vocabulary import DisqualifyReason, Platform, SampleAnswer, Stage, Stratum
 from tests.factories import MODEL, Cast, make_campaign, new_post, predict, store
 

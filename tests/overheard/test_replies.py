@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel, replies
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, NotFound, ReplyRefused, WrongStage
+from overheard.leads import funnel
 from overheard.models import Lead, Reply
+from overheard.replying import replies
 from overheard.vocabulary import ReplyState, SendingWay, Stage
 from tests.factories import Cast, make_cast, make_lead
 from tests.overheard.reply_rows import ANSWER, LINE, drafted, guard, promoted, sent

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import erasure, replies
 from overheard.errors import ReplyRefused
+from overheard.leads.qualify import qualify
+from overheard.listening import erasure
 from overheard.models import Answer, Lead, Reply
-from overheard.qualify import qualify
+from overheard.replying import replies
 from overheard.vocabulary import Platform, ReplyState
 from tests.factories import Cast, new_post, predict, store
 from tests.overheard.reply_rows import ANSWER, approved_to_send, drafted, sent

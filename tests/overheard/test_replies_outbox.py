@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import connected_accounts, outbox, replies, reply_checks, reply_stops
-from overheard.conversations import TargetState, Thread
 from overheard.db import Sessions
 from overheard.errors import NotFound, WrongStage
 from overheard.models import ConnectedAccount, Lead, Post, Reply
-from overheard.outbox import Failed, Sent, Unclear
+from overheard.replying import connected_accounts, outbox, replies, reply_checks, reply_stops
+from overheard.replying.conversations import TargetState, Thread
+from overheard.replying.outbox import Failed, Sent, Unclear
 from overheard.vocabulary import ReplyState, SendingWay, Stage
 from tests.factories import Cast, make_cast
 from tests.overheard.reply_rows import approved_to_send, connected, drafted, guard, sent

@@ -5,14 +5,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard import claims, do_not_contact, funnel, people_links, review_queue
-from overheard.cards import cards
-from overheard.dealings import background
+from overheard.desk import review_queue
+from overheard.desk.cards import cards
+from overheard.desk.review_queue import Filters, FoundBy, Onlooker, Place
 from overheard.errors import InvalidInput
+from overheard.leads import claims, do_not_contact, funnel, people_links
+from overheard.leads.dealings import background
+from overheard.leads.qualify import qualify
+from overheard.listening.posts import NewPost
 from overheard.models import Lead, Match, Prediction
-from overheard.posts import NewPost
-from overheard.qualify import qualify
-from overheard.review_queue import Filters, FoundBy, Onlooker, Place
 from overheard.vocabulary import Intent, Platform, Stage
 from tests.factories import MODEL, POSTED, Cast, make_campaign, make_lead, new_post, predict, store
 from tests.overheard.reply_rows import sent

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from overheard.db import Sessions, scrub
-from overheard.intake import Erased, ErasedAuthor, Item, take_in
+from overheard.keywords.search_index import words_of
+from overheard.listening.intake import Erased, ErasedAuthor, Item, take_in
 from overheard.models import Post
-from overheard.search_index import words_of
 from overheard.vocabulary import Platform
 from tests.factories import make_campaign, new_post, store
 

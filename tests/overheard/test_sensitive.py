@@ -2,7 +2,7 @@
 
 import pytest
 
-from overheard.guardrails.sensitive import Trouble, trouble_in
+from overheard.replying.guardrails.sensitive import Trouble, trouble_in
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel, similar_posts
-from overheard.intake import take_in
+from overheard.desk import similar_posts
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.listening.intake import take_in
 from overheard.models import Campaign, Embedding, Lead, Post
-from overheard.qualify import qualify
 from overheard.vocabulary import DisqualifyReason
 from tests.factories import Cast, make_campaign, make_lead, new_post, place
 

@@ -8,12 +8,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard import source_health, sources
 from overheard.errors import CollectorError, NotFound
-from overheard.intake import Rejected, take_in
+from overheard.listening import source_health, sources
+from overheard.listening.intake import Rejected, take_in
+from overheard.listening.source_health import Concern, Lag, Spent
+from overheard.listening.sources import Pause
 from overheard.models import Credential, Gap, Source
-from overheard.source_health import Concern, Lag, Spent
-from overheard.sources import Pause
 from overheard.vocabulary import Platform
 from tests.factories import new_post, watch_source
 

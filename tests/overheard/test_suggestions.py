@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import queries, suggestions
 from overheard.errors import NotFound
+from overheard.keywords import queries
+from overheard.listening import suggestions
 from overheard.vocabulary import Platform
 from tests.factories import make_campaign, new_post, store, watch_source
 

@@ -6,10 +6,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard import funnel
+from overheard.keywords.term_proposals import Terms, propose, terms_of, weigh
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
 from overheard.models import Lead
-from overheard.qualify import qualify
-from overheard.term_proposals import Terms, propose, terms_of, weigh
 from overheard.vocabulary import DisqualifyReason
 from tests.factories import MODEL, Cast, make_campaign, measure, new_post, predict, store
 

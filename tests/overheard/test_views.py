@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import views
+from overheard.desk import views
 from overheard.errors import InvalidInput, NotFound
 from tests.factories import Cast
 

@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard import funnel
-from overheard.cohorts import Asked, Period, Tally, last_weeks, read_cohorts
-from overheard.intervals import Direction, Share, trend
+from overheard.keywords.queries import save_query
+from overheard.leads import funnel
+from overheard.leads.qualify import qualify
+from overheard.measuring.cohorts import Asked, Period, Tally, last_weeks, read_cohorts
+from overheard.measuring.intervals import Direction, Share, trend
+from overheard.measuring.yields import campaign_yields
 from overheard.models import Lead
-from overheard.qualify import qualify
-from overheard.queries import save_query
 from overheard.vocabulary import DisqualifyReason
-from overheard.yields import campaign_yields
 from tests.factories import MODEL, Cast, make_campaign, make_lead, measure, new_post, predict, store
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from overheard.search_index import index_rows
+from overheard.keywords.search_index import index_rows
 
 revision = '0010'
 down_revision = '0009'

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from pydantic import HttpUrl, SecretStr
 
 from collectors.replying.outbox import Outbox, Tally
-from overheard import connected_accounts, funnel, replies
 from overheard.db import Sessions
-from overheard.guardrails import Guard
+from overheard.leads import funnel
 from overheard.models import ConnectedAccount, Lead, Post, Reply, Signal, User
+from overheard.replying import connected_accounts, replies
+from overheard.replying.guardrails import Guard
 from overheard.settings import (
     AccountSettings,
     BlueskySettings,

@@ -14,7 +14,7 @@ from collectors.replying.outbox import Outbox
 from overheard.db import Sessions
 from overheard.errors import OverheardError
 from overheard.models import ConnectedAccount, Reply
-from overheard.outbox import Failed, Sent, Unclear
+from overheard.replying.outbox import Failed, Sent, Unclear
 from overheard.vocabulary import ReplyState
 from tests.collectors.replying.desk import Desk, Place
 from tests.fakeworld import faults

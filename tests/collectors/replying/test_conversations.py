@@ -8,10 +8,10 @@ from pydantic import HttpUrl
 
 from collectors.conversations import PlatformConversations
 from collectors.replying.rules import understood
-from overheard.conversations import RuleFlag, TargetState
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.models import CommunityRules, Post, Source
+from overheard.replying.conversations import RuleFlag, TargetState
 from overheard.settings import HackerNewsSettings
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.replying.conftest import at

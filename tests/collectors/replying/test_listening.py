@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from collectors.replying.listening import Listening
-from overheard import credentials
+from overheard.listening import credentials
 from overheard.models import Answer, ConnectedAccount, Source
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.replying.conftest import at

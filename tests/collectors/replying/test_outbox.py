@@ -4,8 +4,8 @@ from threading import Thread
 
 import pytest
 
-from overheard import connected_accounts, reply_stops
 from overheard.errors import OverheardError
+from overheard.replying import connected_accounts, reply_stops
 from overheard.vocabulary import Platform, ReplyState
 from tests.collectors.replying.conftest import at
 from tests.collectors.replying.desk import PLACES, Desk

@@ -1,0 +1,1 @@
+"""What an SDR looks at: the queue, its cards, its views, the board."""

@@ -1,0 +1,1 @@
+"""A post becomes a lead, and a lead goes from stage to stage."""

@@ -1,0 +1,149 @@
+"""Who does not want to hear from us. Only a keyed hash of each handle is kept: it survives an erasure and names nobody.
+
+It is asked before a lead is made, when a draft is begun, when a reply is approved and before it is sent.
+"""
+
+import csv
+import hmac
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.db import upsert
+from overheard.errors import InvalidInput
+from overheard.models import DoNotContact, User
+from overheard.text import normalise
+from overheard.users import audit
+from overheard.vocabulary import AuditAction, Platform
+
+_MAX_REASON = 200
+
+
+def hash_of(key: str, platform: Platform, handle: str) -> str:
+    """A handle as it is kept: the same for everybody who knows the key, and of no use to others."""
+    said = f"do not contact\x00{platform.value}\x00{_normalised(handle)}"
+    return hmac.digest(key.encode(), said.encode(), "sha256").hex()
+
+
+def add(
+    session: Session, key: str, platform: Platform, handle: str, *, reason: str, actor: User | None, now: datetime
+) -> None:
+    """Write somebody down; once more does nothing."""
+    if not _normalised(handle):
+        raise InvalidInput("Say who is not to be contacted: the handle is empty.")
+    if add_hashes(session, [hash_of(key, platform, handle)], reason=reason, actor=actor, now=now):
+        # Not who it is: that must not be known from here.
+        audit.record(session, actor, AuditAction.DO_NOT_CONTACT_ADDED, f"somebody at {platform.display}", now=now)
+
+
+def add_hashes(session: Session, hashes: Iterable[str], *, reason: str, actor: User | None, now: datetime) -> int:
+    """Write hashes down; how many are new."""
+    rows = [
+        {"handle_hash": digest, "reason": reason[:_MAX_REASON], "at": now, "actor_id": actor.id if actor else None}
+        for digest in dict.fromkeys(hashes)
+    ]
+    if not rows:
+        return 0
+    statement = upsert(session, DoNotContact).on_conflict_do_nothing().returning(DoNotContact.id)
+    return len(session.execute(statement, rows).all())
+
+
+def take_off(session: Session, *, actor: User, at: datetime, now: datetime) -> None:
+    """What an SDR wrote down by mistake, in one step that they take back."""
+    mistaken = sa.delete(DoNotContact).where(DoNotContact.actor_id == actor.id, DoNotContact.at == at)
+    if taken := session.scalars(mistaken.returning(DoNotContact.id)).all():
+        names = f"{len(taken)} name{'s' if len(taken) > 1 else ''} of somebody"
+        audit.record(session, actor, AuditAction.DO_NOT_CONTACT_REMOVED, names, "written down by mistake", now=now)
+
+
+def is_listed(session: Session, key: str, platform: Platform, *handles: str | None) -> bool:
+    """Whether somebody, by any of the names they are known by, does not want to hear from us."""
+    return bool(listed(session, key, [(platform, handle) for handle in handles if handle]))
+
+
+def listed(session: Session, key: str, handles: Iterable[tuple[Platform, str]]) -> set[tuple[Platform, str]]:
+    """Which of these people do not want to hear from us."""
+    by_hash: dict[str, set[tuple[Platform, str]]] = {}
+    for platform, handle in handles:
+        by_hash.setdefault(hash_of(key, platform, handle), set()).add((platform, handle))
+    if not by_hash:
+        return set()
+    found = session.scalars(sa.select(DoNotContact.handle_hash).where(DoNotContact.handle_hash.in_(by_hash)))
+    return {person for digest in found for person in by_hash[digest]}
+
+
+# --- as a file -----------------------------------------------------------------------------------------------------
+
+COLUMNS = ("hash", "reason", "at")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a file."""
+
+    added: int
+    known: int
+    bad: list[str]
+    """Rows that could not be taken, each with its line and what is wrong."""
+
+
+def import_rows(session: Session, key: str, lines: Iterable[str], *, actor: User | None, now: datetime) -> Imported:
+    """Take in a CSV file with the columns `hash`, or `platform` and `handle`; a column `reason` is kept.
+
+    Hashes are those of an export made with the same key.
+    """
+    reader = csv.DictReader(lines)
+    columns = {(name or "").strip().lower() for name in reader.fieldnames or ()}
+    if "hash" not in columns and not {"platform", "handle"} <= columns:
+        raise InvalidInput("The file needs a first line with the column `hash`, or with `platform` and `handle`.")
+    added, known, bad = 0, 0, []
+    for row in reader:
+        said = {(name or "").strip().lower(): (value or "").strip() for name, value in row.items() if name is not None}
+        try:
+            digest = _digest(key, said)
+        except InvalidInput as error:
+            bad.append(f"line {reader.line_num}: {error}")
+            continue
+        is_new = add_hashes(session, [digest], reason=said.get("reason") or "Imported.", actor=actor, now=now)
+        added, known = added + is_new, known + 1 - is_new
+    audit.record(session, actor, AuditAction.DO_NOT_CONTACT_IMPORTED, f"{added} people", now=now)
+    return Imported(added, known, bad)
+
+
+def _digest(key: str, row: dict[str, str]) -> str:
+    if digest := row.get("hash", "").lower():
+        if not _HASH.fullmatch(digest):
+            raise InvalidInput("a hash is 64 digits of 0 to 9 and a to f.")
+        return digest
+    try:
+        platform = Platform(row.get("platform", "").lower())
+    except ValueError:
+        raise InvalidInput(f"{row.get('platform', '')!r} is no platform; they are {', '.join(Platform)}.") from None
+    if not _normalised(row.get("handle", "")):
+        raise InvalidInput("the handle is empty.")
+    return hash_of(key, platform, row["handle"])
+
+
+def export_rows(session: Session) -> Iterator[tuple[str, str, str]]:
+    """The list as rows of `COLUMNS`. It says nobody's name, and is of use only with the same key."""
+    for entry in entries(session):
+        yield entry.handle_hash, entry.reason, entry.at.isoformat()
+
+
+def count(session: Session) -> int:
+    """How many are on the list."""
+    return session.scalar(sa.select(sa.func.count()).select_from(DoNotContact)) or 0
+
+
+def entries(session: Session) -> list[DoNotContact]:
+    """The whole list, newest first."""
+    return list(session.scalars(sa.select(DoNotContact).order_by(DoNotContact.id.desc())))
+
+
+def _normalised(handle: str) -> str:
+    return normalise(handle.strip()).text.removeprefix("/").removeprefix("u/").removeprefix("@")

@@ -1,0 +1,318 @@
+"""The way in: a post becomes a lead, or strengthens one. What people do with leads stands in `funnel`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.db import upsert
+from overheard.keywords.queries import match_languages
+from overheard.leads import do_not_contact
+from overheard.marketing import budget
+from overheard.marketing.campaign_settings import admits
+from overheard.marketing.relevance import is_relevant
+from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
+from overheard.vocabulary import LeadAction, Platform, Stage
+
+_QUALIFY_BATCH = 500  # posts held in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A post that is relevant to a campaign and over its threshold."""
+
+    campaign_id: int
+    post: Post
+    prediction: Prediction
+
+
+def qualify(
+    session: Session,
+    *,
+    model_version: str,
+    threshold: float,
+    now: datetime,
+    among: Sequence[int] | None = None,
+    key: str | None = None,
+    more_to_come: bool = False,
+    only: int | None = None,
+) -> int:
+    """Make leads of all relevant posts whose score reaches the threshold; how many leads are new.
+
+    `threshold` is the model's own, for campaigns that set none. `among` (ids of posts just judged) spares looking at
+    all others, and takes up what the new judgement means for leads that these posts had made before.
+    It looks at what stands in the tables and not at what just happened, so a crash, a new query or a lowered threshold
+    are all mended by calling it again. With the `key` of the do-not-contact list nobody on it becomes a lead.
+
+    Of a campaign with a daily budget the best-scored become leads, and the others are held back. With `more_to_come`
+    a part of the budget is kept for what is judged next. `only`: of one campaign.
+    """
+    if among is not None:
+        match_languages(session, among)
+        _rejudge(session, model_version=model_version, threshold=threshold, among=among)
+    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=among)
+    if only is not None:
+        ready = ready.where(Campaign.id == only)
+    made = 0
+    after = (0, 0)
+    boundless = ready.where(Campaign.daily_budget.is_(None)).order_by(Campaign.id, Post.id).limit(_QUALIFY_BATCH)
+    while candidates := _read(session, boundless.where(sa.tuple_(Campaign.id, Post.id) > after)):
+        after = (candidates[-1].campaign_id, candidates[-1].post.id)
+        made += _qualify_each(session, _without_unwilling(session, candidates, key), now=now)
+    for campaign in budget.bounded(session):
+        room = budget.room(session, campaign, now, more_to_come=more_to_come)
+        made += _qualify_best(session, ready.where(Campaign.id == campaign.id), room, key=key, now=now)
+    return made
+
+
+def _qualify_best(
+    session: Session, ready: sa.Select[int, Post, Prediction], room: int, *, key: str | None, now: datetime
+) -> int:
+    """Of one campaign's posts the best-scored, as long as there is room; the others are held back."""
+    made = 0
+    best = ready.order_by(Prediction.score.desc(), Post.id.desc())
+    after = (2.0, 0)  # above every score
+    while room > 0:
+        next_best = best.where(sa.tuple_(Prediction.score, Post.id) < after).limit(min(room, _QUALIFY_BATCH))
+        candidates = _read(session, next_best)
+        if not candidates:
+            return made
+        after = (candidates[-1].prediction.score, candidates[-1].post.id)
+        wanted = _without_unwilling(session, candidates, key)
+        made += _qualify_each(session, wanted, now=now)
+        room -= len(wanted)
+    budget.hold_back(session, ready.with_only_columns(Campaign.id, Post.id), now)
+    return made
+
+
+def _qualify_each(session: Session, candidates: Sequence[_Candidate], *, now: datetime) -> int:
+    """Make signals of these posts; how many leads are new."""
+    if not candidates:
+        return 0
+    made = sum(_add_signal(session, candidate, now=now)[1] for candidate in candidates)
+    budget.let_in(session, [(one.campaign_id, one.post.id) for one in candidates])
+    return made
+
+
+def qualify_by_person(
+    session: Session, campaign_id: int, post: Post, *, actor: User, now: datetime, key: str
+) -> LeadEvent | None:
+    """Make a lead of a judged post because a person says so, whatever its score; the event that says it.
+
+    None where the post is not judged, or its author wants no contact.
+    """
+    judged = sa.select(Prediction).where(Prediction.post_id == post.id).order_by(Prediction.id.desc()).limit(1)
+    prediction = session.scalars(judged).one_or_none()
+    if prediction is None:
+        return None
+    candidate = _Candidate(campaign_id, post, prediction)
+    if not _without_unwilling(session, [candidate], key):
+        return None
+    lead_id, _ = _add_signal(session, candidate, now=now)
+    event = LeadEvent(
+        lead_id=lead_id,
+        action=LeadAction.QUALIFY,
+        to_stage=session.scalars(sa.select(Lead.stage).where(Lead.id == lead_id)).one(),
+        actor_id=actor.id,
+        at=now,
+        model_version=prediction.model_version,
+    )
+    session.add(event)
+    session.flush()
+    return event
+
+
+def release(
+    session: Session, campaign_id: int, *, day: date, at_most: int, actor: User, now: datetime, key: str
+) -> int:
+    """Let posts in that the budget held back on that day, the best-scored first, as far as they are still relevant
+    and over the threshold; how many came in.
+    """
+    held = budget.held(session, campaign_id, day=day).where(admits()).limit(at_most)
+    candidates = [_Candidate(campaign_id, post, prediction) for _, post, prediction in session.execute(held)]
+    wanted = _without_unwilling(session, candidates, key)
+    for candidate in wanted:
+        _add_signal(session, candidate, now=now)
+    released = {candidate.post.id for candidate in wanted}
+    budget.settle(session, campaign_id, [one.post.id for one in candidates], released, actor=actor, now=now)
+    return len(released)
+
+
+def _without_unwilling(session: Session, candidates: list[_Candidate], key: str | None) -> list[_Candidate]:
+    """Those whose writers did not say that they want no contact."""
+    if key is None:
+        return candidates
+    names = [
+        {(one.post.platform, name) for name in (one.post.author, one.post.author_name) if name} for one in candidates
+    ]
+    unwilling = do_not_contact.listed(session, key, set[tuple[Platform, str]]().union(*names))
+    return [one for one, its in zip(candidates, names, strict=True) if not its & unwilling]
+
+
+def _ready(
+    session: Session, *, model_version: str, threshold: float, now: datetime, among: Sequence[int] | None
+) -> sa.Select[int, Post, Prediction]:
+    """Campaign, post and prediction of what is relevant, over the threshold, not yet a signal of its campaign, and not
+    held back on a former day.
+    """
+    already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
+    statement = (
+        sa.select(Campaign.id, Post, Prediction)
+        .select_from(Prediction)
+        .join(Post, Post.id == Prediction.post_id)
+        .join(Campaign, sa.true())
+        .where(
+            Prediction.model_version == model_version,
+            Prediction.is_judged,
+            Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
+            is_relevant(session, Post.id),
+            admits(),
+            ~already,
+            ~budget.was_held(before=now.date()),
+        )
+    )
+    return statement if among is None else statement.where(Prediction.post_id.in_(among))
+
+
+def _read(session: Session, statement: sa.Select[int, Post, Prediction]) -> list[_Candidate]:
+    return [_Candidate(*row) for row in session.execute(statement)]
+
+
+def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> tuple[int, bool]:
+    """Make the post a signal of its author's lead; the lead, and whether it is new."""
+    post, prediction = candidate.post, candidate.prediction
+    signalled_on = (post.posted_at or post.collected_at).date()
+    author = author_key(post)
+    inserted = session.execute(
+        upsert(session, Lead)
+        .values(
+            campaign_id=candidate.campaign_id,
+            platform=post.platform,
+            author=author,
+            stage=Stage.MARKETING_QUALIFIED,
+            stage_changed_at=now,
+            qualified_at=now,
+            top_post_id=post.id,
+            signalled_on=signalled_on,
+            score=prediction.score,
+            intent=prediction.intent,
+        )
+        .on_conflict_do_nothing()
+        .returning(Lead.id)
+    ).scalar_one_or_none()
+    is_new = inserted is not None
+    lead_id = inserted or _lead_of(session, candidate.campaign_id, post.platform, author)
+    session.execute(
+        upsert(session, Signal)
+        .values(
+            lead_id=lead_id,
+            post_id=post.id,
+            score=prediction.score,
+            intent=prediction.intent,
+            model_version=prediction.model_version,
+            signalled_on=signalled_on,
+            at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    if is_new:
+        session.add(
+            LeadEvent(
+                lead_id=lead_id,
+                action=LeadAction.QUALIFY,
+                to_stage=Stage.MARKETING_QUALIFIED,
+                at=now,
+                model_version=prediction.model_version,
+            )
+        )
+    else:
+        refresh(session, [lead_id])
+    return lead_id, is_new
+
+
+def _lead_of(session: Session, campaign_id: int, platform: Platform, author: str) -> int:
+    """The author's lead, or the one that has taken it over."""
+    statement = sa.select(Lead.id, Lead.merged_into_id).where(
+        Lead.campaign_id == campaign_id, Lead.platform == platform, Lead.author == author
+    )
+    # Locked: a merge that goes on just now takes this post along, or is seen here.
+    lead_id, merged_into_id = session.execute(statement.with_for_update()).one()
+    return merged_into_id or lead_id
+
+
+def author_key(post: Post) -> str:
+    """Whose lead a post makes: its author's, or, of an unknown author, its own."""
+    return post.author or f"post {post.external_id}"
+
+
+def _rejudge(session: Session, *, model_version: str, threshold: float, among: Sequence[int]) -> None:
+    """A post that was edited, or judged by another model, is another signal: stronger, weaker, or none any more.
+
+    A lead that only the system has touched goes with its last signal; what a person has decided on stays.
+    """
+    relevant = sa.and_(is_relevant(session, Signal.post_id), admits())
+    statement = (
+        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), relevant)
+        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
+        .join(Post, Post.id == Signal.post_id)
+        .join(Lead, Lead.id == Signal.lead_id)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .where(Signal.post_id.in_(among))
+    )
+    for signal, prediction, needed, fits in session.execute(statement).all():
+        is_signal = prediction.is_judged and prediction.score >= needed and fits
+        if not is_signal and not _is_decided(session, signal.lead_id):
+            session.delete(signal)
+        else:
+            signal.score, signal.intent = prediction.score, prediction.intent
+            signal.model_version = prediction.model_version
+        session.flush()
+        refresh(session, [signal.lead_id])
+
+
+def _is_decided(session: Session, lead_id: int) -> bool:
+    statement = sa.select(LeadEvent.id).where(LeadEvent.lead_id == lead_id, LeadEvent.actor_id.is_not(None))
+    return session.scalar(statement.limit(1)) is not None
+
+
+def refresh(session: Session, lead_ids: Iterable[int]) -> None:
+    """Copy the strongest signal of each lead to the lead; a lead without any signal is removed."""
+    for lead_id in lead_ids:
+        _let_go_of_the_unheard(session, lead_id)
+        signals = session.scalars(
+            sa.select(Signal).where(Signal.lead_id == lead_id).order_by(Signal.score.desc(), Signal.id)
+        ).all()
+        if not signals:
+            session.execute(sa.delete(Lead).where(Lead.id == lead_id))
+            continue
+        top = signals[0]
+        session.execute(
+            sa.update(Lead)
+            .where(Lead.id == lead_id)
+            .values(
+                top_post_id=top.post_id,
+                score=top.score,
+                intent=top.intent,
+                signalled_on=max(signal.signalled_on for signal in signals),
+            )
+        )
+
+
+def _let_go_of_the_unheard(session: Session, lead_id: int) -> None:
+    """Remove the leads that this one has taken over and of whose own posts none is left."""
+    merged = session.scalars(sa.select(Lead).where(Lead.merged_into_id == lead_id)).all()
+    for lead in merged:
+        if not signals_by(session, lead_id, lead):
+            session.execute(sa.delete(Lead).where(Lead.id == lead.id))
+
+
+def signals_by(session: Session, lead_id: int, writer: Lead) -> list[int]:
+    """The signals (ids) of a lead that the author of another lead wrote: after a merge they stand together."""
+    rows = session.execute(
+        sa.select(Signal.id, Post)
+        .join(Post, Post.id == Signal.post_id)
+        .where(Signal.lead_id == lead_id, Post.platform == writer.platform)
+    )
+    return [signal_id for signal_id, post in rows if author_key(post) == writer.author]

@@ -1,0 +1,1 @@
+"""Posts come in: what is watched, stored, erased."""

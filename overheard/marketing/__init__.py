@@ -1,0 +1,1 @@
+"""Campaigns: what is sold, to whom, and what is let in."""

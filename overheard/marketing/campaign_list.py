@@ -1,0 +1,36 @@
+"""All campaigns, a line each: what listens, what waits, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.marketing.campaigns import views
+from overheard.models import Campaign, Lead, Query
+from overheard.vocabulary import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignLine:
+    """A campaign in the list."""
+
+    campaign: Campaign
+    queries: Sequence[Query]
+    """In force."""
+    waiting: int
+    """Leads that wait for a person's decision."""
+    leads: int
+    accepted: int
+    """Of them, those that a person said to be worth an answer, and that are not out since."""
+
+
+def lines(session: Session) -> list[CampaignLine]:
+    """All campaigns by name."""
+    waiting = sa.func.count().filter(Lead.stage == Stage.MARKETING_QUALIFIED)
+    accepted = sa.func.count().filter(Lead.stage.not_in({Stage.MARKETING_QUALIFIED, Stage.DISQUALIFIED}))
+    statement = sa.select(Lead.campaign_id, waiting, sa.func.count(), accepted).where(Lead.merged_into_id.is_(None))
+    counts = {row[0]: tuple(row[1:]) for row in session.execute(statement.group_by(Lead.campaign_id))}
+    return [
+        CampaignLine(view.campaign, view.queries, *counts.get(view.campaign.id, (0, 0, 0))) for view in views(session)
+    ]

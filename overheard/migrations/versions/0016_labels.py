@@ -1,0 +1,14 @@
+"""labels."""
+
+revision = '0016'
+down_revision = '0015'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """labels."""
+
+
+def downgrade() -> None:
+    """Take it back."""

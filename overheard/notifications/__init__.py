@@ -1,0 +1,1 @@
+"""What is told, and to whom: the bell, mail, Slack, webhooks, feeds."""

@@ -1,0 +1,1 @@
+"""Replies: written by a person, sent once, answered."""
