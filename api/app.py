@@ -106,7 +106,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cleaning = asyncio.create_task(_clean_up(app.state.overheard.desk.cards))
+        cleaning = asyncio.create_task(_clean_up(app.state.overheard.cards))
         yield
         cleaning.cancel()
         if engine is None:

@@ -94,11 +94,9 @@ class IntentModel:
         scheme = read_scheme(folder)
         head = read_head(folder)
         stage = FirstStage.load(folder) if first_stage else None
-        files = [folder / name for name in (WEIGHTS_FILE, SCHEME_FILE, ADAPTERS_FILE)]
-        parts = b"".join(file.read_bytes() for file in files if file.exists())
-        both = parts + b"".join(stage.files().values()) if stage else parts
-        versions = [f"{scheme.name}-{hashlib.sha256(content).hexdigest()[:12]}" for content in (both, parts)]
-        return cls(scheme, head, encoder, version=versions[0], version_alone=versions[1], first_stage=stage)
+        alone = _version(folder, scheme)
+        version = _version(folder, scheme, stage) if stage else alone
+        return cls(scheme, head, encoder, version=version, version_alone=alone, first_stage=stage)
 
     @property
     def version(self) -> str:
@@ -237,6 +235,25 @@ def load_model(
         precision=precision,
     )
     return IntentModel.load(folder, runtime, first_stage=first_stage)
+
+
+def version_of(folder: Path) -> str:
+    """What the model in a folder calls itself (`IntentModel.version`), told without an encoder; `ModelError` where its
+    files are no model of ours.
+    """
+    scheme, stage = read_scheme(folder), FirstStage.load(folder)
+    read_head(folder)
+    read_adapters(folder)
+    return _version(folder, scheme, stage)
+
+
+def _version(folder: Path, scheme: Scheme, stage: FirstStage | None = None) -> str:
+    """Name and fingerprint, with the first stage or without."""
+    files = [folder / name for name in (WEIGHTS_FILE, SCHEME_FILE, ADAPTERS_FILE)]
+    content = b"".join(file.read_bytes() for file in files if file.exists())
+    if stage:
+        content += b"".join(stage.files().values())
+    return f"{scheme.name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def depth_of(folder: Path, adapters: Adapters | None) -> int:

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from classifier.backlog import Backlog, Row, pending
 from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
 from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
@@ -18,11 +19,6 @@ from overheard.leads.qualify import qualify
 from overheard.models import Post, Prediction
 
 logger = logging.getLogger(__name__)
-
-# Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds.
-BATCH = 256
-
-_Row: TypeAlias = sa.Row[int, int, str, str, str]
 
 
 class Judge(Protocol):
@@ -51,6 +47,8 @@ class Classified:
     leads: int
     not_judged: int
     """Of the posts, those in a language that the model cannot read."""
+    is_done: bool = True
+    """Whether nothing is left for this model: else the next run goes on."""
 
 
 def classify_pending(
@@ -61,14 +59,18 @@ def classify_pending(
     meaning: Meaning | None = None,
     key: str | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
+    is_current: Callable[[Session], bool] = lambda _: True,
+    again: int | None = None,
 ) -> Classified:
-    """Judge every post that this model version has not judged yet, newest first, and qualify those that reach the
-    threshold of a campaign they are relevant to.
+    """Judge every post that this model version has not judged yet, in the order of `classifier.backlog`, and qualify
+    those that reach the threshold of a campaign they are relevant to.
 
     Each batch is one short transaction; nothing is held while the model works. Killed and run again, it goes on.
     `meaning` compares posts that may be leads with the campaigns' offers; without it queries alone find posts.
     `key` is that of the do-not-contact list: nobody on it becomes a lead. `on_progress` is called with the number of
-    posts of each batch.
+    posts of each batch. `is_current` is asked before each batch: when another model has taken the place of this one,
+    the run ends, and what it has not judged is the other one's. `again`: how many posts that another version judged
+    are judged anew at most; default: all.
     """
     with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
         if meaning:
@@ -80,10 +82,11 @@ def classify_pending(
             sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
         )
     posts = not_judged = 0
-    before: int | None = None
+    backlog, is_overtaken = Backlog(model.version, again=again), False
     while True:
         with sessions.begin() as session:
-            batch = _next_batch(session, model.version, before=before)
+            is_overtaken = not is_current(session)
+            batch = [] if is_overtaken else backlog.next_batch(session)
             listeners = read_listeners(session, model.threshold)
         if not batch:
             break
@@ -92,7 +95,7 @@ def classify_pending(
         measured = meaning.measure(flagged, listeners) if meaning else []
         with sessions.begin() as session:
             now = clock()
-            _store(session, model.version, batch, verdicts, now=now)
+            backlog.leave(_store(session, model.version, batch, verdicts, now=now))
             store_meaning(session, measured, now=now)
             leads += qualify(
                 session,
@@ -105,10 +108,11 @@ def classify_pending(
             )
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
-        before = batch[-1].id
         on_progress(len(batch))
     leads += caught_up
-    if posts or caught_up:  # now that all is judged, what is left of the campaigns' budgets goes to the best
+    if (
+        posts or caught_up
+    ) and not is_overtaken:  # now that all is judged, what is left of the campaigns' budgets goes to the best
         with sessions.begin() as session:
             leads += qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
     logger.log(
@@ -119,26 +123,15 @@ def classify_pending(
         leads,
         extra={"action": "classified", "posts": posts, "not_judged": not_judged, "leads": leads},
     )
-    return Classified(posts, leads, not_judged)
+    return Classified(posts, leads, not_judged, is_done=not (is_overtaken or backlog.is_cut))
 
 
 def count_pending(session: Session, model_version: str) -> int:
     """How many posts this model version has not judged yet."""
-    return session.scalar(sa.select(sa.func.count()).select_from(Post).where(_pending(model_version))) or 0
+    return session.scalar(sa.select(sa.func.count()).select_from(Post).where(pending(model_version))) or 0
 
 
-def _pending(model_version: str) -> sa.ColumnElement[bool]:
-    return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
-
-
-def _next_batch(session: Session, model_version: str, *, before: int | None) -> Sequence[_Row]:
-    statement = sa.select(Post.id, Post.source_id, Post.title, Post.body, Post.text_hash).where(_pending(model_version))
-    if before is not None:
-        statement = statement.where(Post.id < before)
-    return session.execute(statement.order_by(Post.id.desc()).limit(BATCH)).all()
-
-
-def _flagged(batch: Sequence[_Row], verdicts: Sequence[Verdict], *, floor: float) -> list[Candidate]:
+def _flagged(batch: Sequence[Row], verdicts: Sequence[Verdict], *, floor: float) -> list[Candidate]:
     return [
         Candidate(row.id, row.source_id, row.text_hash, PostText.of(row.title, row.body), verdict.score)
         for row, verdict in zip(batch, verdicts, strict=True)
@@ -149,14 +142,16 @@ def _flagged(batch: Sequence[_Row], verdicts: Sequence[Verdict], *, floor: float
 def _store(
     session: Session,
     model_version: str,
-    batch: Sequence[_Row],
+    batch: Sequence[Row],
     verdicts: Sequence[Verdict],
     *,
     now: datetime,
-) -> None:
+) -> set[int]:
+    """Keep what was said; the posts of which it was not kept."""
     # While the model worked, a post may have been edited (it is judged again later) or erased (it is gone).
     statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch])).with_for_update()
     current = {post_id: text_hash for post_id, text_hash in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
+    left = {post.id for post in batch if current.get(post.id) != post.text_hash}
     rows = [
         {
             "post_id": post.id,
@@ -171,7 +166,8 @@ def _store(
             "at": now,
         }
         for post, verdict in zip(batch, verdicts, strict=True)
-        if current.get(post.id) == post.text_hash
+        if post.id not in left
     ]
     if rows:
         session.execute(upsert(session, Prediction).on_conflict_do_nothing(), rows)
+    return left

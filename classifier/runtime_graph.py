@@ -1,6 +1,7 @@
-"""BERT as a graph of OpenVINO, made from the encoder's weights."""
+"""BERT as a graph, made from the encoder's weights: of OpenVINO, which judges, and of ONNX, for who takes a release."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,23 +41,38 @@ def build(
     `layers`: which of them are given, in this order; default: all. What none of them stands on is not computed.
     """
     ids = ops.parameter([1, -1], np.int32)
-    graph = _Graph(shape, weight)
+    vectors, states = outputs(shape, weight, ids, depth=depth, adapters=adapters, layers=layers)
+    return Model([vectors, *states], [ids])
+
+
+def outputs(
+    shape: Shape,
+    weight: Weight,
+    ids: Node,
+    *,
+    depth: int,
+    adapters: Adapters | None = None,
+    layers: Sequence[int] | None = None,
+    ops: Any = ops,  # noqa: ANN401 - OpenVINO's module, or what has its functions
+) -> tuple[Node, list[Node]]:
+    """What `build` makes, as nodes: the vectors, and the states of each layer."""
+    graph = _Graph(shape, weight, ops)
     first, last = (adapters.first_layer, 2 * depth - adapters.first_layer) if adapters else (0, depth)
     given = range(last + 1) if layers is None else layers
     untouched = max([first, *(layer for layer in given if layer <= depth)])
     states = dict(enumerate(graph.layers(graph.embeddings(ids), range(untouched))))
     if adapters:
-        changed = _Graph(shape, lambda name: adapters.merge(name, weight(name)))
+        changed = _Graph(shape, lambda name: adapters.merge(name, weight(name)), ops)
         behind = changed.layers(states[first], range(first, depth))
         next(behind)
         states |= dict(enumerate(behind, start=depth + 1))
-    vectors = [ops.unsqueeze(graph.mean(states[layer]), _axes(1)) for layer in given]
-    return Model([ops.concat(vectors, 1), *(states[layer] for layer in given)], [ids])
+    vectors = [ops.unsqueeze(graph.mean(states[layer]), graph.axes(1)) for layer in given]
+    return ops.concat(vectors, 1), [states[layer] for layer in given]
 
 
 class _Graph:
-    def __init__(self, shape: Shape, weight: Weight) -> None:
-        self._shape, self._weight = shape, weight
+    def __init__(self, shape: Shape, weight: Weight, ops: Any) -> None:  # noqa: ANN401 - as above
+        self._shape, self._weight, self._ops = shape, weight, ops
 
     def layers(self, states: Node, numbers: range) -> Iterator[Node]:
         """These states, and those behind each of some layers."""
@@ -67,47 +83,54 @@ class _Graph:
 
     def embeddings(self, ids: Node) -> Node:
         """What the first layer is given."""
-        words = ops.gather(self._constant("embeddings.word_embeddings.weight"), ids, _axes(0))
+        words = self._ops.gather(self._constant("embeddings.word_embeddings.weight"), ids, self.axes(0))
         # Every token is of the first of BERT's two texts, so its kind is as fixed as its place.
         places = self._weight("embeddings.position_embeddings.weight")
         places = places + self._weight("embeddings.token_type_embeddings.weight")[0]
-        length = ops.gather(ops.shape_of(ids, "i32"), _axes(1), _axes(0))
-        placed = ops.slice(ops.constant(places), _axes(0), length, _axes(1), _axes(0))
-        return self._norm(ops.add(words, placed), "embeddings.LayerNorm")
+        length = self._ops.gather(self._ops.shape_of(ids, "i32"), self.axes(1), self.axes(0))
+        placed = self._ops.slice(self._ops.constant(places), self.axes(0), length, self.axes(1), self.axes(0))
+        return self._norm(self._ops.add(words, placed), "embeddings.LayerNorm")
 
     def _layer(self, states: Node, name: str) -> Node:
         attended = self._linear(self._attention(states, f"{name}.attention.self"), f"{name}.attention.output.dense")
-        states = self._norm(ops.add(attended, states), f"{name}.attention.output.LayerNorm")
-        inner = ops.gelu(self._linear(states, f"{name}.intermediate.dense"), "erf")
-        return self._norm(ops.add(self._linear(inner, f"{name}.output.dense"), states), f"{name}.output.LayerNorm")
+        states = self._norm(self._ops.add(attended, states), f"{name}.attention.output.LayerNorm")
+        inner = self._ops.gelu(self._linear(states, f"{name}.intermediate.dense"), "erf")
+        return self._norm(
+            self._ops.add(self._linear(inner, f"{name}.output.dense"), states), f"{name}.output.LayerNorm"
+        )
 
     def _attention(self, states: Node, name: str) -> Node:
         heads, width = self._shape.num_attention_heads, self._shape.hidden_size // self._shape.num_attention_heads
-        swap = _axes(0, 2, 1, 3)  # tokens and heads
+        swap = self.axes(0, 2, 1, 3)  # tokens and heads
         query, key, value = (
-            ops.transpose(ops.reshape(self._linear(states, f"{name}.{part}"), _axes(1, -1, heads, width), False), swap)
+            self._ops.transpose(
+                self._ops.reshape(self._linear(states, f"{name}.{part}"), self.axes(1, -1, heads, width), False), swap
+            )
             for part in ("query", "key", "value")
         )
-        likeness = ops.multiply(ops.matmul(query, key, False, True), ops.constant(np.float32(width**-0.5)))
-        mixed = ops.transpose(ops.matmul(ops.softmax(likeness, -1), value, False, False), swap)
-        return ops.reshape(mixed, _axes(1, -1, self._shape.hidden_size), False)
+        likeness = self._ops.multiply(
+            self._ops.matmul(query, key, False, True), self._ops.constant(np.float32(width**-0.5))
+        )
+        mixed = self._ops.transpose(self._ops.matmul(self._ops.softmax(likeness, -1), value, False, False), swap)
+        return self._ops.reshape(mixed, self.axes(1, -1, self._shape.hidden_size), False)
 
     def _linear(self, states: Node, name: str) -> Node:
-        product = ops.matmul(states, self._constant(f"{name}.weight"), False, True)
-        return ops.add(product, self._constant(f"{name}.bias"))
+        product = self._ops.matmul(states, self._constant(f"{name}.weight"), False, True)
+        return self._ops.add(product, self._constant(f"{name}.bias"))
 
     def _norm(self, states: Node, name: str) -> Node:
-        normal = ops.mvn(states, _axes(_NUMBERS), True, self._shape.layer_norm_eps, "INSIDE_SQRT")
-        return ops.add(ops.multiply(normal, self._constant(f"{name}.weight")), self._constant(f"{name}.bias"))
+        normal = self._ops.mvn(states, self.axes(_NUMBERS), True, self._shape.layer_norm_eps, "INSIDE_SQRT")
+        return self._ops.add(
+            self._ops.multiply(normal, self._constant(f"{name}.weight")), self._constant(f"{name}.bias")
+        )
 
-    @staticmethod
-    def mean(states: Node) -> Node:
+    def mean(self, states: Node) -> Node:
         """The mean over the tokens, at length one."""
-        return ops.normalize_l2(ops.reduce_mean(states, _axes(_TOKENS)), _axes(1), 1e-12, "max")
+        return self._ops.normalize_l2(self._ops.reduce_mean(states, self.axes(_TOKENS)), self.axes(1), 1e-12, "max")
 
     def _constant(self, name: str) -> Node:
-        return ops.constant(self._weight(name))
+        return self._ops.constant(self._weight(name))
 
-
-def _axes(*numbers: int) -> Node:
-    return ops.constant(np.array(numbers, dtype=np.int32))
+    def axes(self, *numbers: int) -> Node:
+        """Numbers that say where something is done."""
+        return self._ops.constant(np.array(numbers, dtype=np.int32))

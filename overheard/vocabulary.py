@@ -268,6 +268,7 @@ class NoticeKind(StrEnum):
     ACCOUNT_PAUSED = "account_paused"
     POSTS_HELD_BACK = "posts_held_back"
     ALERTS_PAUSED = "alerts_paused"
+    MODEL_DRIFTED = "model_drifted"
 
 
 class DigestRhythm(StrEnum):
@@ -316,6 +317,9 @@ class AuditAction(StrEnum):
     SOURCE_PAUSED = "source_paused"
     SOURCE_ENABLED = "source_enabled"
     SOURCE_REMOVED = "source_removed"
+    MODEL_ACTIVATED = "model_activated"
+    MODEL_ROLLED_BACK = "model_rolled_back"
+    MODEL_SHADOWED = "model_shadowed"
 
 
 class ReplyState(StrEnum):

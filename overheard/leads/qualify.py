@@ -272,6 +272,22 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
         refresh(session, [signal.lead_id])
 
 
+def take_up(session: Session, *, model_version: str, threshold: float) -> int:
+    """Let the signals of some posts say what this model version has said of these posts already, where they say what
+    another one said: it is in use again. How many posts; 0 when all is done.
+    """
+    posts = (
+        sa.select(Signal.post_id)
+        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
+        .where(Signal.model_version != model_version)
+        .distinct()
+        .limit(_QUALIFY_BATCH)
+    )
+    among = session.scalars(posts).all()
+    _rejudge(session, model_version=model_version, threshold=threshold, among=among)
+    return len(among)
+
+
 def _is_decided(session: Session, lead_id: int) -> bool:
     statement = sa.select(LeadEvent.id).where(LeadEvent.lead_id == lead_id, LeadEvent.actor_id.is_not(None))
     return session.scalar(statement.limit(1)) is not None

@@ -9,7 +9,18 @@ from sqlalchemy.orm import Session
 
 from overheard.db import upsert
 from overheard.errors import InvalidInput
-from overheard.models import Base, Embedding, HeldPost, Match, Post, PostRelevance, Prediction, Source, Tombstone
+from overheard.models import (
+    Base,
+    Embedding,
+    HeldPost,
+    Match,
+    Post,
+    PostRelevance,
+    Prediction,
+    ShadowPrediction,
+    Source,
+    Tombstone,
+)
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean, text_hash
 from overheard.vocabulary import Platform, PostKind
 
@@ -225,7 +236,7 @@ def _apply_edits(session: Session, edits: Sequence[tuple[int, NewPost]]) -> None
         values = {name: value for name, value in _content(post).items() if value is not None}
         session.execute(sa.update(Post).where(Post.id == post_id).values(**values))
     ids = [post_id for post_id, _ in edits]
-    for derived in (Prediction, Match, Embedding, PostRelevance, HeldPost):
+    for derived in (Prediction, ShadowPrediction, Match, Embedding, PostRelevance, HeldPost):
         session.execute(sa.delete(derived).where(derived.post_id.in_(ids)))
 
 

@@ -30,6 +30,7 @@ from overheard.models.people import (
 )
 from overheard.models.posts import Post, Tombstone
 from overheard.models.query_variables import QueryVariable
+from overheard.models.registry import ModelVersion, ShadowPrediction
 from overheard.models.replies import (
     Answer,
     CommunityRules,
@@ -75,6 +76,7 @@ __all__ = [
     "LoginFailure",
     "LoginLink",
     "Match",
+    "ModelVersion",
     "Notice",
     "OutboundDelivery",
     "Post",
@@ -91,6 +93,7 @@ __all__ = [
     "Revisit",
     "Sample",
     "SavedView",
+    "ShadowPrediction",
     "Signal",
     "Snippet",
     "Source",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
 from overheard import vocabulary
 from overheard.db import UtcDateTime
+from overheard.modelling import vocabulary as modelling_vocabulary
 from overheard.notifications import outbound_vocabulary
 
 
@@ -34,7 +35,8 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         **{
             kind: _words(kind)
-            for kind in (*vars(vocabulary).values(), *vars(outbound_vocabulary).values())
+            for words in (vocabulary, outbound_vocabulary, modelling_vocabulary)
+            for kind in vars(words).values()
             if isinstance(kind, type) and issubclass(kind, enum.StrEnum) and kind is not enum.StrEnum
         },
     }

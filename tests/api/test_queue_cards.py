@@ -80,7 +80,7 @@ def test_an_erased_text_is_shown_to_nobody_and_kept_no_longer_than_a_minute(worl
     post = new_post(external_id="t3_hers", title="", body="A canary in the text.")
     world.lead(post=post)
     world.lead(post=new_post(title="Another", author="bob"))
-    sam, cards = world.browser(world.cast.sam), world.app.state.overheard.desk.cards
+    sam, cards = world.browser(world.cast.sam), world.app.state.overheard.cards
     assert "A canary in the text." in sam.get("/queue").text
     with world.sessions.begin() as session:
         erase(session, {post.key: "deleted"}, now=world.now)

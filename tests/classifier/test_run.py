@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from classifier.backlog import BATCH
 from classifier.evidence import Evidence
 from classifier.model import Verdict
-from classifier.run import BATCH, classify_pending, count_pending
+from classifier.run import classify_pending, count_pending
 from classifier.text import PostText
 from overheard.db import Sessions
 from overheard.listening.intake import Erased, take_in
