@@ -77,9 +77,7 @@ class IntentModel:
         expected = encoder.dimensions * len(scheme.layers)
         if head.mean.shape != (expected,) or max(scheme.layers) > encoder.layers:
             raise ModelError(f"The model {version} was trained on another encoder than the one at hand.")
-        if first_stage and first_stage.scheme.taught_by != version_alone:
-            message = f"The first stage beside the model {version_alone} was taught by {first_stage.scheme.taught_by}."
-            raise ModelError(f"{message} Teach it anew with `overheard first-stage`, or delete its two files.")
+        _check_teacher(first_stage, version_alone)
         self._scheme, self._head, self._encoder, self._first_stage = scheme, head, encoder, first_stage
         self._version, self._version_alone = version, version_alone
 
@@ -244,7 +242,14 @@ def version_of(folder: Path) -> str:
     scheme, stage = read_scheme(folder), FirstStage.load(folder)
     read_head(folder)
     read_adapters(folder)
+    _check_teacher(stage, _version(folder, scheme))
     return _version(folder, scheme, stage)
+
+
+def _check_teacher(stage: FirstStage | None, version_alone: str) -> None:
+    if stage and stage.scheme.taught_by != version_alone:
+        message = f"The first stage beside the model {version_alone} was taught by {stage.scheme.taught_by}."
+        raise ModelError(f"{message} Teach it anew with `overheard first-stage`, or delete its two files.")
 
 
 def _version(folder: Path, scheme: Scheme, stage: FirstStage | None = None) -> str:

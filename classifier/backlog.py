@@ -1,0 +1,95 @@
+"""What a model version has not judged yet, in the order of what people will look at.
+
+Posts that no version has judged come first, newest first. What another version judged is judged anew behind them: the
+posts of open leads in the order of the queue, then all others, newest first.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from overheard.models import Lead, Post, Prediction, Signal
+from overheard.vocabulary import Stage
+
+BATCH = 256
+"""Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds."""
+
+_OPEN = (Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT)
+
+Row: TypeAlias = sa.Row[int, int, str, str, str]
+
+
+class Backlog:
+    """The batches of one run. Each post is given out once, so a run ends even where nothing can be stored."""
+
+    def __init__(self, model_version: str, *, again: int | None = None) -> None:
+        """`again`: how many posts are judged anew at most; default: all."""
+        self._version = model_version
+        self._again = again
+        self._swept = 0  # no post up to this id is unjudged, but for those in `_left`
+        self._before: int | None = None
+        self._left: set[int] = set()
+        self.is_cut = False
+        """Whether posts are left that were to be judged anew."""
+
+    def next_batch(self, session: Session) -> Sequence[Row]:
+        """What is to be judged next; nothing when all is done, or as much was judged anew as was asked for."""
+        batch = self._fresh(session)
+        if batch:
+            return batch
+        wanted = BATCH if self._again is None else min(BATCH, self._again)
+        batch = self._of_open_leads(session, max(wanted, 1)) or self._others(session, max(wanted, 1))
+        if batch and not wanted:
+            self.is_cut = True
+            return []
+        if self._again is not None:
+            self._again -= len(batch)
+        return batch
+
+    def leave(self, post_ids: Collection[int]) -> None:
+        """These were edited or erased while the model worked: they are another run's."""
+        self._left.update(post_ids)
+
+    def _fresh(self, session: Session) -> Sequence[Row]:
+        # Before each batch anew, as posts come in meanwhile: from the second time on only above what was looked at.
+        newest = session.scalar(sa.select(sa.func.max(Post.id))) or 0
+        unjudged = ~sa.exists().where(Prediction.post_id == Post.id)
+        statement = _posts().where(unjudged, Post.id > self._swept, Post.id.not_in(self._left))
+        batch = session.execute(statement.order_by(Post.id.desc()).limit(BATCH)).all()
+        if len(batch) < BATCH:
+            self._swept = newest
+        return batch
+
+    def _of_open_leads(self, session: Session, wanted: int) -> Sequence[Row]:
+        statement = (
+            _posts()
+            .join(Signal, Signal.post_id == Post.id)
+            .join(Lead, Lead.id == Signal.lead_id)
+            .where(pending(self._version), Lead.stage.in_(_OPEN), Post.id.not_in(self._left))
+            .order_by(
+                sa.case((Lead.stage == Stage.MARKETING_QUALIFIED, 0), else_=1),
+                *(column.desc() for column in (Lead.signalled_on, Lead.score, Lead.id)),
+            )
+        )
+        rows = session.execute(statement.limit(wanted)).all()
+        return list({row.id: row for row in rows}.values())  # a post may be of several campaigns' leads
+
+    def _others(self, session: Session, wanted: int) -> Sequence[Row]:
+        statement = _posts().where(pending(self._version), Post.id.not_in(self._left))
+        if self._before is not None:
+            statement = statement.where(Post.id < self._before)
+        batch = session.execute(statement.order_by(Post.id.desc()).limit(wanted)).all()
+        if batch:
+            self._before = batch[-1].id
+        return batch
+
+
+def pending(model_version: str) -> sa.ColumnElement[bool]:
+    """Whether the statement's post lacks this version's word."""
+    return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
+
+
+def _posts() -> sa.Select[int, int, str, str, str]:
+    return sa.select(Post.id, Post.source_id, Post.title, Post.body, Post.text_hash)
