@@ -1,7 +1,7 @@
 """The intent model: posts in, verdicts out. Needs nothing that only training needs."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,7 @@ from classifier.runtime import Precision, Runtime
 from classifier.settled import find_settled
 from classifier.text import PostText, has_word
 from overheard.errors import ModelError
+from overheard.settings import Settings
 from overheard.vocabulary import Intent
 
 SHIPPED = Path(__file__).parent / "artefact"
@@ -233,6 +234,11 @@ def load_model(
         precision=precision,
     )
     return IntentModel.load(folder, runtime, first_stage=first_stage)
+
+
+def make_loader(settings: Settings) -> Callable[[Path], IntentModel]:
+    """What loads the model in a folder as the settings say."""
+    return lambda folder: load_model(folder, settings.encoder_path, precision=settings.precision)
 
 
 def version_of(folder: Path) -> str:

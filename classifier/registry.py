@@ -27,7 +27,7 @@ from overheard.modelling.vocabulary import ModelState
 from overheard.models import ModelVersion
 from overheard.settings import Settings
 
-__all__ = ["activate", "champion", "folder_of", "register", "rollback", "versions"]
+__all__ = ["SHIPPED", "activate", "champion", "folder_of", "register", "rollback", "versions"]
 
 REPORT_FILE = "report.json"
 FILES = (WEIGHTS_FILE, SCHEME_FILE, ADAPTERS_FILE, first_stage.WEIGHTS_FILE, first_stage.SCHEME_FILE, CARD_FILE)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from types import FrameType
 from typing import Annotated
 
@@ -23,8 +24,12 @@ from overheard.errors import OverheardError
 from overheard.home import secret_key
 from overheard.labelling import samples
 from overheard.log import configure_log
+from overheard.modelling import drift
 
 logger = logging.getLogger(__name__)
+
+# Posts judged anew in one pass, when another model has taken over: answers, samples and the shadow wait no longer.
+_AGAIN = 1024
 
 Every = Annotated[float, typer.Option(help="Seconds between two passes of the classifier.", min=1)]
 
@@ -32,15 +37,19 @@ Every = Annotated[float, typer.Option(help="Seconds between two passes of the cl
 def listen(*, every: Every = 10.0) -> None:
     """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
     from classifier.answers import propose_pending
+    from classifier.in_use import InUse
     from classifier.meaning import Meaning
-    from classifier.model import load_model
+    from classifier.model import make_loader
     from classifier.run import classify_pending
+    from classifier.shadow import Shadow
     from collectors.watch import Watch
 
     context = start()
     configure_log(as_json=context.settings.log_json)
-    settings = context.settings
-    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
+    load = make_loader(context.settings)
+    in_use = InUse(context.sessions, context.settings, load)
+    shadow = Shadow(context.sessions, context.settings, load)
+    in_use.judge()  # before anything else is begun: without a model nothing here makes sense
     meaning = Meaning(context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
@@ -49,16 +58,33 @@ def listen(*, every: Every = 10.0) -> None:
     with _stopped_by_signals(watch.stop), sending(context), digesting(context), delivering(context):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
+        told = date.min
         while not watch.stop.is_set():
+            wait = every
             try:
-                classify_pending(context.sessions, model, meaning=meaning, clock=clock, key=key)
+                model = in_use.judge()
+                done = classify_pending(
+                    context.sessions,
+                    model,
+                    meaning=meaning,
+                    clock=clock,
+                    key=key,
+                    is_current=in_use.is_current,
+                    again=_AGAIN,
+                )
                 with context.sessions.begin() as session:
                     samples.draw(session, clock(), model_version=model.version, threshold=model.threshold, key=key)
                 propose_pending(context.sessions)
+                unseen = shadow.judge_batch(clock=clock)
+                wait = every if done.is_done and not unseen else 0.0
+                if told != clock().date():
+                    with context.sessions.begin() as session:
+                        drift.tell(session, model_version=model.version, threshold=model.threshold, now=clock())
+                    told = clock().date()
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.
                 logger.exception("A pass failed", extra={"action": "pass_failed"})
-            watch.stop.wait(every)
+            watch.stop.wait(wait)
         watching.join()
 
 

@@ -15,6 +15,7 @@ from cli import (
     digests,
     listen,
     model,
+    models,
     people,
     posts,
     queries,
@@ -57,6 +58,7 @@ app.add_typer(replies.unwanted, name="do-not-contact")
 app.add_typer(people.app, name="users")
 app.command("login-link")(people.login_link)
 app.command("token")(people.token)
+app.add_typer(models.app, name="model")
 app.command("train")(model.train)
 app.command("first-stage")(model.first_stage)
 app.command("evaluate")(model.evaluate)

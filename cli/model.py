@@ -4,14 +4,17 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from cli.context import err, out, progress_bar
+from cli.context import Context, err, out, progress_bar
 from overheard.errors import InvalidInput
 from overheard.settings import read_settings
+
+if TYPE_CHECKING:
+    from classifier.model import IntentModel
 
 
 def train(
@@ -27,7 +30,7 @@ def train(
     from classifier.train import train as train_model
 
     train_model(data, output, config, posts=posts, encoder_path=read_settings().encoder_path)
-    out.print(f"Trained: {output}. Use it: OVERHEARD_MODEL_PATH={output}", soft_wrap=True)
+    out.print(f"Trained: {output}. Take it in: overheard model register {output}", soft_wrap=True)
 
 
 def first_stage(
@@ -60,10 +63,8 @@ def evaluate(
 ) -> None:
     """Measure the model on labelled posts: precision, recall, F1, average precision, calibration error."""
     from classifier.evaluate import INTERVALS, evaluate_file
-    from classifier.model import load_model
 
-    settings = read_settings()
-    found = evaluate_file(load_model(settings.model_path, settings.encoder_path, precision=settings.precision), data)
+    found = evaluate_file(_model_in_use(), data)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
         return
@@ -84,6 +85,19 @@ def evaluate(
     out.print(table, markup=False)
     intents = ", ".join(f"{name} {one.f1:.2f} ({one.support})" for name, one in found.per_label.items())
     out.print(f"F1 by intent (posts): {intents}; their mean {found.macro_f1:.2f}", markup=False)
+
+
+def _model_in_use() -> "IntentModel":
+    """The champion; where nothing was set up yet no database is made for it."""
+    from classifier.model import make_loader
+    from classifier.registry import SHIPPED, champion
+
+    context = Context(read_settings())
+    settings = context.settings
+    if settings.database_url is None and not settings.database_file.exists():
+        return make_loader(settings)(settings.model_path or SHIPPED)
+    with context.sessions() as session:
+        return make_loader(settings)(champion(session, settings))
 
 
 def relevance(
@@ -124,15 +138,11 @@ def needs(
     *, data: Annotated[Path, typer.Option(help="Labelled posts, JSON Lines.", exists=True, dir_okay=False)]
 ) -> None:
     """Measure how well the needs that are shown fit what annotators called them."""
-    from classifier.model import load_model
     from classifier.need_measure import leads_with_needs, measure_needs
     from classifier.rows import read_labelled
 
-    settings = read_settings()
     leads = leads_with_needs(read_labelled(data))
-    verdicts = load_model(settings.model_path, settings.encoder_path, precision=settings.precision).predict(
-        [lead.post for lead in leads]
-    )
+    verdicts = _model_in_use().predict([lead.post for lead in leads])
     table = Table("shown", "found", "any word", "recall", "precision", "words", box=None)
     for one in measure_needs(leads, [verdict.evidence for verdict in verdicts]):
         shares = (one.found, one.met, one.recall, one.precision)
@@ -147,10 +157,8 @@ def predict(
 ) -> None:
     """Judge the posts of a file. Rows that cannot be read are named at the end and do not stop the others."""
     from classifier.files import predict_file
-    from classifier.model import load_model
 
-    settings = read_settings()
-    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
+    model = _model_in_use()
     started = time.monotonic()
     with progress_bar() as bar:
         task = bar.add_task("Judging", total=None, rate="")

@@ -164,12 +164,12 @@ def classify() -> None:
 
 def classify_all(context: Context) -> None:
     """Classify with a progress bar, and say what came of it."""
+    from classifier.in_use import InUse
     from classifier.meaning import Meaning
-    from classifier.model import load_model
+    from classifier.model import make_loader
     from classifier.run import classify_pending, count_pending
 
-    settings = context.settings
-    model = load_model(settings.model_path, settings.encoder_path, precision=settings.precision)
+    model = InUse(context.sessions, context.settings, make_loader(context.settings)).judge()
     meaning = Meaning(context.settings.encoder_path)
     with context.sessions() as session:
         pending = count_pending(session, model.version)

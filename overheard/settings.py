@@ -195,7 +195,10 @@ class Settings(BaseSettings):
     encoder_path: Path | None = Field(
         default=None, description="Folder with the encoder's files; default: the installed package, then the model hub."
     )
-    model_path: Path | None = Field(default=None, description="Folder of a trained model; default: the one shipped.")
+    model_path: Path | None = Field(
+        default=None,
+        description="Folder of a trained model, whatever is activated; default: the champion, else the one shipped.",
+    )
     precision: Literal["f32", "bf16", "native"] = Field(
         default="native",
         description="How the model reckons: f32, bf16, or native: bf16 where the processor has it, f32 elsewhere.",
@@ -266,7 +269,12 @@ class Settings(BaseSettings):
         """The database's URL, the default filled in."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{(self.home / 'overheard.db').resolve()}"
+        return f"sqlite:///{self.database_file.resolve()}"
+
+    @property
+    def database_file(self) -> Path:
+        """Where the database is, unless a URL says another place."""
+        return self.home / "overheard.db"
 
 
 def read_settings() -> Settings:
