@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.models import Campaign, Lead, LeadEvent, Prediction, Signal
 from overheard.vocabulary import DisqualifyReason, Stage
+
+T = TypeVar("T")
 
 _BATCH = 1000  # ids in one statement
 _NOBODYS_THRESHOLD = 0.5  # as long as the campaign has no lead to tell it by
@@ -108,6 +111,6 @@ def _reasons(session: Session, lead_ids: Sequence[int]) -> dict[int, DisqualifyR
     return {lead_id: reason for lead_id, reason in session.execute(statement) if reason is not None}
 
 
-def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def batches(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many at once as a statement takes."""
     return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))

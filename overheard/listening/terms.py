@@ -77,6 +77,17 @@ def retention(source: Source) -> timedelta | None:
     return timedelta(hours=min(hours)) if hours else None
 
 
+def may_train(source: Source) -> bool:
+    """Whether a model may learn from its posts: the operator's word, else the terms.
+
+    Of what came in by a file alone there are no terms: it is the operator's own until they say otherwise.
+    """
+    if source.may_train is not None:
+        return source.may_train
+    terms = Terms.of(source)
+    return terms is None or terms.may_train
+
+
 def may_pass_on(source: Source) -> bool:
     """Whether a post's text may leave by an alert, a webhook, a feed or an export, and not only its need and address.
 

@@ -17,6 +17,7 @@ from overheard.models.leads import (
     SavedView,
     Signal,
 )
+from overheard.models.labelling import IntentLabel, LabelDoubt
 from overheard.models.people import (
     ApiToken,
     AuditEntry,
@@ -67,7 +68,9 @@ __all__ = [
     "FileImport",
     "Gap",
     "HeldPost",
+    "IntentLabel",
     "Label",
+    "LabelDoubt",
     "Lead",
     "LeadEvent",
     "LeadNews",

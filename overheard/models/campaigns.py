@@ -38,6 +38,11 @@ class Campaign(Base):
     samples_a_day: Mapped[int] = mapped_column(default=5, server_default="5")
     """How many posts that are not shown are drawn to be shown blind; 0: none."""
 
+    random_share: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """How likely a lead is put high in the queue whatever its score, so that the queue can be measured."""
+    uncertain_share: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """The same for a lead whose score is 0.5, and the less likely the surer the score is."""
+
     languages: Mapped[str | None]
     """ISO 639 codes with blanks between them; posts in others do not qualify. None: posts in any do."""
     archived_at: Mapped[datetime | None]

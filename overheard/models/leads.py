@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from overheard.models.base import Base, owner
@@ -41,13 +42,18 @@ _IS_CLAIMED = sa.text("claimed_until IS NOT NULL")  # few are, at any time
 _IS_SNOOZED = sa.text("snoozed_until IS NOT NULL")
 
 
+def _score_of(context: DefaultExecutionContext) -> float:
+    score: float = context.get_current_parameters()["score"]  # type: ignore[no-untyped-call]
+    return score
+
+
 class Lead(Base):
     """One author in one campaign. `overheard.leads.funnel` is the only writer of `stage`."""
 
     __tablename__ = "leads"
     __table_args__ = (
         UniqueConstraint("campaign_id", "platform", "author"),
-        Index("ix_leads_queue", "stage", "signalled_on", "score", "id"),
+        Index("ix_leads_queue", "stage", "signalled_on", "rank", "id"),
         Index(None, "platform", "author"),
         Index(None, "claimed_until", sqlite_where=_IS_CLAIMED, postgresql_where=_IS_CLAIMED),
         Index(None, "snoozed_until", sqlite_where=_IS_SNOOZED, postgresql_where=_IS_SNOOZED),
@@ -65,6 +71,14 @@ class Lead(Base):
     """The strongest signal's post. This and the next three are copied from the signals, for the queue's index."""
     signalled_on: Mapped[date]
     score: Mapped[float]
+    rank: Mapped[float] = mapped_column(default=_score_of, server_default="0")
+    """By which the leads of a day stand in the queue: the score, or 1 for a lead that was drawn."""
+    shown_because: Mapped[str] = mapped_column(default="top", server_default="top")
+    """Whether it was drawn when it came in, and as what: `overheard.labelling.slots`."""
+    propensity: Mapped[float | None]
+    """How likely it was to be drawn; none: nothing was drawn when it came in."""
+    drawn_score: Mapped[float | None]
+    """The score by which that was reckoned."""
     intent: Mapped[Intent]
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     """Whose lead it is; none: anybody's."""
@@ -212,4 +226,6 @@ class Label(Base):
     shown_because: Mapped[str] = mapped_column(default="top")
     propensity: Mapped[float | None]
     """How likely the post was to be shown, where it was drawn by chance."""
+    view: Mapped[str | None]
+    """Which filters of the queue it was decided under, as its address says them."""
     withdrawn_at: Mapped[datetime | None]

@@ -51,6 +51,8 @@ class Source(Base):
     """What the collector says may be done with its posts: `overheard.listening.terms.Terms`."""
     retention_hours: Mapped[int | None]
     """The operator's own word; none leaves it to the terms."""
+    may_train: Mapped[bool | None]
+    """Whether a model may learn from its posts, as the operator says; none leaves it to the terms."""
     permitted_by: Mapped[str | None]
     """Who said that we are allowed to read it, and when."""
     permitted_at: Mapped[datetime | None]

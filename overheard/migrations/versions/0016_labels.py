@@ -10,17 +10,17 @@ down_revision = '0015'
 branch_labels = None
 depends_on = None
 
-_NEW_COLUMNS = {
+_NEW_COLUMNS: dict[str, list[sa.Column[object]]] = {
     'sources': [sa.Column('may_train', sa.Boolean(), nullable=True)],
     'campaigns': [
-        sa.Column('random_share', sa.Float(), server_default='0', nullable=False),
-        sa.Column('uncertain_share', sa.Float(), server_default='0', nullable=False),
+        sa.Column('random_share', sa.Double(), server_default='0', nullable=False),
+        sa.Column('uncertain_share', sa.Double(), server_default='0', nullable=False),
     ],
     'leads': [
-        sa.Column('rank', sa.Float(), server_default='0', nullable=False),
+        sa.Column('rank', sa.Double(), server_default='0', nullable=False),
         sa.Column('shown_because', sa.Text(), server_default='top', nullable=False),
-        sa.Column('propensity', sa.Float(), nullable=True),
-        sa.Column('drawn_score', sa.Float(), nullable=True),
+        sa.Column('propensity', sa.Double(), nullable=True),
+        sa.Column('drawn_score', sa.Double(), nullable=True),
     ],
     'labels': [sa.Column('view', sa.Text(), nullable=True)],
 }
@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column('text_hash', sa.Text(), nullable=False),
         sa.Column('shown_because', sa.Text(), nullable=False),
         sa.Column('model_version', sa.Text(), nullable=True),
-        sa.Column('score', sa.Float(), nullable=True),
+        sa.Column('score', sa.Double(), nullable=True),
         sa.Column('is_final', sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column('withdrawn_at', overheard.db.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(['actor_id'], ['users.id'], name=op.f('fk_intent_labels_actor_id_users')),
@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column('text_hash', sa.Text(), nullable=False),
         sa.Column('said', sa.Text(), nullable=False),
         sa.Column('proposed', sa.Text(), nullable=False),
-        sa.Column('loss', sa.Float(), nullable=False),
+        sa.Column('loss', sa.Double(), nullable=False),
         sa.Column('at', overheard.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column('settled_at', overheard.db.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(['post_id'], ['posts.id'], name=op.f('fk_label_doubts_post_id_posts'), ondelete='CASCADE'),
