@@ -5,6 +5,7 @@ from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
 from overheard.models.campaign_desk import Exclusion, campaign_members
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
+from overheard.models.datasets import CachedVector, Dataset, DatasetExample
 from overheard.models.leads import (
     Contact,
     Label,
@@ -53,11 +54,14 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Base",
+    "CachedVector",
     "Campaign",
     "CommunityRules",
     "ConnectedAccount",
     "Contact",
     "Credential",
+    "Dataset",
+    "DatasetExample",
     "DeadLetter",
     "Delivery",
     "Digest",
