@@ -62,8 +62,8 @@ def differences(
     counted = Differences(
         posts=len(compared),
         both=sum(row.champion_shows and row.shadow_shows for row in compared),
-        only_champion=sum(row.champion_shows and not row.shadow_shows for row in compared),
-        only_shadow=sum(row.shadow_shows and not row.champion_shows for row in compared),
+        only_champion=sum(row.champion_shows > row.shadow_shows for row in compared),
+        only_shadow=sum(row.shadow_shows > row.champion_shows for row in compared),
     )
     ranked = sorted(
         compared,
@@ -75,16 +75,20 @@ def differences(
 
 def _compared(
     session: Session, shadow: ModelVersion, champion: ModelVersion, *, since: datetime
-) -> sa.Select[int, int, int, float, float, bool, bool]:
+) -> sa.Select[int, int, int, float, float, int, int]:
     floors = [floor for floor in session.scalars(sa.select(Campaign.threshold)) if floor is not None]
-
-    def shows(score: sa.ColumnElement[float], own: float) -> sa.ColumnElement[bool]:
-        wanted = sa.exists().where(
-            score >= sa.func.coalesce(Campaign.threshold, own), is_relevant(session, Post.id), admits()
-        )
-        return sa.and_(score >= min([own, *floors]), wanted)  # most posts reach no campaign's, and are done with here
-
     said, says = Prediction.score.expression, ShadowPrediction.score.expression
+    floor = min([champion.threshold, shadow.threshold, *floors])
+
+    def shows(score: sa.ColumnElement[float], own: float) -> sa.Function[int]:
+        reaches = sa.and_(Campaign.id.is_not(None), score >= sa.func.coalesce(Campaign.threshold, own))
+        return sa.func.max(sa.case((reaches, 1), else_=0))
+
+    wanted = sa.and_(
+        sa.or_(said >= floor, says >= floor),  # most posts reach no campaign's threshold, and are done with here
+        is_relevant(session, Post.id),
+        admits(),
+    )
     return (
         sa.select(
             Post.id,
@@ -98,18 +102,20 @@ def _compared(
         .select_from(ShadowPrediction)
         .join(Post, Post.id == ShadowPrediction.post_id)
         .join(Prediction, (Prediction.post_id == Post.id) & (Prediction.model_version == champion.name))
+        .outerjoin(Campaign, wanted)
         .where(
             ShadowPrediction.version_id == shadow.id,
             ShadowPrediction.at >= since,
             ShadowPrediction.is_judged,
             Prediction.is_judged,
         )
+        .group_by(Post.id, Prediction.id, ShadowPrediction.id)
         .order_by(ShadowPrediction.at.desc(), ShadowPrediction.id.desc())
         .limit(_NEWEST)
     )
 
 
-def _read(session: Session, ranked: Iterable[sa.Row[int, int, int, float, float, bool, bool]]) -> Iterable[Difference]:
+def _read(session: Session, ranked: Iterable[sa.Row[int, int, int, float, float, int, int]]) -> Iterable[Difference]:
     rows = list(ranked)
     posts = {
         post.id: (post, community)

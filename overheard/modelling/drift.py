@@ -36,7 +36,7 @@ _NEWEST = 1_000
 """Posts of each time whose words are compared."""
 _EXAMPLES = 5
 _TERMS = 12
-_LEAST_WORDS = 8
+_LEAST_WORDS = 5
 _WEEKS = 12
 
 

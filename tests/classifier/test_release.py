@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier.adapters import ADAPTERS_FILE, Adapters, adapters_bytes
+from classifier.encoder_files import Vectors
 from classifier.head import INTENTS, SCHEME_FILE, WEIGHTS_FILE, Head, Scheme, head_bytes, scheme_bytes
 from classifier.release import TOLERANCE, checked_onnx, read_tokens, write_release
 from classifier.text import PostText
@@ -18,12 +19,17 @@ def tiny_model_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     random = np.random.default_rng(1)
     layers = (1, 2) if request.param == "frozen" else (1, 2, 3)
 
-    def some(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return random.normal(size=shape).astype(np.float32)
+    def some(*shape: int, wide: float = 1.0) -> Vectors:
+        return random.normal(scale=wide, size=shape).astype(np.float32)
 
     size = 16 * len(layers)
     head = Head(
-        some(size) / 9, np.abs(some(size)) / 9 + 0.1, some(3, size, 8) / 9, some(3, 8), some(3, 8, 9) / 3, some(3, 9)
+        mean=some(size, wide=0.1),
+        scale=np.full(size, 0.2, dtype=np.float32),
+        hidden_weight=some(3, size, 8, wide=0.1),
+        hidden_bias=some(3, 8),
+        output_weight=some(3, 8, 9, wide=0.3),
+        output_bias=some(3, 9),
     )
     scheme = Scheme(
         format=1,
