@@ -1,6 +1,7 @@
 """One lead, and the steps that a person can take with it. What is written down about it: `lead_desk.py`."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
@@ -61,6 +62,12 @@ def _is_claimed_by_looking(viewer: User, lead: Lead) -> bool:
     return may(viewer, Action.CLAIM) and lead.stage is Stage.MARKETING_QUALIFIED and lead.merged_into_id is None
 
 
+def _view(back: str) -> str | None:
+    """The filters of the queue that somebody decided under, where they came from there."""
+    came_from = urlsplit(back)
+    return came_from.query if came_from.path == "/queue" else None
+
+
 @router.post("/promote")
 def promote(
     *,
@@ -74,7 +81,7 @@ def promote(
     back: Back = "",
 ) -> Response:
     """MQL → SQL."""
-    funnel.promote(db, lead_id, actor=viewer, now=now, seen=Seen(position=position))
+    funnel.promote(db, lead_id, actor=viewer, now=now, seen=Seen(position, view=_view(back)))
     assign_by_rule(db, lead_id, rule=state.settings.assignment, now=now)
     return done(request, back, Flash(f"Promoted {_name(db, lead_id)}.", lead_id))
 
@@ -94,7 +101,7 @@ def disqualify(
     back: Back = "",
 ) -> Response:
     """Out, with a reason."""
-    seen = Seen(position=position)
+    seen = Seen(position, view=_view(back))
     funnel.disqualify(db, lead_id, reason=reason, note=note, actor=viewer, now=now, seen=seen, key=state.key)
     return done(request, back, Flash(f"Disqualified {_name(db, lead_id)}: {reason_name(reason)}.", lead_id))
 

@@ -1,4 +1,6 @@
-"""What an SDR works through: the leads of a stage, newest day first and the strongest of a day first."""
+"""What an SDR works through: the leads of a stage, newest day first, of a day those that were drawn
+and then the strongest.
+"""
 
 import base64
 import binascii
@@ -73,12 +75,12 @@ class Place:
     """Where a page ended: the key of its last lead. Paging by it stays right while leads come and go."""
 
     signalled_on: date
-    score: float
+    rank: float
     lead_id: int
 
     def encode(self) -> str:
         """As one opaque word for an address."""
-        raw = json.dumps([self.signalled_on.isoformat(), self.score, self.lead_id])
+        raw = json.dumps([self.signalled_on.isoformat(), self.rank, self.lead_id])
         return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
     @classmethod
@@ -87,11 +89,11 @@ class Place:
         damaged = InvalidInput("The page marker in the address is damaged: start from the first page.")
         try:
             raw = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
-            day, score, lead_id = raw
-            place = cls(date.fromisoformat(day), float(score), int(lead_id))
+            day, rank, lead_id = raw
+            place = cls(date.fromisoformat(day), float(rank), int(lead_id))
         except (ValueError, TypeError, binascii.Error, RecursionError, OverflowError) as error:
             raise damaged from error
-        if not (0 <= place.score <= 1 and 0 < place.lead_id <= _MAX_ID):  # NaN is refused too
+        if not (0 <= place.rank <= 1 and 0 < place.lead_id <= _MAX_ID):  # NaN is refused too
             raise damaged
         return place
 
@@ -159,7 +161,7 @@ def page(
         raise InvalidInput(f"A page holds 1 to {MAX_PAGE_SIZE} leads, not {limit}.")
     asked, values = _asked(filters)
     if after is not None:
-        values |= {"day": after.signalled_on, "score": after.score, "lead_id": after.lead_id}
+        values |= {"day": after.signalled_on, "rank": after.rank, "lead_id": after.lead_id}
     found = rows(session, _page(asked, is_first=after is None), {**values, "limit": limit + 1})
     leads = [LeadRow(*row[: len(LeadRow._fields)]) for row in found[:limit]]
     shown = top_cards(session, [lead.id for lead in leads], key=key)
@@ -171,7 +173,7 @@ def page(
             for lead, row in zip(leads, found, strict=False)
             if lead.id in shown
         ],
-        next_place=Place(last.signalled_on, last.score, last.id) if last else None,
+        next_place=Place(last.signalled_on, last.rank, last.id) if last else None,
     )
 
 
@@ -223,11 +225,11 @@ def _page(filters: Filters, *, is_first: bool) -> sa.Executable:
         .outerjoin(User, User.id == Lead.assignee_id)
         .where(*_conditions(filters))
     )
-    order = (Lead.signalled_on, Lead.score, Lead.id)
+    order = (Lead.signalled_on, Lead.rank, Lead.id)
     if not is_first:
         place = (
             sa.bindparam("day", type_=sa.Date()),
-            sa.bindparam("score", type_=sa.Float()),
+            sa.bindparam("rank", type_=sa.Float()),
             sa.bindparam("lead_id", type_=sa.Integer()),
         )
         statement = statement.where(sa.tuple_(*order) < sa.tuple_(*place))

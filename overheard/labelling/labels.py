@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.labelling.slots import DRAWN, TOP
 from overheard.models import Label, Lead, LeadEvent, Post, Signal
 from overheard.vocabulary import DisqualifyReason, LeadAction
 
@@ -20,7 +21,9 @@ class Seen:
 
     position: int | None = None
     """Place on the queue page, from 1."""
-    because: str = "top"
+    because: str = TOP
+    view: str | None = None
+    """The filters of the queue that were on, as its address says them."""
 
 
 def record(session: Session, lead: Lead, event: LeadEvent, *, seen: Seen | None = None) -> None:
@@ -46,7 +49,9 @@ def record(session: Session, lead: Lead, event: LeadEvent, *, seen: Seen | None 
             model_version=model_version,
             score=score,
             position=seen.position,
-            shown_because=seen.because,
+            view=seen.view,
+            shown_because=lead.shown_because if seen.because == TOP else seen.because,
+            propensity=lead.propensity if lead.shown_because in DRAWN else None,
         )
     )
 

@@ -86,12 +86,12 @@ def in_queue_order(
 
     People who do not want to hear from us are left out; `key`: the secret by which they are known again.
     """
-    order = (Lead.signalled_on, Lead.score, Lead.id)
+    order = (Lead.signalled_on, Lead.rank, Lead.id)
     left, after = at_most, None
     while left is None or left > 0:
         statement = sa.select(*order).where(Lead.id.in_(review_queue.shown(filters)))
         if after is not None:
-            place = (sa.literal(after.signalled_on), sa.literal(after.score), after.id)
+            place = (sa.literal(after.signalled_on), sa.literal(after.rank), after.id)
             statement = statement.where(sa.tuple_(*order) < sa.tuple_(*place))
         rows = session.execute(statement.order_by(*(one.desc() for one in order)).limit(_BATCH)).all()
         if not rows:

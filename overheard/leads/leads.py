@@ -22,6 +22,7 @@ class LeadRow(NamedTuple):
     top_post_id: int | None
     signalled_on: date
     score: float
+    rank: float
     intent: Intent
     snoozed_until: datetime | None
     follow_up_on: date | None

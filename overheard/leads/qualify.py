@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from overheard.db import upsert
 from overheard.keywords.queries import match_languages
+from overheard.labelling import slots
+from overheard.labelling.slots import Slot
 from overheard.leads import do_not_contact
 from overheard.marketing import budget
 from overheard.marketing.campaign_settings import admits
@@ -91,7 +93,8 @@ def _qualify_each(session: Session, candidates: Sequence[_Candidate], *, now: da
     """Make signals of these posts; how many leads are new."""
     if not candidates:
         return 0
-    made = sum(_add_signal(session, candidate, now=now)[1] for candidate in candidates)
+    of = {one.campaign_id: session.get_one(Campaign, one.campaign_id) for one in candidates}
+    made = sum(_add_signal(session, one, now=now, drawn_by=of[one.campaign_id])[1] for one in candidates)
     budget.let_in(session, [(one.campaign_id, one.post.id) for one in candidates])
     return made
 
@@ -133,8 +136,9 @@ def release(
     held = budget.held(session, campaign_id, day=day).where(admits()).limit(at_most)
     candidates = [_Candidate(campaign_id, post, prediction) for _, post, prediction in session.execute(held)]
     wanted = _without_unwilling(session, candidates, key)
+    campaign = session.get_one(Campaign, campaign_id)
     for candidate in wanted:
-        _add_signal(session, candidate, now=now)
+        _add_signal(session, candidate, now=now, drawn_by=campaign)
     released = {candidate.post.id for candidate in wanted}
     budget.settle(session, campaign_id, [one.post.id for one in candidates], released, actor=actor, now=now)
     return len(released)
@@ -180,11 +184,17 @@ def _read(session: Session, statement: sa.Select[int, Post, Prediction]) -> list
     return [_Candidate(*row) for row in session.execute(statement)]
 
 
-def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> tuple[int, bool]:
-    """Make the post a signal of its author's lead; the lead, and whether it is new."""
+def _add_signal(
+    session: Session, candidate: _Candidate, *, now: datetime, drawn_by: Campaign | None = None
+) -> tuple[int, bool]:
+    """Make the post a signal of its author's lead; the lead, and whether it is new.
+
+    A new lead may be drawn for a slot of the queue, as `drawn_by` says.
+    """
     post, prediction = candidate.post, candidate.prediction
     signalled_on = (post.posted_at or post.collected_at).date()
     author = author_key(post)
+    slot = slots.draw(drawn_by, post.platform, author, prediction.score) if drawn_by else Slot(prediction.score)
     inserted = session.execute(
         upsert(session, Lead)
         .values(
@@ -197,6 +207,10 @@ def _add_signal(session: Session, candidate: _Candidate, *, now: datetime) -> tu
             top_post_id=post.id,
             signalled_on=signalled_on,
             score=prediction.score,
+            rank=slot.rank,
+            shown_because=slot.because,
+            propensity=slot.propensity,
+            drawn_score=None if slot.propensity is None else prediction.score,
             intent=prediction.intent,
         )
         .on_conflict_do_nothing()
@@ -310,6 +324,7 @@ def refresh(session: Session, lead_ids: Iterable[int]) -> None:
             .values(
                 top_post_id=top.post_id,
                 score=top.score,
+                rank=sa.case((Lead.shown_because == slots.TOP, top.score), else_=Lead.rank),
                 intent=top.intent,
                 signalled_on=max(signal.signalled_on for signal in signals),
             )
