@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies evaluate checklist train migration pins clean
+.PHONY: help demo install test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-matrices evaluate checklist train migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on
 
 soak-replies: $(VENV)/.installed-dev ## Random histories of replies: is anything ever posted twice? make soak-replies ARGS="--runs 1000 --seed 7"
 	@$(BIN)/python -m tests.soak_replies $(ARGS)
+
+soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
+	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases
 
 evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labelled JSON Lines): make evaluate DATA=dev.jsonl
 	@$(BIN)/overheard evaluate --data $(DATA)

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from overheard.users import accounts
 from tests.factories import Cast, make_cast
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+DATABASES = ("sqlite", "postgresql")
+_DATABASE = re.compile("|".join(DATABASES))
 
 # TRUNCATE makes every table's files anew, which takes ten times as long as this, after every test. Replicas run no
 # triggers, so nothing stands in the way of the order or of what may not be deleted.
@@ -35,6 +38,28 @@ BEGIN
         FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
 END $$
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-database", action="store_true", help="also run marked matrices on both databases")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where a file is one matrix of many alike cases, let each case run on one of the two databases, in turns.
+
+    Every statement behind such a file still meets both. `make soak-matrices` runs each case on both.
+    """
+    if config.getoption("--every-database"):
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("alternate_databases") and (found := _DATABASE.search(item.name)):
+            cases.setdefault(item.nodeid.replace(found[0], ""), []).append(item)
+    # One that was asked for by its name is alone, and runs.
+    left_out = {both[turn % 2] for turn, both in enumerate(cases.values()) if len(both) == len(DATABASES)}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture
@@ -93,7 +118,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated, empty database."""
     if request.param == "sqlite":

@@ -97,6 +97,16 @@ def complaints_of(page: "Page") -> list[str]:
     return complaints
 
 
+def fits_every_width(page: "Page", picture: Path, *, full_page: bool = False) -> None:
+    """Nothing sticks out at three widths. Screenshots, each a costly thing, stand at `picture-WIDTH-SCHEME.png`."""
+    for width, schemes in ((1440, ("dark", "light")), (1024, ()), (390, ("light",))):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (picture.name, width)
+        for scheme in schemes:
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=full_page)
+
+
 def titles_on(page: "Page") -> list[str]:
     """The cards of the queue, from the top."""
     return page.locator(".card h3").all_inner_texts()

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import sqlalchemy as sa
 
 from overheard.leads import claims, funnel
@@ -362,8 +361,7 @@ def test_everything_works_without_script(site: Site, browser: "Browser") -> None
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_posts_harm_no_width(site: Site, browser: "Browser", tmp_path: Path, scheme: str) -> None:
+def test_hostile_posts_harm_no_width(site: Site, context: "BrowserContext", tmp_path: Path) -> None:
     hostile = {
         "script": HOSTILE + " crm",
         "huge": HUGE + "x" * 3000 + " crm",
@@ -374,11 +372,11 @@ def test_hostile_posts_harm_no_width(site: Site, browser: "Browser", tmp_path: P
             post = new_post(title=text[:300], body=f"{text} crm", author=text[:80], community=f"r/{text[:90]}")
             make_lead(session, now=site.now, post=post, score=0.95)
             assert name
-    context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()
     complaints = complaints_of(page)
     page.goto(site.login_link(site.cast.sam))
-    for width in (1440, 1024, 390):
+    for width, scheme in ((1440, "light"), (1024, "dark"), (390, "light")):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{site.url}/queue")
         page.locator(".tick").first.click()
@@ -394,4 +392,3 @@ def test_hostile_posts_harm_no_width(site: Site, browser: "Browser", tmp_path: P
             _press(page, "Escape")
         assert page.title() == "Queue · Overheard"
     assert complaints == []
-    context.close()

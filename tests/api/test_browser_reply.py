@@ -11,11 +11,11 @@ from overheard.leads import funnel
 from overheard.models import Answer, Post, Reply
 from overheard.replying import replies, snippets
 from overheard.vocabulary import AnswerKind, Platform, ReplyState
-from tests.api.browsing import Site, complaints_of, in_a_browser
+from tests.api.browsing import Site, complaints_of, fits_every_width, in_a_browser
 from tests.overheard.reply_rows import ANSWER, LINE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
 pytestmark = in_a_browser
 
@@ -138,36 +138,29 @@ def test_words_are_not_lost_when_the_line_is_cut(site: Site, context: "BrowserCo
     assert _only(site).text.strip() == ANSWER
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_composer_fits_wide_and_narrow_in_light_and_dark(
-    site: Site, browser: "Browser", lead_id: int, tmp_path: Path, theme: str, width: int
-) -> None:
+def test_the_composer_fits_every_width(site: Site, context: "BrowserContext", lead_id: int, tmp_path: Path) -> None:
     with site.sessions.begin() as session:
         snippets.add_shipped(session, actor=site.cast.alice, now=site.now)
-    context = browser.new_context(viewport={"width": width, "height": 1000})
-    context.add_cookies([{"name": "overheard_theme", "value": theme, "url": site.url}])
     page = context.new_page()
     complaints = complaints_of(page)
     _open_draft(page, site, lead_id)
     page.get_by_label("Your reply").fill("Try {their tool}, see bit.ly/x and " + "a_very_long_word" * 20)
     page.get_by_text("hides where it leads").wait_for()
     page.get_by_text("Snippets and answers to objections").click()
-    _look(page, tmp_path / f"draft-{width}-{theme}.png")
+    fits_every_width(page, tmp_path / "draft", full_page=True)
     page.get_by_label("Your reply").fill(ANSWER)
     page.get_by_text("Nothing stands in the way.").wait_for()
     page.get_by_label("Your reply").press("Control+Enter")
     page.get_by_role("link", name="Copy and open the post").wait_for()
-    _look(page, tmp_path / f"approved-{width}-{theme}.png")
+    fits_every_width(page, tmp_path / "approved", full_page=True)
     _answered(site)
     page.reload()
     page.get_by_text("It looks positive").wait_for()
-    _look(page, tmp_path / f"answered-{width}-{theme}.png")
+    fits_every_width(page, tmp_path / "answered", full_page=True)
     for name in ("replies", "snippets", f"leads/{lead_id}/thread"):
         page.goto(f"{site.url}/{name}")
-        _look(page, tmp_path / f"{name.rpartition('/')[2]}-{width}-{theme}.png")
+        fits_every_width(page, tmp_path / name.rpartition("/")[2], full_page=True)
     assert complaints == []
-    context.close()
 
 
 def _answered(site: Site) -> None:
@@ -187,8 +180,3 @@ def _answered(site: Site) -> None:
                 proposed_score=0.91,
             )
         )
-
-
-def _look(page: "Page", picture: Path) -> None:
-    page.screenshot(path=picture, full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), picture.name

@@ -24,6 +24,8 @@ from overheard.users import people
 from overheard.vocabulary import Role
 from tests.api.conftest import Browser, World
 
+pytestmark = pytest.mark.alternate_databases
+
 KEY = RSAKey.generate_key(2048, {"kid": "one"})
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "one"})
 CLIENT = {"client_id": "overheard", "client_secret": "a secret of two"}

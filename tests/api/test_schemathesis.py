@@ -20,7 +20,7 @@ from overheard.models import Base
 from tests.api.conftest import World
 from tests.factories import make_campaign, make_lead, watch_source
 
-EXAMPLES = 4
+EXAMPLES = 2
 NEVER_ENDS = "readEvents"  # tests/api/test_events.py has it
 
 # What a path calls a thing, where it is not the table's name without its s.

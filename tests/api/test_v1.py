@@ -150,13 +150,14 @@ def test_whatever_a_route_answers_is_what_its_description_says(world: World, sch
     bodies = [{}, {"reason": "stale"}, {"threshold": 0.5}, {"name": "q", "expression": '"'}, {"reason": "stale"}]
     asked = [(stranger, lead, bodies[0]), (mara, lead, bodies[0]), (sam, lead, bodies[0])]
     asked += [(alice, wanted, body) for body in bodies for wanted in (lead, 99)]
+    bodiless = [ask for ask in asked if not ask[2]]
     met: dict[str, set[str]] = {}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if operation["operationId"] == "readEvents":
                 continue  # it never ends: tests/api/test_events.py has it
             answers = met.setdefault(operation["operationId"], set())
-            for program, wanted, body in asked:
+            for program, wanted, body in asked if "requestBody" in operation else bodiless:
                 response = program.request(method, re.sub(r"{\w+}", str(wanted), path), json=body)
                 answers.add(str(response.status_code))
                 _assert_described(response, operation)

@@ -44,6 +44,8 @@ from tests.fakeworld.model import NOW
 from tests.fakeworld.wires import discord, github, hackernews, slack
 from tests.histories import Life
 
+pytestmark = pytest.mark.alternate_databases
+
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 

@@ -48,6 +48,8 @@ from tests.fakeworld.model import NOW
 from tests.fakeworld.wires import slack
 from tests.histories import Life
 
+pytestmark = pytest.mark.alternate_databases
+
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 FULL, READ_ONLY, LOCKED = "full", "read-only", "locked"

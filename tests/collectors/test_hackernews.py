@@ -25,6 +25,8 @@ from tests.fakeworld.oracle import compare
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires.hackernews import HackerNews, reserve, write
 
+pytestmark = pytest.mark.alternate_databases
+
 # What the network does is all the same to the database.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -16,6 +16,8 @@ from overheard.vocabulary import AnswerKind, Intent, Platform, ReplyState
 from tests.factories import Cast, make_campaign, new_post, store
 from tests.overheard.reply_rows import ANSWER, LINE, connected, drafted, guard, sent, told
 
+pytestmark = pytest.mark.alternate_databases
+
 DAY = timedelta(days=1)
 PLAIN = Thread(posts=[ThreadPost("baker1", "We are three people.", None, is_target=True)])
 

@@ -12,6 +12,8 @@ from overheard.replying.guardrails.near_copies import jaccard, shingles, sketch
 from tests.factories import Cast
 from tests.overheard.reply_rows import ANSWER, LINE, connected, drafted, guard, sent, told
 
+pytestmark = pytest.mark.alternate_databases
+
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 

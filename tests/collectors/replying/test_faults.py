@@ -8,6 +8,8 @@ from tests.collectors.replying.desk import Desk
 from tests.fakeworld import faults
 from tests.fakeworld.sending import bluesky, reddit, slack
 
+pytestmark = pytest.mark.alternate_databases
+
 LOST = {
     "503 after it was stored": faults.Stored(),
     "reset after it was stored": faults.RESET_AFTER,

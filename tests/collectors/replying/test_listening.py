@@ -1,5 +1,6 @@
 """After a reply was sent: it is looked at again, and what comes back is heard once."""
 
+import pytest
 import sqlalchemy as sa
 
 from collectors.replying.listening import Listening
@@ -10,6 +11,8 @@ from tests.collectors.replying.conftest import at
 from tests.collectors.replying.desk import Desk
 from tests.fakeworld.model import Written
 from tests.fakeworld.wires import github, mastodon, reddit, slack
+
+pytestmark = pytest.mark.alternate_databases
 
 READING = {
     Platform.REDDIT: {"client_id": reddit.CLIENT_ID, "client_secret": reddit.CLIENT_SECRET, "contact": "overheard_op"},
