@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.access import Action
@@ -96,12 +97,28 @@ def answer(
     back: Back = "",
 ) -> Response:
     """What is known, and whether it fits; an empty answer takes it back."""
-    was_open = qualification.is_open(db, lead_id, question_id)
     qualification.answer(db, lead_id, question_id, text=answer, fits=FITS[fits], actor=viewer, now=now)
-    if not answer.strip():
-        return done(request, back, Flash("Answer taken back."))
-    undo = f"/leads/{lead_id}/answers/{question_id}" if was_open else None
-    return done(request, back, Flash("Answer kept.", undo=undo))
+    return done(
+        request,
+        back,
+        _answered(db, lead_id, question_id, viewer, "Answer kept." if answer.strip() else "Answer taken back."),
+    )
+
+
+@router.post("/answers/{question_id}/undo")
+def undo_answer(
+    *, request: Request, lead_id: Id, question_id: Id, viewer: Editor, db: Db, now: Now, change: int, back: Back = ""
+) -> Response:
+    """What stood there before; again, what stood before that."""
+    qualification.undo_answer(db, lead_id, question_id, change, actor=viewer, now=now)
+    return done(request, back, _answered(db, lead_id, question_id, viewer, "Taken back: it is as it was before."))
+
+
+def _answered(db: Session, lead_id: int, question_id: int, viewer: User, told: str) -> Flash:
+    change = qualification.last_change(db, lead_id, question_id)
+    is_own = change is not None and change.changed_by_id == viewer.id
+    undo = f"/leads/{lead_id}/answers/{question_id}/undo?change={change.id}" if change and is_own else None
+    return Flash(told, undo=undo)
 
 
 # --- contacts ------------------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.errors import InvalidInput, NotFound
+from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.leads.funnel import add_word, get
 from overheard.leads.leads import AnyLead
 from overheard.marketing import campaigns
-from overheard.models import Lead, QualifyingAnswer, QualifyingQuestion, User
+from overheard.models import FormerAnswer, Lead, QualifyingAnswer, QualifyingQuestion, User
 from overheard.vocabulary import LeadAction, Topic
 
 MAX_QUESTION = 300
@@ -124,31 +124,72 @@ def answer(
         raise InvalidInput(f"An answer has at most {MAX_ANSWER} characters; this one has {len(text)}.")
     if not text and fits is not None:
         raise InvalidInput("Say what is known: without an answer nothing fits or does not.")
-    row = session.scalars(
-        sa.select(QualifyingAnswer).where(
-            QualifyingAnswer.lead_id == lead_id, QualifyingAnswer.question_id == question_id
-        )
-    ).one_or_none()
-    if not text:
-        if row is not None:
-            session.delete(row)
-            add_word(session, lead, LeadAction.FIT, actor=actor, now=now, note=f"{question.question} Open again.")
-        return None
-    if row is None:
-        row = QualifyingAnswer(lead_id=lead_id, question_id=question_id)
+    row = _answer_to(session, lead_id, question_id)
+    if (row.answer, row.fits) == (text, fits) if row else not text:
+        return row
+    former = FormerAnswer(lead_id=lead_id, question_id=question_id, changed_by_id=actor.id, changed_at=now)
+    if row is not None:
+        former.answer, former.fits, former.actor_id, former.at = row.answer, row.fits, row.actor_id, row.at
+    session.add(former)
+    said = _Said(text, fits, actor.id, now)
+    return _write(session, lead, question, row, said, actor=actor, now=now)
+
+
+def last_change(session: Session, lead_id: int, question_id: int) -> FormerAnswer | None:
+    """The last change of an answer that was not undone, and what stood there before."""
+    changes = sa.select(FormerAnswer).filter_by(lead_id=lead_id, question_id=question_id)
+    return session.scalars(changes.order_by(FormerAnswer.id.desc()).limit(1)).first()
+
+
+def undo_answer(
+    session: Session, lead_id: int, question_id: int, change_id: int, *, actor: User, now: datetime
+) -> QualifyingAnswer | None:
+    """Put back what stood there before a change, which must be the last one and one's own; again goes further back."""
+    lead, question = get(session, lead_id), session.get(QualifyingQuestion, question_id)
+    last = last_change(session, lead_id, question_id)
+    is_ours = question is not None and last is not None and (last.id, last.changed_by_id) == (change_id, actor.id)
+    gone = sa.delete(FormerAnswer).where(FormerAnswer.id == change_id, sa.literal(is_ours)).returning(FormerAnswer.id)
+    if question is None or last is None or session.execute(gone).one_or_none() is None:
+        raise WrongStage("The answer was changed since: look at what stands there now.")
+    said = _Said(last.answer or "", last.fits, last.actor_id or actor.id, last.at or now)
+    return _write(session, lead, question, _answer_to(session, lead_id, question_id), said, actor=actor, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    answer: str
+    """Empty: the question is open."""
+    fits: bool | None
+    actor_id: int
+    at: datetime
+
+
+def _answer_to(session: Session, lead_id: int, question_id: int) -> QualifyingAnswer | None:
+    answers = sa.select(QualifyingAnswer).filter_by(lead_id=lead_id, question_id=question_id)
+    return session.scalars(answers).one_or_none()
+
+
+def _write(
+    session: Session,
+    lead: Lead,
+    question: QualifyingQuestion,
+    row: QualifyingAnswer | None,
+    said: _Said,
+    *,
+    actor: User,
+    now: datetime,
+) -> QualifyingAnswer | None:
+    told = f"{said.answer}{_FITS[said.fits]}" if said.answer else "Open again."
+    if said.answer:
+        row = row or QualifyingAnswer(lead_id=lead.id, question_id=question.id)
+        row.answer, row.fits, row.actor_id, row.at = said.answer, said.fits, said.actor_id, said.at
         session.add(row)
-    is_news = (row.answer, row.fits) != (text, fits)
-    row.answer, row.fits, row.actor_id, row.at = text, fits, actor.id, now
+    elif row is not None:
+        session.delete(row)
+        row = None
     session.flush()
-    if is_news:
-        add_word(session, lead, LeadAction.FIT, actor=actor, now=now, note=f"{question.question} {text}{_FITS[fits]}")
+    add_word(session, lead, LeadAction.FIT, actor=actor, now=now, note=f"{question.question} {told}")
     return row
-
-
-def is_open(session: Session, lead_id: int, question_id: int) -> bool:
-    """Whether nothing is known yet about this question to this lead."""
-    answers = sa.select(QualifyingAnswer.id).filter_by(lead_id=lead_id, question_id=question_id)
-    return session.scalar(answers) is None
 
 
 def asked(session: Session, lead: Lead) -> list[Asked]:

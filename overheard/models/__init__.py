@@ -18,6 +18,7 @@ from overheard.models.leads import (
     SavedView,
     Signal,
 )
+from overheard.models.former_answers import FormerAnswer
 from overheard.models.labelling import IntentLabel, LabelDoubt
 from overheard.models.people import (
     ApiToken,
@@ -70,6 +71,7 @@ __all__ = [
     "Embedding",
     "Exclusion",
     "FileImport",
+    "FormerAnswer",
     "Gap",
     "HeldPost",
     "IntentLabel",

@@ -139,7 +139,10 @@ def test_questions_of_the_campaign_are_answered_on_the_lead_and_give_its_fit(
     with world.rows() as session:
         first, second = session.scalars(sa.select(QualifyingQuestion.id).order_by(QualifyingQuestion.id))
     sam.submit(f"/leads/{lead}/answers/{first}", answer="Every week.", fits="yes")
-    assert f'action="/leads/{lead}/answers/{first}"' in sam.get("/queue").text  # the flash line takes it back
+    sam.submit(f"/leads/{lead}/answers/{first}", answer="Never.", fits="no")
+    undo = re.search(rf'action="(/leads/{lead}/answers/{first}/undo.change=\d+)"', sam.get("/queue").text)
+    assert undo  # the flash line brings back what stood there before
+    assert sam.submit(undo[1]).status_code == 303
     for where in (f"/leads/{lead}", "/board"):
         assert "fits 1 of 1 known, 1 open" in sam.get(where).text
     assert sam.submit(f"/leads/{lead}/answers/{second}", answer="x", fits="maybe").status_code == 422

@@ -1,9 +1,9 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from overheard.errors import InvalidInput, NotFound
+from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.leads import funnel, qualification
 from overheard.leads.qualification import Fit
 from overheard.models import Lead, QualifyingQuestion
@@ -60,6 +60,26 @@ def test_an_answer_is_changed_and_taken_back(
     said = questions[0].question
     told = [event.note for event in funnel.timeline(session, lead.id) if event.action is LeadAction.FIT]
     assert told == [f"{said} No. (does not fit)", f"{said} Yes. (fits)", f"{said} Open again."]
+
+
+def test_undoing_restores_what_was_said_before_by_whom_and_when_as_far_back_as_it_goes(
+    session: Session, cast: Cast, now: datetime, lead: Lead, questions: list[QualifyingQuestion]
+) -> None:
+    one, later = questions[0].id, now + timedelta(hours=1)
+    qualification.answer(session, lead.id, one, text="No.", fits=False, actor=cast.sam, now=now)
+    qualification.answer(session, lead.id, one, text="No.", fits=False, actor=cast.sue, now=later)  # is no news
+    qualification.answer(session, lead.id, one, text="Yes.", fits=True, actor=cast.sam, now=later)
+    qualification.answer(session, lead.id, one, text="", fits=None, actor=cast.sam, now=later)
+    stands = []
+    while (change := qualification.last_change(session, lead.id, one)) is not None:
+        with pytest.raises(WrongStage, match="changed since"):
+            qualification.undo_answer(session, lead.id, one, change.id, actor=cast.sue, now=later)
+        row = qualification.undo_answer(session, lead.id, one, change.id, actor=cast.sam, now=later)
+        stands.append(row and (row.answer, row.fits, row.actor_id, row.at))
+        with pytest.raises(WrongStage, match="changed since"):
+            qualification.undo_answer(session, lead.id, one, change.id, actor=cast.sam, now=later)
+    assert stands == [("Yes.", True, cast.sam.id, later), ("No.", False, cast.sam.id, now), None]
+    assert qualification.asked(session, lead)[0].answer is None
 
 
 def test_a_retired_question_is_asked_no_more_and_counts_no_more(
