@@ -102,5 +102,5 @@ $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack,mastodon,oidc,onnx]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack,mastodon,oidc,onnx,crm]'
 	@touch $@

@@ -5,7 +5,7 @@ import sys
 
 _SCRIPT = """
 import sys
-for name in ("praw", "prawcore", "slack_sdk", "mastodon", "authlib", "joserfc"):
+for name in ("praw", "prawcore", "slack_sdk", "mastodon", "authlib", "joserfc", "hubspot", "simple_salesforce"):
     sys.modules[name] = None  # cannot be imported, as where it is not installed
 from unittest import TestCase
 import api.app, api.server, collectors.reachability, collectors.run, collectors.watch, collectors.web
@@ -18,6 +18,11 @@ from overheard.vocabulary import Platform
 for platform in (Platform.REDDIT, Platform.SLACK, Platform.MASTODON):
     with TestCase().assertRaisesRegex(CollectorError, "the package .* is not installed"):
         PlatformConversations(None, None, None).read(platform, "x", None, None)
+from collectors.crm import open_crm
+from overheard.notifications.outbound_vocabulary import CrmPlatform
+for platform in (CrmPlatform.HUBSPOT, CrmPlatform.SALESFORCE):
+    with TestCase().assertRaisesRegex(CollectorError, "the package .* is not installed"):
+        open_crm(platform, "", {}, timeout=1)
 print("served")
 """
 

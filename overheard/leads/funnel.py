@@ -16,6 +16,7 @@ that move nothing (a note, a tag) are events too; no step counts them.
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import pairwise
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
@@ -58,6 +59,9 @@ LEADS_TO = {
 }
 
 _ANSWERED = frozenset({Stage.REPLIED, Stage.PROSPECT, Stage.WON, Stage.LOST})
+
+# The way from what a person qualified to what was bought.
+_ONWARDS = (Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT, Stage.WON)
 
 # What somebody did to a lead, and what it cannot be any more.
 _DONE = {
@@ -118,6 +122,23 @@ def lose(session: Session, lead_id: int, *, note: str, actor: User, now: datetim
     note = _needed(note, "A lost lead needs a reason: say why they did not buy.")
     lead = get(session, lead_id)
     return _move(session, lead, LeadAction.LOSE, actor=actor, now=now, note=note)
+
+
+def follow(session: Session, lead_id: int, to: Stage, *, because: str, now: datetime) -> None:
+    """Bring a lead onwards to where sales' own system has it, step by step. No person did it, so no claim is in the
+    way, and no label is made of it. `WrongStage` when there is no way onwards, and nothing has moved.
+    """
+    lead = get(session, lead_id)
+    if to is Stage.LOST and lead.stage in OPEN_FROM[LeadAction.LOSE]:
+        steps = [LeadAction.LOSE]
+    elif lead.stage in _ONWARDS and to in _ONWARDS[_ONWARDS.index(lead.stage) + 1 :]:
+        steps = [
+            ways_from(at)[onto] for at, onto in pairwise(_ONWARDS[_ONWARDS.index(lead.stage) : _ONWARDS.index(to) + 1])
+        ]
+    else:
+        raise WrongStage(f"There is no way onwards from {lead.stage.display} to {to.display}.")
+    for step in steps:
+        _move(session, lead, step, actor=None, now=now, note=because)
 
 
 def disqualify(
@@ -310,7 +331,7 @@ def _move(
     lead: Lead,
     action: LeadAction,
     *,
-    actor: User,
+    actor: User | None,
     now: datetime,
     back: tuple[Stage, Stage] | None = None,
     reason: DisqualifyReason | None = None,
@@ -326,14 +347,15 @@ def _move(
         .where(
             Lead.id == lead.id,
             Lead.stage == from_stage,
-            sa.true() if action in _FACTS else claims.free_for(actor.id, now),
+            sa.true() if action in _FACTS or actor is None else claims.free_for(actor.id, now),
         )
         .values(stage=to_stage, stage_changed_at=now, claimed_by_id=None, claimed_until=None)
         .execution_options(synchronize_session=False)
         .returning(Lead.id)
     ).one_or_none()
     if moved is None:
-        claims.refuse_if_held(session, lead, actor, now)
+        if actor is not None:
+            claims.refuse_if_held(session, lead, actor, now)
         raise _wrong_stage(session, lead.id, action)
     session.refresh(lead)
     event = LeadEvent(
@@ -341,7 +363,7 @@ def _move(
         action=action,
         from_stage=from_stage,
         to_stage=to_stage,
-        actor_id=actor.id,
+        actor_id=actor.id if actor else None,
         at=now,
         reason=reason,
         note=note,

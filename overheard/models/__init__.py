@@ -5,6 +5,7 @@ from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
 from overheard.models.campaign_desk import Exclusion, campaign_members
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
+from overheard.models.crm import CrmConnection, CrmEntry, CrmLink
 from overheard.models.datasets import CachedVector, Dataset, DatasetExample
 from overheard.models.leads import (
     Contact,
@@ -61,6 +62,9 @@ __all__ = [
     "ConnectedAccount",
     "Contact",
     "Credential",
+    "CrmConnection",
+    "CrmEntry",
+    "CrmLink",
     "Dataset",
     "DatasetExample",
     "DeadLetter",

@@ -51,3 +51,32 @@ class OutboundState(StrEnum):
     """Given up after the last attempt; a person can send it again."""
     DROPPED = "dropped"
     """There was nothing left to tell."""
+
+
+class CrmPlatform(StrEnum):
+    """Whose customer relationship management leads are pushed to."""
+
+    HUBSPOT = "hubspot"
+    SALESFORCE = "salesforce"
+    PIPEDRIVE = "pipedrive"
+
+    @property
+    def display(self) -> str:
+        """The name as a person reads it."""
+        return "HubSpot" if self is CrmPlatform.HUBSPOT else self.value.title()
+
+
+class CrmDeed(StrEnum):
+    """What happened between us and a CRM, in its log."""
+
+    PUSHED = "pushed"
+    REFUSED = "refused"
+    """It did not arrive; it is tried again, or given up."""
+    MOVED = "moved"
+    """The CRM moved its record onwards, and our lead went with it."""
+    KEPT = "kept"
+    """The CRM moved its record, and our lead stayed where it was."""
+    GONE = "gone"
+    """Somebody deleted the record there."""
+    ERASED = "erased"
+    """What we had told of a lead was taken back."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import standardwebhooks
 from sqlalchemy.orm import Session
 
+from overheard.crm import pushes
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound
 from overheard.listening.credentials import open_sealed, seal
@@ -215,6 +216,7 @@ def fan_out(session: Session, *, now: datetime) -> int:
                 key = f"msg_e{one.id}_{webhook.id}"
                 rows.append(_row(webhook, key, event, at=one.at, now=now, news=one))
     _deliver(session, rows)
+    pushes.heard(session, news, now=now)
     session.execute(sa.delete(LeadNews).where(LeadNews.id.in_([one.id for one in news])))
     return len(news)
 

@@ -1,0 +1,1 @@
+"""Leads in somebody's CRM: what is pushed there, and what comes back."""
