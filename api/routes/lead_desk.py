@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -19,6 +19,7 @@ router = APIRouter(prefix="/leads/{lead_id}")
 
 Back = Annotated[str, Form()]
 Words = Annotated[Text, Form()]
+Change = Annotated[int, Query(ge=1, le=MAX_ID)]
 Noter = Annotated[User, on_page(Action.ADD_NOTE)]
 Editor = Annotated[User, on_page(Action.EDIT_LEAD)]
 Merger = Annotated[User, on_page(Action.MERGE_LEADS)]
@@ -107,7 +108,7 @@ def answer(
 
 @router.post("/answers/{question_id}/undo")
 def undo_answer(
-    *, request: Request, lead_id: Id, question_id: Id, viewer: Editor, db: Db, now: Now, change: int, back: Back = ""
+    *, request: Request, lead_id: Id, question_id: Id, viewer: Editor, db: Db, now: Now, change: Change, back: Back = ""
 ) -> Response:
     """What stood there before; again, what stood before that."""
     qualification.undo_answer(db, lead_id, question_id, change, actor=viewer, now=now)
