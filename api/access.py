@@ -59,11 +59,14 @@ class Action(StrEnum):
     CHANGE_ALERTS = "change_alerts"
     READ_WEBHOOKS = "read_webhooks"
     CHANGE_WEBHOOKS = "change_webhooks"
+    READ_MODELS = "read_models"
+    CHANGE_MODELS = "change_models"
 
 
 _EVERYBODY = frozenset(Role)
 _SELLS = frozenset({Role.ADMIN, Role.SDR})
 _TUNES = frozenset({Role.ADMIN, Role.MARKETER})
+_TRAINS = frozenset({Role.ADMIN, Role.ML_ENGINEER})
 _RULES = frozenset({Role.ADMIN})
 _READS_THE_WORLD = _SELLS | _TUNES
 
@@ -118,6 +121,8 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CHANGE_ALERTS: _EVERYBODY,  # one's own
     Action.READ_WEBHOOKS: _TUNES,
     Action.CHANGE_WEBHOOKS: _TUNES,
+    Action.READ_MODELS: _TRAINS,
+    Action.CHANGE_MODELS: _TRAINS,
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.
@@ -135,6 +140,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.EXPORT_LEADS,
             Action.READ_ALERTS,
             Action.READ_WEBHOOKS,
+            Action.READ_MODELS,
         }
     ),
     Scope.DECIDE: frozenset(

@@ -38,6 +38,7 @@ from api.routes import (
     leads,
     login,
     me,
+    models,
     notices,
     oidc,
     people,
@@ -54,6 +55,7 @@ from api.routes import (
     v1_campaigns,
     v1_insights,
     v1_leads,
+    v1_models,
     v1_people,
     v1_queries,
     v1_queue,
@@ -185,7 +187,7 @@ def _routes() -> Sequence[BaseRoute]:
     ):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
-    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks):
+    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, models):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
     gathered.include_router(v1_leads.router)
@@ -200,4 +202,5 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
     gathered.include_router(v1_alerts.router)
+    gathered.include_router(v1_models.router)
     return tuple(gathered.routes)

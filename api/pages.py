@@ -17,6 +17,7 @@ from api.highlight import excerpt, in_field, segments
 from api.security import VISIT_COOKIE, binding, form_token, new_binding, own_page, set_cookie, sign, unsign
 from api.state import state_of
 from overheard.days import day_of
+from overheard.modelling.figures import figures
 from overheard.models import User
 from overheard.replying.conversations import RuleFlag
 from overheard.vocabulary import (
@@ -90,6 +91,7 @@ def make_templates() -> jinja2.Environment:
         segments=segments,
         excerpt=excerpt,
         in_field=in_field,
+        figures=figures,
         met_words=words.met_words,
         words_of=words.words_of,
         stratum_words=measure_words.stratum_words,

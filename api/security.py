@@ -18,6 +18,7 @@ VISIT_COOKIE = "overheard_visit"
 
 _PAGES = (
     "/alerts",
+    "/models",
     *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),
     *("/people", "/me", "/notices", "/audit", "/accounts"),
 )

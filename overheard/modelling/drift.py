@@ -15,15 +15,17 @@ from sqlalchemy.orm import Session
 
 from overheard.keywords.term_proposals import Weighed, terms_of, weigh
 from overheard.measuring.intervals import Share, Trend, trend
+from overheard.modelling import versions
 from overheard.models import Label, Post, Prediction, Source, User
 from overheard.notifications import notices
 from overheard.vocabulary import NoticeKind, Platform, Role
 
+EDGES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+"""Of the bins into which scores are counted: most posts score close to nothing."""
+
 RECENT = timedelta(days=7)
 BEFORE = timedelta(days=28)
 
-_EDGES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
-"""Of the bins into which scores are counted: most posts score close to nothing."""
 _ENOUGH = 100
 """Posts that each of the two times must have: of fewer nothing is said."""
 _SOME, _MUCH = 0.1, 0.25
@@ -32,6 +34,7 @@ _BY_CHANCE = 27.877
 """Without any drift the index is, for bins such as ours, below this times (1/n + 1/m) in 999 of 1,000 cases: the
 quantile of chi-squared with nine degrees of freedom (Yurdakul and Naranjo 2020)."""
 
+_HALF = 0.5
 _NEWEST = 1_000
 """Posts of each time whose words are compared."""
 _EXAMPLES = 5
@@ -121,10 +124,21 @@ def stability_index(before: Sequence[int], recent: Sequence[int]) -> float:
     return sum((q - p) * log(q / p) for p, q in pairs)
 
 
+def judging(session: Session) -> tuple[str, float] | None:
+    """The version that judges, and from which score on it calls a post a lead. Where nothing is registered, that of the
+    newest prediction, and one half; None where nothing was judged.
+    """
+    champion = versions.champion(session)
+    if champion:
+        return champion.name, champion.threshold
+    newest = session.scalar(sa.select(Prediction.model_version).order_by(Prediction.id.desc()).limit(1))
+    return (newest, _HALF) if newest else None
+
+
 def places(session: Session, *, model_version: str, threshold: float, now: datetime) -> list[PlaceDrift]:
     """Every source of which this version judged posts within the last five weeks, those that moved most first."""
     since = now - RECENT
-    counted = sa.case(*((Prediction.score < edge, place) for place, edge in enumerate(_EDGES)), else_=len(_EDGES))
+    counted = sa.case(*((Prediction.score < edge, place) for place, edge in enumerate(EDGES)), else_=len(EDGES))
     is_recent = sa.case((Post.collected_at >= since, 1), else_=0)
     statement = (
         sa.select(
@@ -141,7 +155,7 @@ def places(session: Session, *, model_version: str, threshold: float, now: datet
     bins: dict[int, tuple[list[int], list[int]]] = {}
     leads: dict[int, list[int]] = {}
     for source_id, recent, place, posts, flagged in session.execute(statement):
-        both = bins.setdefault(source_id, ([0] * (len(_EDGES) + 1), [0] * (len(_EDGES) + 1)))
+        both = bins.setdefault(source_id, ([0] * (len(EDGES) + 1), [0] * (len(EDGES) + 1)))
         both[recent][place] += posts
         leads.setdefault(source_id, [0, 0])[recent] += int(flagged)
     found = [

@@ -50,6 +50,14 @@ def get(session: Session, name: str) -> ModelVersion:
     raise NotFound(f"There is no model version {name}. See: overheard model list")
 
 
+def by_id(session: Session, version_id: int) -> ModelVersion:
+    """A version, as pages name it."""
+    found = session.get(ModelVersion, version_id)
+    if found is None:
+        raise NotFound(f"There is no model version {version_id}.")
+    return found
+
+
 def champion(session: Session) -> ModelVersion | None:
     """The version in use; None as long as it is the one that is shipped and nothing was registered."""
     return _standing(session, ModelState.CHAMPION)

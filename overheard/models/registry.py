@@ -35,7 +35,7 @@ class ModelVersion(Base):
     """With a fingerprint of the weights: predictions carry it as their `model_version`."""
     parent: Mapped[str | None]
     """The version that it was made from or compared with."""
-    dataset_id: Mapped[int | None]
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id"))
     created_at: Mapped[datetime]
     threshold: Mapped[float]
     """The score from which it calls a post a lead, for campaigns that set none."""

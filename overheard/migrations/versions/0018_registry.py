@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column('replaced_id', sa.Integer(), nullable=True),
         sa.Column('shadow_since', utc, nullable=True),
         sa.ForeignKeyConstraint(['activated_by_id'], ['users.id'], name=op.f('fk_model_versions_activated_by_id_users')),
+        sa.ForeignKeyConstraint(['dataset_id'], ['datasets.id'], name=op.f('fk_model_versions_dataset_id_datasets')),
         sa.ForeignKeyConstraint(['replaced_id'], ['model_versions.id'], name=op.f('fk_model_versions_replaced_id_model_versions')),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_model_versions')),
         sa.UniqueConstraint('name', name=op.f('uq_model_versions_name')),
