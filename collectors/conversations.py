@@ -122,7 +122,7 @@ def _github(ask: Ask) -> SeenThread:
     with closing(
         JsonReader("GitHub", base_url, ask.tools, headers=headers, on_refusal=github.on_refusal, follows=True)
     ) as reader:
-        return github.read_thread(reader.get, ask.target, ask.permalink)
+        return github.read_thread(reader, ask.target, ask.permalink)
 
 
 def _discourse(ask: Ask) -> SeenThread:

@@ -7,8 +7,8 @@ from collectors.rows import Row
 from overheard.errors import CollectorError
 
 _AUTHOR = "author { __typename login ... on User { databaseId } }"
-_COMMENT = f"id body url createdAt updatedAt isMinimized {_AUTHOR}"
-_TITLED = f"id title body url createdAt updatedAt {_AUTHOR}"
+COMMENT = f"id body url createdAt updatedAt isMinimized {_AUTHOR}"
+TITLED = f"id title body url createdAt updatedAt {_AUTHOR}"
 
 _DISCUSSIONS = f"""
 query($owner: String!, $name: String!, $after: String) {{
@@ -16,8 +16,8 @@ query($owner: String!, $name: String!, $after: String) {{
     discussions(first: 20, after: $after, orderBy: {{field: UPDATED_AT, direction: DESC}}) {{
       pageInfo {{ hasNextPage endCursor }}
       nodes {{
-        {_TITLED}
-        comments(last: 50) {{ nodes {{ {_COMMENT} replies(last: 20) {{ nodes {{ {_COMMENT} }} }} }} }}
+        {TITLED}
+        comments(last: 50) {{ nodes {{ {COMMENT} replies(last: 20) {{ nodes {{ {COMMENT} }} }} }} }}
       }}
     }}
   }}
@@ -27,10 +27,10 @@ _NODES = f"""
 query($ids: [ID!]!) {{
   nodes(ids: $ids) {{
     __typename
-    ... on Issue {{ {_TITLED} }}
-    ... on IssueComment {{ {_COMMENT} }}
-    ... on Discussion {{ {_TITLED} }}
-    ... on DiscussionComment {{ {_COMMENT} }}
+    ... on Issue {{ {TITLED} }}
+    ... on IssueComment {{ {COMMENT} }}
+    ... on Discussion {{ {TITLED} }}
+    ... on DiscussionComment {{ {COMMENT} }}
   }}
 }}"""
 
@@ -61,6 +61,12 @@ def nodes(reader: JsonReader, ids: Sequence[str]) -> Mapping[str, Row | None]:
     if not isinstance(found, list) or len(found) != len(ids):
         raise CollectorError("GitHub answered a question for nodes with another number of them.")
     return {id_: node if isinstance(node, dict) else None for id_, node in zip(ids, found, strict=True)}
+
+
+def node(reader: JsonReader, query: str, id_: str, **variables: object) -> Row | None:
+    """What a query about one node gives; None where there is no such node."""
+    found = _ask(reader, query, {"id": id_, **variables}, may_miss=True).get("node")
+    return found if isinstance(found, dict) and found else None
 
 
 def nodes_in(connection: object) -> list[Row]:

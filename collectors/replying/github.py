@@ -1,11 +1,14 @@
-"""Replies on GitHub: comments on issues, with plain HTTP, as PyGithub sends a POST again after a failure by design."""
+"""Replies on GitHub, with plain HTTP, as PyGithub sends a POST again after a failure by design: comments on issues by
+REST, on discussions by GraphQL.
+"""
 
 import re
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from collectors.github.posts import own_words, read_rest
 from collectors.http import JsonReader
+from collectors.replying import github_discussions as discussions
 from collectors.replying.base import Delivered, Get, Outgoing, SeenThread, Sender, SenderTools, UnclearError
 from collectors.replying.once import post_once
 from collectors.rows import Row, iso_time
@@ -34,13 +37,20 @@ def issue_at(permalink: str | None) -> str:
     found = _ISSUE.match(permalink or "")
     if found is None:
         raise CollectorError(
-            "Only issues can be answered from here, not discussions: open the post and answer it there.", permanent=True
+            "Only issues and discussions can be answered from here: open the post and answer it there.", permanent=True
         )
     return f"repos/{found['owner']}/{found['name']}/issues/{found['number']}"
 
 
-def read_thread(get: Get, target: str, permalink: str | None) -> SeenThread:
-    """The issue and its comments, the oldest three hundred."""
+def read_thread(reader: JsonReader, target: str, permalink: str | None) -> SeenThread:
+    """The issue and its comments, or the discussion."""
+    if discussions.is_discussion(permalink):
+        return discussions.read_thread(reader, target)
+    return _issue(reader.get, target, permalink)
+
+
+def _issue(get: Get, target: str, permalink: str | None) -> SeenThread:
+    """The oldest three hundred comments."""
     path = issue_at(permalink)
     try:
         issue = get(path, {})
@@ -109,10 +119,12 @@ class GitHubSender(Sender):
 
     def thread(self, outgoing: Outgoing) -> SeenThread:
         """As the account sees it."""
-        return read_thread(self._reader.get, outgoing.target, outgoing.permalink)
+        return read_thread(self._reader, outgoing.target, outgoing.permalink)
 
     def post(self, outgoing: Outgoing, seen: SeenThread) -> Delivered:
         """A comment, once."""
+        if discussions.is_discussion(outgoing.permalink):
+            return _delivered(discussions.answer(self._reader, self._read, seen, outgoing.text))
         path = f"{issue_at(outgoing.permalink)}/comments"
         answer = post_once(self._reader, self._read, path, {"body": outgoing.text}, platform="GitHub", headers={})
         if not isinstance(answer.get("node_id"), str):
@@ -120,15 +132,18 @@ class GitHubSender(Sender):
         return _delivered(answer)
 
     def find(self, outgoing: Outgoing) -> Delivered | None:
-        """The account's comments on the issue since the target was written."""
+        """The account's comments there since the target was written."""
         seen = self.thread(outgoing)
         if seen.target is None or seen.target.posted_at is None:
             return None
         # Written after the draft was begun, or it answers something else in a long thread.
         since = max(seen.target.posted_at, outgoing.written_at - timedelta(days=7)).astimezone(UTC)
-        params: dict[str, str | int] = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
-        rows = _comments(self._reader.get, issue_at(outgoing.permalink), params)
-        ours = [row for row in rows if _is_ours(row, self.me) and _is_since(row, seen.target)]
+        if discussions.is_discussion(outgoing.permalink):
+            rows = discussions.newest(self._reader, seen)
+        else:
+            params: dict[str, str | int] = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
+            rows = _comments(self._reader.get, issue_at(outgoing.permalink), params)
+        ours = [row for row in rows if _is_ours(row, self.me) and _is_since(row, since)]
         return _delivered(ours[0]) if ours else None
 
 
@@ -137,12 +152,12 @@ def _is_ours(row: Row, me: str) -> bool:
     return isinstance(user, dict) and str(user.get("id")) == me
 
 
-def _is_since(row: Row, target: NewPost) -> bool:
+def _is_since(row: Row, since: datetime) -> bool:
     try:
         at = iso_time(row, "created_at")
     except InvalidInput:
         return False
-    return at is not None and target.posted_at is not None and at >= target.posted_at
+    return at is not None and at >= since
 
 
 def _delivered(row: Row) -> Delivered:

@@ -78,8 +78,9 @@ class _Server:
     @web.middleware
     async def _go_wrong(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         body = b"" if request.content_type.startswith("multipart/") else await request.read()
-        self.world.requests.append(Request(request.method, request.path, request.query, request.headers, body))
-        fault = self.world.answer_fault_for(request.path_qs, request.method)
+        deed = "#mutation" if b"mutation(" in body else ""  # GraphQL reads and writes at one address
+        self.world.requests.append(Request(request.method, request.path + deed, request.query, request.headers, body))
+        fault = self.world.answer_fault_for(request.path_qs + deed, request.method)
         try:
             return await (fault.answer(request, handler) if fault else handler(request))
         except web.HTTPException:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Place:
     """The key of a post's writer."""
     permalink: Callable[[World, Written], str | None] = lambda _, written: f"https://example.org/{written.number}"
     address: Callable[[World], str] = lambda _: ""
+    extra: Mapping[str, bool] = field(default_factory=dict)
+    """What its posts have that only the platform knows."""
 
 
 def _name(_: World, written: Written) -> str:
@@ -110,6 +112,11 @@ PLACES = {
         ),
     )
 }  # fmt: skip
+
+DISCUSSIONS = replace(
+    PLACES[Platform.GITHUB], sends=r"/graphql#mutation$", extra={"is_discussion": True},
+    permalink=lambda _, written: str(github_wire.node(written)["url"]),
+)  # fmt: skip
 
 
 def settings_for(world: World, home: Path, *, patience: float = 2.0, replies: ReplySettings = OPEN) -> Settings:
@@ -169,7 +176,9 @@ class Desk:
 
     def ask(self, author: str = "flour", body: str = "Which CRM for a small bakery? We lose orders.") -> Written:
         """Somebody asks there."""
-        return self.world.write(self.place.platform, self.place.community, author=author, title="A CRM?", body=body)
+        return self.world.write(
+            self.place.platform, self.place.community, author=author, title="A CRM?", body=body, **self.place.extra
+        )
 
     def lead(self, asked: Written) -> int:
         """What was asked is a lead that Sam has promoted; its id."""

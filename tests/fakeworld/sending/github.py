@@ -1,7 +1,8 @@
-"""GitHub: one issue, its comments, and taking a new one."""
+"""GitHub: one issue or discussion, its comments, and taking a new one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +14,13 @@ from tests.fakeworld.wires import github as wire
 PLATFORM = Platform.GITHUB
 TOKEN = "gho_sam"
 ME = str(sum(SAM.encode()))
+
+
+@dataclass
+class Refusals:
+    """The errors with which GraphQL refuses the next comments."""
+
+    next: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,51 @@ class _Site:
         )  # fmt: skip
         return web.json_response(wire.rest(made), status=201)
 
+    async def graphql(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        told = asked["variables"]
+        if "id" not in told and "discussion" not in told:  # what the collector asks
+            return await wire.Site(self.world).graphql(request)
+        if refused := self.refusal(request):
+            return refused
+        found = self.world.find(PLATFORM, told.get("below") or told.get("id") or told["discussion"])
+        if found is None or found.is_deleted:
+            missing = {"type": "NOT_FOUND", "path": ["node"], "message": "Could not resolve to a node"}
+            return web.json_response({"data": {"node": None}, "errors": [missing]})
+        if "mutation" in asked["query"]:
+            return self.answered(found, told["body"])
+        return web.json_response({"data": {"node": self.discussion(found, told, is_newest="last:" in asked["query"])}})
+
+    def answered(self, found: Written, body: str) -> web.Response:
+        state = self.world.state(Refusals)
+        is_nested = found.parent is not None and found.parent.parent is not None
+        kind = state.next.pop(0) if state.next else "UNPROCESSABLE" if is_nested else None
+        if kind is not None:
+            error = {"type": kind, "path": ["addDiscussionComment"], "message": "no"}
+            return web.json_response({"data": {"addDiscussionComment": None}, "errors": [error]})
+        made = self.world.write(
+            PLATFORM, found.community, kind=PostKind.COMMENT, author=SAM, body=body, parent=found
+        )  # fmt: skip
+        return web.json_response({"data": {"addDiscussionComment": {"comment": wire.node(made)}}})
+
+    def discussion(self, found: Written, told: dict[str, Any], *, is_newest: bool) -> dict[str, Any]:
+        thread = self.world.thread(found.root)
+        if is_newest:
+            nodes = [wire.node(each) for each in thread if each.parent is found][-100:]
+            return {"replies" if found.parent else "comments": {"nodes": nodes}}
+        below = [
+            {**wire.node(each), "replies": {"nodes": [wire.node(one) for one in thread if one.parent is each]}}
+            for each in thread
+            if each.parent is found.root
+        ]
+        start = int(told["after"] or 0)
+        info = {"hasNextPage": len(below) > start + 50, "endCursor": str(start + 50)}
+        whole = {**wire.node(found.root), "comments": {"pageInfo": info, "nodes": below[start : start + 50]}}
+        if found is found.root:
+            return whole
+        above = found.parent if found.parent is not found.root else None
+        return {**wire.node(found), "replyTo": above and {"id": above.id}, "discussion": whole}
+
 
 def routes(world: World) -> Sequence[web.RouteDef]:
     site = _Site(world)
@@ -79,4 +132,5 @@ def routes(world: World) -> Sequence[web.RouteDef]:
         web.get(rf"{place}/{{number:\d+}}/comments", site.comments),
         web.get(rf"{place}/comments/{{number:\d+}}", site.one_comment),
         web.post(rf"{place}/{{number:\d+}}/comments", site.post),
+        web.post("/graphql", site.graphql),
     )

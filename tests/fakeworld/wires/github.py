@@ -67,9 +67,10 @@ def rest(written: Written) -> dict[str, Any]:
 def node(written: Written) -> dict[str, Any]:
     is_bot = written.author == "robot"
     kind = "Discussion" if written.root.extra.get("is_discussion") else "Issue"
+    page = f"https://github.com/{written.community}/discussions/{written.root.number}"
     item = {
         "__typename": kind + "Comment" * bool(written.parent), "id": written.id, "body": written.body,
-        "url": f"https://github.com/{written.community}/discussions/{written.number}",
+        "url": f"{page}#discussioncomment-{written.number}" if written.parent else page,
         "createdAt": written.written_at.isoformat(), "updatedAt": _time(written),
         "author": {"__typename": "Bot" if is_bot else "User", "login": written.author}
         | ({} if is_bot else {"databaseId": sum(written.author.encode())}),
@@ -77,7 +78,7 @@ def node(written: Written) -> dict[str, Any]:
     return {**item, **({"isMinimized": False} if written.parent else {"title": written.title}), **written.extra}
 
 
-class _Routes:
+class Site:
     def __init__(self, world: World) -> None:
         self.world = world
         self.state = world.state(GitHub)
@@ -183,7 +184,7 @@ def _repository(name: str) -> dict[str, Any]:
 
 
 def routes(world: World) -> Sequence[web.RouteDef]:
-    wire = _Routes(world)
+    wire = Site(world)
     place = "/repos/{owner}/{name}"
     return (
         web.get("/user", wire.user),
