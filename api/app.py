@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from api import errors
 from api.assets import load_assets
 from api.events import Feed, Rhythm
+from api.kept import Kept
 from api.middleware import BodyLimit, SecurityHeaders
 from api.oauth import Web
 from api.openapi import complete_openapi
@@ -69,8 +70,9 @@ from api.routes import (
 )
 from api.sign_in import SignIn
 from api.state import State
-from overheard.db import make_engine, make_reading_sessions, make_sessions
+from overheard.db import Watch, make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
+from overheard.leads import do_not_contact
 from overheard.leads.contacts import Reach, not_asked
 from overheard.listening.hooks import Hook
 from overheard.replying.conversations import Conversations
@@ -105,12 +107,14 @@ def create_app(
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
+    watch = Watch(used)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cleaning = asyncio.create_task(_clean_up(app.state.overheard.cards))
+        cleaning = asyncio.create_task(_clean_up(app.state.overheard))
         yield
         cleaning.cancel()
+        watch.close()
         if engine is None:
             used.dispose()
 
@@ -134,6 +138,7 @@ def create_app(
         assets=load_assets(),
         templates=make_templates(),
         cards=QueueCards(make_templates()),
+        kept=Kept(watch),
         hooks=platform_hooks or {},
         reach=reach,
         conversations=conversations,
@@ -148,10 +153,12 @@ def create_app(
     return app
 
 
-async def _clean_up(cards: QueueCards) -> None:
+async def _clean_up(state: State) -> None:
     while True:
         await asyncio.sleep(_CLEAN_UP_EVERY)
-        cards.forget()
+        state.cards.forget()
+        state.kept.forget()
+        do_not_contact.forget_handles()
 
 
 def _too_large(request: Request) -> Response:

@@ -111,11 +111,16 @@ def page_user(request: Request, state: State, now: datetime) -> User | None:
     if not secret:
         return None
     idle = timedelta(hours=state.settings.idle_hours) or None
-    with state.reading() as session:  # of its own, so that no request holds two connections at once
-        login = accounts.find_login(session, secret, now=now, idle=idle)
-        request.state.unread = notices.unread(session, login.user_id) if login else 0  # for the bell
-    if login is None:
-        return None
+    request.state.kept = kept = state.kept.now(now)
+    login, unread = kept.get(secret, (None, 0)) if request.method == "GET" else (None, 0)  # who writes is read anew
+    if login is None or not accounts.is_open(login, now=now, idle=idle):
+        with state.reading() as session:  # of its own, so that no request holds two connections at once
+            login = accounts.find_login(session, secret, now=now, idle=idle)
+            if login is None:
+                return None
+            unread = notices.unread(session, login.user_id)
+        kept[secret] = login, unread
+    request.state.unread = unread  # for the bell
     if accounts.is_stale(login.last_seen_at or login.created_at, now):
         with state.sessions.begin() as session:
             accounts.touch_login(session, login, now=now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import jinja2
 from sqlalchemy.engine import Engine
@@ -19,6 +19,9 @@ from overheard.leads.contacts import Reach
 from overheard.listening.hooks import Hook
 from overheard.replying.conversations import Conversations
 from overheard.settings import Settings
+
+if TYPE_CHECKING:
+    from api.kept import Kept  # which asks `api.security`, which asks for the state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class State:
     templates: jinja2.Environment
     cards: QueueCards
     """Cards of the queue, as they were rendered in this minute."""
+    kept: "Kept"
+    """What is known of the database as it stands."""
     hooks: Mapping[str, Hook]
     """What may be posted to `/hooks/…` without a login, by name."""
     reach: Reach

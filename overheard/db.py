@@ -2,10 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -117,6 +118,40 @@ def rows(session: Session, statement: sa.Executable, values: Mapping[str, Any] |
     """Plain rows of a statement that is run often: the mapper would take as long again."""
     session.flush()  # what was changed by the mapper is seen here too
     return session.connection().execute(statement, values).all()
+
+
+_SNAPSHOT = sa.text("SELECT CAST(pg_current_snapshot() AS text)")
+
+
+class Watch:
+    """Tells one state of the database from another: as long as it is the same, nobody has committed anything.
+
+    On SQLite by `PRAGMA data_version`, which tells a connection what others did; so it is asked on one that never
+    writes. On PostgreSQL by the snapshot: what transactions of this moment can see.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = Lock()
+        self._connection: Any = None
+
+    def state(self) -> Hashable:
+        """Of this moment. What is read after the call is as new as that, or newer."""
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                return str(connection.scalar(_SNAPSHOT))
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._engine.raw_connection()
+                self._connection.detach()  # it is nobody else's: the pool must not give it to a writer
+            return int(self._connection.dbapi_connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Let its connection go."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
 
 def scrub(sessions: Sessions) -> None:

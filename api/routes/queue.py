@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from api.access import Action, may
 from api.deps import MAX_ID, Db, Id, Now, ReadDb, StateDep, Text, on_page
 from api.filters import QueueParams
+from api.kept import keep_page, kept_page
 from api.pages import Flash, done, page
 from api.security import own_page
 from api.words import reason_name
@@ -65,13 +66,15 @@ def queue(
     params: Annotated[QueueParams, Query()],
 ) -> Response:
     """A page of leads, newest day first and the strongest of a day first."""
+    if (kept := kept_page(request, now)) is not None:
+        return kept
     filters = params.filters(viewer, now)
     found = review_queue.page(db, filters, after=params.place, key=state.key)
     stage, may_tick = filters.stage, may(viewer, Action.DISQUALIFY) and filters.stage is not Stage.DISQUALIFIED
     choices = review_queue.choices(db)
     halves = [state.cards.halves(item, stage, may_tick=may_tick, now=now) for item in found.items]
     is_asked = filters.stage is Stage.MARKETING_QUALIFIED and may(viewer, Action.ANSWER_SAMPLE)
-    return page(
+    shown = page(
         request,
         "queue.html",
         viewer=viewer,
@@ -92,6 +95,7 @@ def queue(
         samples=samples.open_cards(db, now, campaign_id=filters.campaign_id) if is_asked else [],
         claim_seconds=state.settings.claim_minutes * 60,
     )
+    return keep_page(request, shown, until=claims.next_end(db, now))
 
 
 @router.get("/queue/{lead_id}/background")

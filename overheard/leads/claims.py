@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.db import rows
 from overheard.errors import InvalidInput, WrongStage
 from overheard.leads.leads import lead_by_id
 from overheard.models import Lead, LeadEvent, User
@@ -44,6 +45,19 @@ def free_for(actor_id: int | None, now: datetime) -> sa.ColumnElement[bool]:
     """The condition that nobody but the actor holds a lead. For nobody (None): that nobody at all holds it."""
     free = sa.or_(Lead.claimed_until.is_(None), Lead.claimed_until <= now)
     return free if actor_id is None else sa.or_(free, Lead.claimed_by_id == actor_id)
+
+
+_ENDS = (
+    sa.select(sa.func.min(column).label("at")).where(column > sa.bindparam("at", type_=Lead.claimed_until.type))
+    for column in (Lead.claimed_until, Lead.snoozed_until)
+)
+_NEXT_END = sa.select(sa.func.min(sa.union_all(*_ENDS).subquery().c.at))
+
+
+def next_end(session: Session, now: datetime) -> datetime | None:
+    """When the next claim ends, or the next snooze, though nobody does anything."""
+    found: datetime | None = rows(session, _NEXT_END, {"at": now})[0][0]
+    return found
 
 
 def claim(session: Session, lead_id: int, actor: User, now: datetime, *, lasts: timedelta = LASTS) -> datetime:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -27,6 +28,14 @@ def hash_of(key: str, platform: Platform, handle: str) -> str:
     """A handle as it is kept: the same for everybody who knows the key, and of no use to others."""
     said = f"do not contact\x00{platform.value}\x00{_normalised(handle)}"
     return hmac.digest(key.encode(), said.encode(), "sha256").hex()
+
+
+_hash_of = lru_cache(maxsize=4_096)(hash_of)  # every page of the queue asks about all who are on it
+
+
+def forget_handles() -> None:
+    """Those whose hashes are kept in memory: no name outlives its erasure there for long."""
+    _hash_of.cache_clear()
 
 
 def add(
@@ -69,7 +78,7 @@ def listed(session: Session, key: str, handles: Iterable[tuple[Platform, str]]) 
     """Which of these people do not want to hear from us."""
     by_hash: dict[str, set[tuple[Platform, str]]] = {}
     for platform, handle in handles:
-        by_hash.setdefault(hash_of(key, platform, handle), set()).add((platform, handle))
+        by_hash.setdefault(_hash_of(key, platform, handle), set()).add((platform, handle))
     if not by_hash:
         return set()
     found = session.scalars(sa.select(DoNotContact.handle_hash).where(DoNotContact.handle_hash.in_(by_hash)))

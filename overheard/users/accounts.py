@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
@@ -196,21 +196,20 @@ def start_login(
 
 
 _LOGIN = (  # built once: it is asked for with every page
-    sa.select(Login)
-    .where(
-        Login.token_hash == sa.bindparam("digest"),
-        Login.expires_at > sa.bindparam("now"),
-        sa.func.coalesce(Login.last_seen_at, Login.created_at) > sa.bindparam("since"),
-    )
-    .options(joinedload(Login.user))
+    sa.select(Login).where(Login.token_hash == sa.bindparam("digest")).options(joinedload(Login.user))
 )
 
 
 def find_login(session: Session, token: str, *, now: datetime, idle: timedelta | None = None) -> Login | None:
     """The login with this secret; None when it ended, or was not used for longer than `idle`."""
-    since = now - idle if idle else datetime.min.replace(tzinfo=UTC)
-    login = session.scalars(_LOGIN, {"digest": _digest(token), "now": now, "since": since}).one_or_none()
-    return login if login and login.user.disabled_at is None else None
+    login = session.scalars(_LOGIN, {"digest": _digest(token)}).one_or_none()
+    return login if login and is_open(login, now=now, idle=idle) else None
+
+
+def is_open(login: Login, *, now: datetime, idle: timedelta | None = None) -> bool:
+    """Whether it has not ended, as time went by or with its user; `idle`: for how long it may be left unused."""
+    is_used = idle is None or (login.last_seen_at or login.created_at) > now - idle
+    return login.expires_at > now and is_used and login.user.disabled_at is None
 
 
 def logged_in(session: Session, token: str, *, now: datetime) -> User | None:
