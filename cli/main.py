@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from cli import (
+    backup,
     bench,
     campaigns,
     deliver,
@@ -42,6 +43,8 @@ app.command("import")(work.import_file)
 app.command("collect")(work.collect)
 app.command("classify")(work.classify)
 app.command("listen")(listen.listen)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("digest")(digests.digest)
 app.command("deliver")(deliver.deliver)
 app.command("sweep")(work.sweep)
