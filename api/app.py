@@ -16,7 +16,7 @@ from api import errors
 from api.assets import load_assets
 from api.events import Feed, Rhythm
 from api.kept import Kept
-from api.middleware import BodyLimit, SecurityHeaders
+from api.middleware import BodyLimit, SecurityHeaders, TeamTime
 from api.oauth import Web
 from api.openapi import complete_openapi
 from api.pages import make_templates
@@ -147,6 +147,7 @@ def create_app(
         feed=Feed(reading, clock, rhythm, settings.zone),
     )
     app.add_middleware(BodyLimit, refuse=_too_large)
+    app.add_middleware(TeamTime, zone=settings.zone)
     app.add_middleware(SecurityHeaders)  # added last: it is the outermost
     errors.install(app)
     complete_openapi(app)

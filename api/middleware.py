@@ -1,11 +1,14 @@
 """What surrounds every request: headers that protect, and a limit on what a body may hold. Plain ASGI."""
 
 from collections.abc import Callable
+from datetime import tzinfo
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from overheard.days import live_in
 
 MAX_BODY = 1024 * 1024
 
@@ -38,6 +41,18 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+class TeamTime:
+    """Lets times be told in the team's time zone."""
+
+    def __init__(self, app: ASGIApp, zone: tzinfo) -> None:
+        self.app = app
+        self.zone = zone
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        live_in(self.zone)
+        await self.app(scope, receive, send)
 
 
 class BodyLimit:

@@ -106,6 +106,7 @@ def make_templates() -> jinja2.Environment:
     environment.filters.update(
         age=words.age,
         moment=words.moment,
+        timed=words.timed,
         day=words.day,
         percent=words.percent,
         counted=words.counted,

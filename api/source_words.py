@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from api.words import age, plain
+from overheard.days import local, told
 from overheard.desk.cards import SaidPost
 from overheard.listening.source_health import Concern, Lag, SourceHealth, Spent
 from overheard.listening.terms import Recheck, ReplyWay, Terms, retention
@@ -110,7 +111,7 @@ def permission(health: SourceHealth) -> str:
     """Who confirmed it, or what is needed."""
     source = health.source
     if source.permitted_by:
-        when = f" on {source.permitted_at:%Y-%m-%d}" if source.permitted_at else ""
+        when = f" on {local(source.permitted_at):%Y-%m-%d}" if source.permitted_at else ""
         return f"confirmed by {plain(source.permitted_by)}{when}"
     return health.terms.permission if health.terms else "yours to answer for, as you brought the posts"
 
@@ -135,7 +136,7 @@ def terms_of_post(post: SaidPost, source: Source) -> str:
     terms, kept_for = Terms.of(source), retention(source)
     until = "Kept as long as you like."
     if kept_for and terms and terms.recheck is Recheck.NONE:
-        until = f"Kept until {post.collected_at + kept_for:%Y-%m-%d %H:%M} UTC, even as a lead."
+        until = f"Kept until {told(post.collected_at + kept_for)}, even as a lead."
     elif terms and terms.recheck is not Recheck.NONE:
         until = f"Kept while it is a lead and {source.platform.display} shows it."
     own_words = " Hacker News wants answers in your own words, not generated ones."

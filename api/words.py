@@ -2,8 +2,11 @@
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from markupsafe import Markup
+
+from overheard.days import local
 from overheard.desk.cards import AnyPost, Card, MatchedQuery
 from overheard.desk.review_queue import COUNTED
 from overheard.desk.similar_posts import SimilarPost
@@ -43,8 +46,14 @@ def age(at: datetime, now: datetime) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time in full."""
-    return f"{at:%A}, {at.day} {at:%B %Y}, {at:%H:%M} UTC"
+    """A time in full, as the team's clocks show it; the page says where these are."""
+    here = local(at)
+    return f"{here:%A}, {here.day} {here:%B %Y}, {here:%H:%M}"
+
+
+def timed(at: datetime) -> Markup:
+    """The same as an element that says it in UTC to programs."""
+    return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(), moment(at))
 
 
 def day(on: date, now: datetime) -> str:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.text import Text
 from sqlalchemy.engine import Engine
 
+from overheard.days import live_in
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.home import prepare_home
 from overheard.log import configure_log
@@ -71,6 +72,7 @@ class Context:
 def start() -> Context:
     """Read the settings and set up the log."""
     settings = read_settings()
+    live_in(settings.zone)
     # A person reads what a command prints; whoever asked for JSON wants the log.
     configure_log(as_json=settings.log_json, level=logging.INFO if settings.log_json else logging.WARNING)
     return Context(settings)

@@ -1,6 +1,24 @@
-"""Days as the team lives them: where in the world "today" and "tomorrow" are."""
+"""Days and hours as the team lives them: where in the world "today" and "tomorrow" are, and what time it is there."""
 
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, tzinfo
+
+_TEAMS_ZONE: ContextVar[tzinfo] = ContextVar("the team's time zone", default=UTC)
+
+
+def live_in(zone: tzinfo) -> None:
+    """From here on, in this request or command, times are told to people in this time zone. Called at doors only."""
+    _TEAMS_ZONE.set(zone)
+
+
+def local(at: datetime) -> datetime:
+    """A time as the team's clocks show it."""
+    return at.astimezone(_TEAMS_ZONE.get())
+
+
+def told(at: datetime) -> str:
+    """A time within a sentence, which may be read far from a page that names the zone."""
+    return f"{local(at):%Y-%m-%d %H:%M %Z}"
 
 
 def day_of(at: datetime, zone: tzinfo = UTC) -> date:

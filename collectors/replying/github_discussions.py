@@ -96,7 +96,8 @@ def answer(reader: JsonReader, tools: Tools, seen: SeenThread, text: str) -> Row
     comment = added.get("comment") if isinstance(added, dict) else None
     if isinstance(comment, dict) and isinstance(comment.get("id"), str):
         return _as_rest(comment)
-    errors = [error for error in said.get("errors") or () if isinstance(error, dict)]
+    found = said.get("errors")
+    errors = [error for error in found if isinstance(error, dict)] if isinstance(found, list) else []
     kinds = {str(error.get("type")) for error in errors}
     if "RATE_LIMITED" in kinds:
         raise limited("GitHub", None)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import local, told
 from overheard.db import rows
 from overheard.errors import InvalidInput, WrongStage
 from overheard.leads.leads import lead_by_id
@@ -127,7 +128,7 @@ def refuse_if_held(session: Session, lead: Lead, actor: User, now: datetime) -> 
     holder = holders(session, [lead.id], now, but=actor).get(lead.id)
     if holder is not None:
         raise Claimed(
-            f"{holder.name} is looking at lead {lead.id} until {holder.until:%H:%M} UTC. "
+            f"{holder.name} is looking at lead {lead.id} until {local(holder.until):%H:%M %Z}. "
             "Take another one, or wait until then."
         )
 
@@ -142,7 +143,7 @@ def snooze(session: Session, lead_id: int, actor: User, until: datetime | None, 
         if lead.stage in _CLOSED:
             raise WrongStage(f"Lead {lead_id} cannot be snoozed: it is {lead.stage.display}.")
     _set(session, lead, snoozed_until=until, claimed_by_id=None, claimed_until=None)
-    note = f"until {until:%Y-%m-%d %H:%M %Z}" if until else "back in the queue"
+    note = f"until {told(until)}" if until else "back in the queue"
     return _event(session, lead, LeadAction.SNOOZE, note, actor=actor, now=now)
 
 

@@ -21,6 +21,7 @@ from itertools import pairwise
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
+from overheard.days import local
 from overheard.errors import InvalidInput, WrongStage
 from overheard.labelling import labels
 from overheard.labelling.labels import Seen
@@ -380,7 +381,8 @@ def _wrong_stage(session: Session, lead_id: int, action: LeadAction) -> WrongSta
 
 def _told(event: LeadEvent) -> str:
     who = event.actor.name if event.actor else "Overheard"
-    return f"{who} {_DONE[event.action][0]} it on {event.at:%Y-%m-%d} at {event.at:%H:%M} UTC."
+    at = local(event.at)
+    return f"{who} {_DONE[event.action][0]} it on {at:%Y-%m-%d} at {at:%H:%M %Z}."
 
 
 def checked_note(note: str | None) -> str | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import told
 from overheard.errors import InvalidInput
 from overheard.links import Link, recognise
 from overheard.listening.intake import take_in
@@ -57,7 +58,7 @@ class Taken:
             return f"Not taken: this post was erased here ({self.reason}), and what was erased stays away."
         if self.outcome is Outcome.KNOWN:
             return f"Nothing to do: this post ({place}) is here already."
-        kept = f" It is kept until {self.kept_until:%Y-%m-%d %H:%M} UTC." if self.kept_until else ""
+        kept = f" It is kept until {told(self.kept_until)}." if self.kept_until else ""
         return f"Taken in ({place}). {_JUDGED}{kept}"
 
 

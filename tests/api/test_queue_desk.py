@@ -93,6 +93,10 @@ def test_days_begin_where_the_team_is(engine: Engine, settings: Settings, world:
     assert "Due today" in sam.get(f"/leads/{due}").text
     assert f'href="/leads/{due}"' in sam.get("/queue?stage=sales_qualified").text  # among the reminders
     assert "<option selected>Pacific/Kiritimati" in sam.get("/me").text
+    until = '<time datetime="2026-11-21T10:00:00+00:00">Sunday, 22 November 2026, 00:00</time>'
+    assert f"snoozed until {until}" in (page := sam.get("/queue?snoozed=true").text)
+    assert page.count("Times are in Pacific/Kiritimati.") == 1
+    assert "promoted it on 2026-11-20 at 23:30 +14." in sam.submit(f"/leads/{decided}/promote").text
 
 
 def test_a_lead_is_assigned_and_asked_for_by_whose_it_is(world: World) -> None:

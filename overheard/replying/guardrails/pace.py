@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from overheard.days import local, told
 from overheard.errors import Refusal
 from overheard.models import ConnectedAccount, Reply
 from overheard.replying import reply_stops
@@ -32,7 +33,7 @@ def is_going(case: Case) -> Iterator[Refusal]:
     for stop in reply_stops.standing(case.session):
         yield Refusal(
             Guardrail.STOP,
-            f"All replies are stopped since {stop.at:%Y-%m-%d %H:%M} UTC: {stop.because}",
+            f"All replies are stopped since {told(stop.at)}: {stop.because}",
             "An admin lets them go on when this is looked into.",
             is_warning=case.moment is Moment.DRAFT,
         )
@@ -114,7 +115,7 @@ def _by_account(case: Case) -> sa.ColumnElement[bool]:
 def _later(case: Case, guardrail: Guardrail, why: str, until: datetime) -> Refusal:
     """Refused for now. What a worker sends waits by itself, so its writer is only told."""
     waits = case.account_id is not None and case.moment is Moment.APPROVE
-    when = f"{until:%H:%M} UTC on {until:%Y-%m-%d}"
+    when = f"{local(until):%H:%M %Z} on {local(until):%Y-%m-%d}"
     return Refusal(
         guardrail,
         why,

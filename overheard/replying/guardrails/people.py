@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from overheard.days import local
 from overheard.errors import Refusal
 from overheard.leads import do_not_contact
 from overheard.models import Answer, Post, Reply, Signal
@@ -36,8 +37,8 @@ def heard_from_us(case: Case) -> Iterator[Refusal]:
     at = earlier.sent_at or earlier.changed_at
     yield Refusal(
         Guardrail.CONTACT_ONCE,
-        f"This person heard from us on {at:%Y-%m-%d} and has not answered.",
-        f"Wait for their answer, or until {at + timedelta(days=days):%Y-%m-%d}.",
+        f"This person heard from us on {local(at):%Y-%m-%d} and has not answered.",
+        f"Wait for their answer, or until {local(at + timedelta(days=days)):%Y-%m-%d}.",
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from overheard.days import local
 from overheard.errors import Refusal
 from overheard.listening.terms import ReplyWay, Terms
 from overheard.models import Answer, Reply
@@ -96,8 +97,8 @@ def was_removed_there(case: Case) -> Iterator[Refusal]:
     until = last + timedelta(days=days)
     yield Refusal(
         Guardrail.REMOVED_THERE,
-        f"A reply of ours in {case.reply.community} was taken away on {last:%Y-%m-%d}.",
-        f"Read its rules, ask its moderators, and wait until {until:%Y-%m-%d}.",
+        f"A reply of ours in {case.reply.community} was taken away on {local(last):%Y-%m-%d}.",
+        f"Read its rules, ask its moderators, and wait until {local(until):%Y-%m-%d}.",
         is_warning=case.moment is Moment.DRAFT,
     )
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from overheard.days import local
 from overheard.errors import InvalidInput, Refusal
 from overheard.links import unwrapped
 from overheard.models import Reply
@@ -107,7 +108,8 @@ def was_not_said_before(case: Case) -> Iterator[Refusal]:
     at = earlier.sent_at or earlier.approved_at or earlier.changed_at
     yield Refusal(
         Guardrail.NEAR_COPY,
-        f"This is nearly what was written in {earlier.community} on {at:%Y-%m-%d}: {int(similarity * 100)} % alike.",
+        f"This is nearly what was written in {earlier.community} on {local(at):%Y-%m-%d}: "
+        f"{int(similarity * 100)} % alike.",
         "Answer this person's own question in words that fit only here.",
     )
 

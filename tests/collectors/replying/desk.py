@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import HttpUrl, SecretStr
@@ -60,7 +61,7 @@ class Place:
     """The key of a post's writer."""
     permalink: Callable[[World, Written], str | None] = lambda _, written: f"https://example.org/{written.number}"
     address: Callable[[World], str] = lambda _: ""
-    extra: Mapping[str, bool] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     """What its posts have that only the platform knows."""
 
 
