@@ -126,7 +126,7 @@ def _blind(session: Session, before: datetime | None) -> Iterator[Vote]:
     for sample, day in session.execute(statement if before is None else statement.where(Sample.answered_at < before)):
         yield Vote(
             sample.post_id,
-            f"user {sample.answered_by_id} for {day.campaign_id}",
+            f"user {sample.answered_by_id}",
             sample.text_hash or "",
             sample.answer is SampleAnswer.LEAD,
             sample.answered_at or sample.drawn_at,
@@ -146,7 +146,7 @@ def _decisions(session: Session, before: datetime | None) -> Iterator[Vote]:
     for label, campaign_id in session.execute(statement if before is None else statement.where(Label.at < before)):
         yield Vote(
             label.post_id,
-            f"user {label.actor_id} for {campaign_id}",
+            f"user {label.actor_id}",
             label.text_hash,
             bool(label.is_lead),
             label.at,
@@ -205,7 +205,7 @@ def bring_together(said: Iterable[Vote]) -> tuple[Vote, Intent | None, float] | 
     rank = in_order[-1].rank
     if rank == 0:  # of several that settle it, the last
         in_order = in_order[-1:]
-    newest = {vote.voter: vote for vote in in_order if vote.rank == rank}.values()
+    newest = {(vote.voter, vote.campaign_id): vote for vote in in_order if vote.rank == rank}.values()
     for_it = sum(vote.is_lead for vote in newest)
     if 2 * for_it == len(newest):
         return None

@@ -1,0 +1,152 @@
+"""Labels leave and come in, in every format, and nothing is lost or let out that must not be."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from overheard.errors import InvalidInput
+from overheard.labelling import parquet
+from overheard.labelling.editor import LabelQueue, say
+from overheard.labelling.exchange import LabelledPost, Said, TakenIn, labelled_posts, take_in
+from overheard.labelling.formats import LabelFormat, decode, encode
+from overheard.leads import funnel
+from overheard.listening.erasure import erase
+from overheard.models import IntentLabel, Post
+from overheard.vocabulary import Intent, Platform
+from tests.conftest import NOW
+from tests.factories import Cast, make_lead, new_post, store, watch_source
+
+_SHARE = st.none() | st.floats(0, 1)
+_TIMES = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@st.composite
+def _saids(draw: st.DrawFn) -> Said:
+    intent = draw(st.none() | st.sampled_from(Intent))
+    return Said(
+        annotator=draw(st.text(min_size=1)),
+        is_lead=intent.is_lead if intent else draw(st.booleans()),
+        intent=intent,
+        is_unsure=draw(st.booleans()),
+        at=draw(_TIMES),
+        shown_because=draw(st.text()),
+        is_final=draw(st.booleans()),
+        propensity=draw(_SHARE),
+        campaign_id=draw(st.none() | st.integers(1, 2**31)),
+        model_version=draw(st.none() | st.text()),
+        score=draw(_SHARE),
+    )
+
+
+_POSTS = st.lists(
+    st.builds(
+        LabelledPost,
+        platform=st.sampled_from(Platform),
+        external_id=st.text(min_size=1),
+        community=st.text(),
+        title=st.text(),
+        body=st.text(),
+        text_hash=st.text(),
+        labels=st.lists(_saids(), max_size=4).map(tuple),
+    ),
+    max_size=4,
+    unique_by=lambda post: (post.platform, post.external_id, post.text_hash),
+)
+
+
+@settings(max_examples=25)
+@given(posts=_POSTS)
+@pytest.mark.parametrize("form", LabelFormat)
+def test_a_file_of_any_format_holds_everything(form: LabelFormat, posts: list[LabelledPost]) -> None:
+    text = "".join(encode(posts, form))
+    assert list(decode([text], form, now=NOW)) == posts
+    assert list(decode(text.splitlines(keepends=True), form, now=NOW)) == posts
+
+
+@settings(max_examples=25)
+@given(posts=_POSTS)
+def test_a_parquet_file_holds_everything(tmp_path_factory: pytest.TempPathFactory, posts: list[LabelledPost]) -> None:
+    path = tmp_path_factory.getbasetemp() / "labels.parquet"
+    parquet.write(posts, path)
+    assert list(parquet.read(path)) == posts
+
+
+@pytest.mark.parametrize("form", LabelFormat)
+def test_what_is_no_such_file_is_refused_with_a_reason(form: LabelFormat, tmp_path: Path) -> None:
+    for wrong in ('{"labels": 3}', "[1, 2]", "{", '[{"data": {}}]', '{"meta": null}'):
+        with pytest.raises(InvalidInput, match=f"no {form} file"):
+            list(decode([wrong], form, now=NOW))
+    bad = tmp_path / "bad.parquet"
+    bad.write_text("no parquet")
+    with pytest.raises(InvalidInput, match="no Parquet file"):
+        list(parquet.read(bad))
+
+
+def test_what_was_labelled_in_a_tool_comes_in_under_the_name_it_has_there() -> None:
+    post = LabelledPost(Platform.REDDIT, "t3_1", "r/bakers", "Which CRM?", "", "abc")
+    [task] = json.loads("".join(encode([post], LabelFormat.LABEL_STUDIO)))
+    choice: dict[str, Any] = {"from_name": "intent", "type": "choices", "value": {"choices": ["recommendation"]}}
+    made = {"completed_by": {"email": "ann@else.example"}, "created_at": "2026-11-01T10:00:00Z", "result": [choice]}
+    task["annotations"] = [made]
+    [back] = decode([json.dumps([task])], LabelFormat.LABEL_STUDIO, now=NOW)
+    at = datetime(2026, 11, 1, 10, tzinfo=UTC)
+    said = Said("ann@else.example", True, Intent.RECOMMENDATION, False, at, "imported")
+    assert back.labels == (said,)
+    [record] = "".join(encode([back], LabelFormat.ARGILLA)).splitlines()
+    changed = record.replace('"value":"recommendation"', '"value":"pain"')
+    [back] = decode([changed], LabelFormat.ARGILLA, now=NOW)
+    assert [(one.intent, one.at) for one in back.labels] == [(Intent.PAIN, NOW)], "changed there, so made anew"
+    task_line = json.loads("".join(encode([post], LabelFormat.PRODIGY)))
+    task_line |= {"accept": ["pain", "unsure"], "answer": "accept", "_annotator_id": "bo", "_timestamp": 1_790_000_000}
+    [back] = decode([json.dumps(task_line)], LabelFormat.PRODIGY, now=NOW)
+    assert [(one.annotator, one.intent, one.is_unsure) for one in back.labels] == [("bo", Intent.PAIN, True)]
+
+
+def test_labels_leave_and_come_back_to_where_they_were(session: Session, cast: Cast) -> None:
+    lead = make_lead(session, now=NOW)
+    post = session.get_one(Post, lead.top_post_id)
+    funnel.promote(session, lead.id, actor=cast.sam, now=NOW)
+    said = say(
+        session, post.id, Intent.PAIN, is_unsure=True, queue=LabelQueue.RANDOM, actor=cast.eli, now=NOW + timedelta(1)
+    )
+    left = list(labelled_posts(session))
+    [told] = left
+    assert [(one.annotator, one.intent, one.is_lead) for one in told.labels] == [
+        ("sam@example.org", None, True),
+        ("eli@example.org", Intent.PAIN, True),
+    ]
+    assert take_in(session, left) == TakenIn(known=1, without_intent=1)
+    session.delete(said)
+    session.flush()
+    assert take_in(session, left) == TakenIn(new=1, without_intent=1)
+    assert list(labelled_posts(session)) == left
+    assert session.query(IntentLabel).one().actor_id == cast.eli.id
+    elsewhere = Said("ann@else.example", False, Intent.ADVICE, False, NOW, "imported")
+    foreign = LabelledPost(**{name: getattr(told, name) for name in told.__slots__} | {"labels": (elsewhere,)})
+    assert take_in(session, [foreign]).new == 1
+    assert next(labelled_posts(session)).labels[0] == elsewhere
+    post.text_hash = "edited"
+    session.flush()
+    assert take_in(session, [foreign]) == TakenIn(of_another_text=1)
+    assert list(labelled_posts(session)) == []
+
+
+def test_nothing_leaves_that_may_not_be_trained_with_or_was_erased(session: Session, cast: Cast) -> None:
+    watch_source(session, now=NOW, mode="mastodon", platform=Platform.MASTODON, community="#bread")
+    forbidden = new_post(platform=Platform.MASTODON, community="#bread", body="canary one")
+    posts = store(session, new_post(body="canary two"), new_post(body="canary three"), forbidden, now=NOW)
+    for post in posts:
+        say(session, post.id, Intent.PAIN, is_unsure=False, queue=LabelQueue.RANDOM, actor=cast.sam, now=NOW)
+    before = list(labelled_posts(session))
+    erase(session, {(posts[0].platform, posts[0].external_id): "deleted there"}, now=NOW)
+    text = "".join(encode(labelled_posts(session), LabelFormat.JSONL))
+    assert "canary three" in text
+    assert "canary one" not in text
+    assert "canary two" not in text
+    assert take_in(session, before) == TakenIn(known=1, of_no_post=1)
