@@ -14,6 +14,7 @@ from api.errors import BadForm, Forbidden, NotLoggedIn
 from api.idempotency import attempt_of
 from api.security import LOGIN_COOKIE, is_own_form
 from api.state import State, state_of
+from overheard.db import Sessions
 from overheard.models import User
 from overheard.notifications import notices
 from overheard.text import clean
@@ -137,22 +138,29 @@ def by_token(action: Action) -> Any:  # noqa: ANN401 - what Depends returns
     def user_by_token(request: Request, state: StateDep, now: Now, credentials: Credentials) -> User:
         if credentials is None:
             raise NotLoggedIn
-        with state.reading() as session:
-            token = accounts.find_token(session, credentials.credentials, now=now)
-        if token is None:
-            raise NotLoggedIn("This API token is unknown, revoked or expired.")
-        if accounts.is_stale(token.last_used_at, now):
-            with state.sessions.begin() as session:
-                accounts.touch_token(session, token, now=now)
-        request.state.scopes = tuple(Scope(word) for word in token.scopes.split())
-        user = _allowed(token.user, action)
-        if scope_of(action) not in request.state.scopes:
-            raise OutsideScope(action, token.scopes)
+        user, request.state.scopes = token_user(state.reading, state.sessions, credentials.credentials, action, now=now)
         request.state.deed = (user, action)
         return user
 
     user_by_token.action = action  # type: ignore[attr-defined] # by which the access test finds what a route allows
     return Depends(user_by_token)
+
+
+def token_user(
+    reading: Sessions, writing: Sessions, secret: str, action: Action, *, now: datetime
+) -> tuple[User, tuple[Scope, ...]]:
+    """Whose API token this is, and its scopes, if both allow the action; whatever the door it is shown at."""
+    with reading() as session:
+        token = accounts.find_token(session, secret, now=now)
+    if token is None:
+        raise NotLoggedIn("This API token is unknown, revoked or expired.")
+    if accounts.is_stale(token.last_used_at, now):
+        with writing.begin() as session:
+            accounts.touch_token(session, token, now=now)
+    user, scopes = _allowed(token.user, action), tuple(Scope(word) for word in token.scopes.split())
+    if scope_of(action) not in scopes:
+        raise OutsideScope(action, token.scopes)
+    return user, scopes
 
 
 class OutsideScope(Forbidden):

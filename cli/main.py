@@ -15,6 +15,7 @@ from cli import (
     demo,
     digests,
     listen,
+    mcp,
     model,
     models,
     people,
@@ -49,6 +50,7 @@ app.command("digest")(digests.digest)
 app.command("deliver")(deliver.deliver)
 app.command("sweep")(work.sweep)
 app.command("serve")(work.serve)
+app.command("mcp")(mcp.mcp)
 app.command("check")(work.check)
 app.command("send")(send.send)
 app.command("dead-letters")(work.dead_letters)

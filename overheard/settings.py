@@ -223,6 +223,9 @@ class Settings(BaseSettings):
     time_zone: str = Field(
         default="UTC", description="Time zone of the team, like Europe/Berlin: when its days begin and end."
     )
+    mcp_token: SecretStr | None = Field(
+        default=None, description="API token with which `overheard mcp` acts: its user's rights, and its scopes."
+    )
     log_json: bool = Field(default=False, description="Write the log as JSON lines.")
     http_timeout: float = Field(default=20.0, gt=0, description="Seconds to wait for a platform's answer.")
     allow_private_addresses: bool = Field(

@@ -5,7 +5,7 @@ import sys
 
 _SCRIPT = """
 import sys
-for name in ("praw", "prawcore", "slack_sdk", "mastodon", "authlib", "joserfc", "hubspot", "simple_salesforce"):
+for name in ("praw", "prawcore", "slack_sdk", "mastodon", "authlib", "joserfc", "hubspot", "simple_salesforce", "mcp"):
     sys.modules[name] = None  # cannot be imported, as where it is not installed
 from unittest import TestCase
 import api.app, api.server, collectors.reachability, collectors.run, collectors.watch, collectors.web
