@@ -14,24 +14,26 @@ SHIPPED = Path(__file__).parent / "configs" / "intent.toml"
 _Form = TypeVar("_Form", bound=BaseModel)
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a configuration: what it does not know is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Features(_Section):
+class Features(Section):
     """What the networks see."""
 
     layers: tuple[int, ...] = Field(min_length=1)
 
 
-class Network(_Section):
+class Network(Section):
     """Their shape."""
 
     members: int = Field(gt=0)
     hidden: int = Field(gt=0)
 
 
-class Fit(_Section):
+class Fit(Section):
     """How they learn."""
 
     epochs: int = Field(gt=0)
@@ -44,7 +46,7 @@ class Fit(_Section):
     unsure_weight: float = Field(gt=0)
 
 
-class Tuning(_Section):
+class Tuning(Section):
     """How the encoder's upper layers change; `fit` says how the head learns beside them, but for epochs and batches."""
 
     frozen_layers: int = Field(ge=0)
@@ -56,14 +58,14 @@ class Tuning(_Section):
     weight_decay: float = Field(ge=0)
 
 
-class Auxiliary(_Section):
+class Auxiliary(Section):
     """Labelled rows beside those of the training file; a relative path starts at the configuration's folder."""
 
     path: Path
     weight: float = Field(gt=0)
 
 
-class Variations(_Section):
+class Variations(Section):
     """Training posts once more, with other words around them; a relative path starts at the configuration's folder."""
 
     path: Path
@@ -72,26 +74,26 @@ class Variations(_Section):
     share_of_others: float = Field(ge=0, le=1)
 
 
-class Further(_Section):
+class Further(Section):
     """Labels beside those of the training file, without texts; a relative path starts at the configuration's folder."""
 
     path: Path
 
 
-class Calibration(_Section):
+class Calibration(Section):
     """How scores become probabilities."""
 
     folds: int = Field(ge=2)
     natural_lead_share: float = Field(gt=0, lt=1)
 
 
-class EvidenceSearch(_Section):
+class EvidenceSearch(Section):
     """When evidence is looked for."""
 
     floor: float = Field(ge=0, le=1)
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """The whole file. Its comments say what each value means."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")

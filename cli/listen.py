@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cli.context import clock, start
 from cli.deliver import delivering
 from cli.digests import digesting
+from cli.retrain import retraining
 from cli.send import sending
 from cli.sources import watch_something
 from cli.work import check_port_is_free, run_server
@@ -55,7 +56,13 @@ def listen(*, every: Every = 10.0) -> None:
         watch_something(session, now=clock())
     key = secret_key(context.settings)
     watch = Watch(context.sessions, context.settings, clock)
-    with _stopped_by_signals(watch.stop), sending(context), digesting(context), delivering(context):
+    with (
+        _stopped_by_signals(watch.stop),
+        sending(context),
+        digesting(context),
+        delivering(context),
+        retraining(context),
+    ):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
         told = date.min

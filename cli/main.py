@@ -22,6 +22,7 @@ from cli import (
     posts,
     queries,
     replies,
+    retrain,
     send,
     sources,
     work,
@@ -65,6 +66,7 @@ app.command("login-link")(people.login_link)
 app.command("token")(people.token)
 app.add_typer(models.app, name="model")
 app.command("train")(model.train)
+app.command("retrain")(retrain.retrain)
 app.command("first-stage")(model.first_stage)
 app.command("evaluate")(model.evaluate)
 app.command("predict")(model.predict)

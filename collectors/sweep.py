@@ -18,6 +18,7 @@ from overheard.listening import sources
 from overheard.listening.erasure import erase
 from overheard.listening.intake import Intake, take_in
 from overheard.listening.terms import Recheck, Terms, retention
+from overheard.modelling.files import follow_erasures
 from overheard.models import Lead, Post, Signal, Source
 from overheard.settings import Settings
 from overheard.vocabulary import Stage
@@ -59,6 +60,8 @@ def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep 
     with sessions.begin() as session:
         taken = models.Delivery.taken_at < clock() - _KEEP_DELIVERIES
         session.execute(sa.delete(models.Delivery).where(taken))
+    with sessions.begin() as session:
+        follow_erasures(session, settings)
     scrub(sessions)
     logger.info("swept", extra={"action": "swept", "expired": summary.expired, "rechecked": summary.rechecked})
     return summary

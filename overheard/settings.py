@@ -203,6 +203,9 @@ class Settings(BaseSettings):
         default="native",
         description="How the model reckons: f32, bf16, or native: bf16 where the processor has it, f32 elsewhere.",
     )
+    retrain_after: int = Field(
+        default=0, ge=0, description="New labels after which a challenger is made and put through the gate; 0: never."
+    )
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
     public_url: HttpUrl | None = Field(
