@@ -54,6 +54,7 @@ from api.routes import (
     v1,
     v1_alerts,
     v1_campaigns,
+    v1_crm,
     v1_insights,
     v1_leads,
     v1_models,
@@ -68,8 +69,12 @@ from api.routes import (
     views,
     webhooks,
 )
+from api.routes import (
+    crm as crm_pages,
+)
 from api.sign_in import SignIn
 from api.state import State
+from overheard.crm.records import CrmDoor
 from overheard.db import Watch, make_engine, make_reading_sessions, make_sessions
 from overheard.home import secret_key
 from overheard.leads import do_not_contact
@@ -97,13 +102,14 @@ def create_app(
     sign_in: SignIn | None = None,
     conversations: Conversations | None = None,
     web: Web | None = None,
+    crm: CrmDoor | None = None,
     rhythm: Rhythm = Rhythm(),
 ) -> FastAPI:
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
     `platform_hooks`: what may be posted to `/hooks/…` without a login, by name. `reach`: asks the network about a
     contact; the default asks nobody. `conversations`: asks platforms for threads and rules. `web`: a
-    client for addresses that somebody typed, which asks the public internet only.
+    client for addresses that somebody typed, which asks the public internet only. `crm`: asks a CRM at once.
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
@@ -143,6 +149,7 @@ def create_app(
         reach=reach,
         conversations=conversations,
         web=web,
+        crm=crm,
         sign_in=sign_in,
         feed=Feed(reading, clock, rhythm, settings.zone),
     )
@@ -195,7 +202,7 @@ def _routes() -> Sequence[BaseRoute]:
     ):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
-    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, models):
+    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, crm_pages, models):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
     gathered.include_router(v1_leads.router)
@@ -210,5 +217,6 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
     gathered.include_router(v1_alerts.router)
+    gathered.include_router(v1_crm.router)
     gathered.include_router(v1_models.router)
     return tuple(gathered.routes)

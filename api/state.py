@@ -14,6 +14,7 @@ from api.events import Feed
 from api.oauth import Web
 from api.queue_cards import QueueCards
 from api.sign_in import SignIn
+from overheard.crm.records import CrmDoor
 from overheard.db import Sessions
 from overheard.leads.contacts import Reach
 from overheard.listening.hooks import Hook
@@ -51,6 +52,8 @@ class State:
     """Asks platforms for threads and rules; none: nobody is asked."""
     web: Web | None
     """A client for addresses that somebody typed; none: no account is connected here."""
+    crm: CrmDoor | None
+    """Asks a CRM at once; none: no CRM is connected here."""
     sign_in: SignIn | None
     """The identity provider; none: there is none."""
     feed: Feed

@@ -1,8 +1,8 @@
-"""Alerts and webhooks go out: by hand once, or beside the rest."""
+"""Alerts, webhooks and leads for CRMs go out: by hand once, or beside the rest."""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -25,12 +25,17 @@ _EVERY = 5.0  # seconds
 
 
 def deliver() -> None:
-    """Tell of new leads by mail, Slack and webhooks, once. `overheard run` does it by itself."""
+    """Tell of new leads by mail, Slack, webhooks and CRMs, once. `overheard run` does it by itself."""
+    from collectors.crm.run import CrmWorker
+
     context = start()
     tally = deliver_due(
         context.sessions, context.settings, make_send(context.settings), make_read_filters(), clock=clock
     )
     out.print(f"{tally.delivered:,} delivered, {tally.failed:,} failed.")
+    at_crms = CrmWorker(context.sessions, context.settings, clock).run_once()
+    if at_crms.pushed or at_crms.failed or at_crms.moved:
+        out.print(f"CRMs: {at_crms.pushed:,} pushed, {at_crms.failed:,} failed, {at_crms.moved:,} leads followed.")
 
 
 def make_send(settings: Settings) -> Send:
@@ -63,22 +68,34 @@ def make_read_filters() -> ReadFilters:
 
 @contextmanager
 def delivering(context: Context) -> Iterator[None]:
-    """While the block runs, a thread of its own sends what is due."""
-    stop = threading.Event()
+    """While the block runs, a thread sends what is due, and another one speaks with CRMs, which may take their time."""
+    from collectors.crm.run import CrmWorker
+
     send, read_filters = make_send(context.settings), make_read_filters()
+    worker = CrmWorker(context.sessions, context.settings, clock)
 
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                deliver_due(context.sessions, context.settings, send, read_filters, clock=clock)
-            except (OverheardError, SQLAlchemyError):
-                logger.exception("Deliveries failed", extra={"action": "deliveries_failed"})
-            stop.wait(_EVERY)
+    def deliver_all() -> None:
+        deliver_due(context.sessions, context.settings, send, read_filters, clock=clock)
 
-    thread = threading.Thread(target=work, name="deliveries")
-    thread.start()
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_repeat, args=(deliver_all, stop), name="deliveries"),
+        threading.Thread(target=_repeat, args=(worker.run_once, stop), name="crm"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def _repeat(work: Callable[[], object], stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            work()
+        except (OverheardError, SQLAlchemyError):
+            logger.exception("Deliveries failed", extra={"action": "deliveries_failed"})
+        stop.wait(_EVERY)

@@ -231,6 +231,7 @@ def run_server(context: Context, host: str, port: int) -> None:
     from api.app import create_app
     from api.server import serve as serve_app
     from collectors.conversations import PlatformConversations
+    from collectors.crm.run import Door
     from collectors.reachability import make_reach
     from collectors.web import web_client
 
@@ -242,6 +243,7 @@ def run_server(context: Context, host: str, port: int) -> None:
         conversations=PlatformConversations(context.sessions, context.settings, clock),
         web=lambda: web_client(context.settings, clock),
         reach=make_reach(context.settings),
+        crm=Door(context.settings),
         sign_in=_identity_provider(context.settings),
     )
     serve_app(app, host=host, port=port)
