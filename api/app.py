@@ -35,6 +35,7 @@ from api.routes import (
     health,
     hooks,
     insights,
+    labels,
     lead_desk,
     leads,
     login,
@@ -56,6 +57,7 @@ from api.routes import (
     v1_campaigns,
     v1_crm,
     v1_insights,
+    v1_labels,
     v1_leads,
     v1_models,
     v1_people,
@@ -201,6 +203,7 @@ def _routes() -> Sequence[BaseRoute]:
         snippets,
     ):
         gathered.include_router(room.router, include_in_schema=False)
+    gathered.include_router(labels.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
     for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, crm_pages, models):
         gathered.include_router(room.router, include_in_schema=False)
@@ -217,6 +220,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
     gathered.include_router(v1_alerts.router)
+    gathered.include_router(v1_labels.router)
     gathered.include_router(v1_crm.router)
     gathered.include_router(v1_models.router)
     return tuple(gathered.routes)

@@ -19,6 +19,7 @@ VISIT_COOKIE = "overheard_visit"
 _PAGES = (
     "/alerts",
     "/models",
+    "/labels",
     *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),
     *("/people", "/me", "/notices", "/audit", "/accounts"),
 )

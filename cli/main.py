@@ -14,6 +14,7 @@ from cli import (
     deliver,
     demo,
     digests,
+    labels,
     listen,
     mcp,
     model,
@@ -62,6 +63,7 @@ app.add_typer(posts.app, name="posts")
 app.add_typer(replies.app, name="replies")
 app.add_typer(replies.unwanted, name="do-not-contact")
 app.add_typer(people.app, name="users")
+app.add_typer(labels.app, name="labels")
 app.command("login-link")(people.login_link)
 app.command("token")(people.token)
 app.add_typer(models.app, name="model")

@@ -1,0 +1,18 @@
+"""The labelling guideline as a part of a page: the very file that people read in `docs/`."""
+
+from functools import cache
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+_FILE = Path(__file__).parents[1] / "docs" / "labelling.md"
+_ENDS = "## What labels become"
+"""What stands behind it is about training and not about a post."""
+
+
+@cache
+def guideline() -> Markup:
+    """Its HTML; no HTML in the file is let through."""
+    text = _FILE.read_text(encoding="utf-8").split(_ENDS)[0]
+    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))  # noqa: S704 - our own file

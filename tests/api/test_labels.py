@@ -1,0 +1,87 @@
+"""The label editor, what is measured about labels, and labels under /v1."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from overheard.labelling.slots import set_shares
+from overheard.leads import funnel
+from overheard.models import IntentLabel, Lead
+from tests.api.conftest import World
+from tests.factories import make_campaign, make_lead, new_post, store
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def posts(world: World) -> World:
+    with world.sessions.begin() as session:
+        texts = [new_post(title=f"Which CRM? {EVIL}", body=f"{EVIL} number {at}", author=EVIL) for at in range(3)]
+        store(session, *texts, now=world.now)
+    return world
+
+
+def test_posts_are_labelled_by_forms_seconded_blind_and_settled(posts: World) -> None:
+    sam, eli = posts.browser(posts.cast.sam), posts.browser(posts.cast.eli)
+    page = sam.get("/labels").text
+    assert page.count('name="intent"') == 9
+    assert "count yours" not in page
+    assert "Does the writer have a need of their own" in page, "the guideline stands beside it"
+    assert "<script>alert" not in page
+    post = page[page.index('data-post="') + 11 :].split('"')[0]
+    said = sam.submit(f"/labels/posts/{post}", intent="pain", queue="random", unsure="true")
+    assert said.headers["location"] == f"/labels?queue=random&last={post}"
+    assert "Labelled pain, unsure." in sam.get(said.headers["location"]).text
+    page = eli.get("/labels?queue=second").text
+    assert f'data-post="{post}"' in page
+    assert "<b>pain</b>" not in page
+    eli.submit(f"/labels/posts/{post}", intent="advice", queue="second")
+    page = eli.get("/labels?queue=disagreement").text
+    assert "<b>pain</b>, unsure" in page
+    assert "Your word settles it." in page
+    measures = eli.get("/labels/measures").text
+    assert "1 posts were labelled by several people" in measures
+    assert "advice and pain: 1" in measures
+    eli.submit(f"/labels/posts/{post}", intent="pain", queue="disagreement")
+    assert "Nobody disagrees." in eli.get("/labels?queue=disagreement").text
+    eli.submit(f"/labels/posts/{post}/withdraw", queue="disagreement")
+    assert "taken back" in eli.get("/labels").text
+    assert sam.submit(f"/labels/posts/{post}", intent="perhaps", queue="random").status_code == 422
+    assert sam.submit("/labels/posts/4711", intent="pain", queue="random").status_code == 404
+    assert "No label is in doubt" in eli.get("/labels?queue=doubt").text
+    assert posts.browser(posts.cast.mara).get("/labels").status_code == 403
+
+
+def test_programs_read_labels_and_how_far_people_agree(posts: World) -> None:
+    sam = posts.browser(posts.cast.sam)
+    for post in (1, 2, 3):
+        sam.submit(f"/labels/posts/{post}", intent="pain", queue="random")
+    program = posts.program(posts.cast.eli)
+    first = program.get("/v1/labels", params={"limit": 2}).json()
+    rest = program.get("/v1/labels", params={"after": first["next"]}).json()
+    assert [one["post_id"] for one in first["items"] + rest["items"]] == [1, 2, 3]
+    assert (rest["items"][0]["intent"], rest["items"][0]["annotator_id"]) == ("pain", posts.cast.sam.id)
+    assert program.get("/v1/labels/agreement").json()["alpha"]["posts"] == 0
+    lines = program.get("/v1/labels/export").text.splitlines()
+    assert [json.loads(line)["labels"][0]["annotator"] for line in lines] == ["sam@example.org"] * 3
+    assert len(program.get("/v1/labels/export?format=label-studio").json()) == 3
+    assert posts.program(posts.cast.sam).get("/v1/labels/export").status_code == 403
+
+
+def test_what_the_queue_holds_is_told_from_what_was_drawn(world: World) -> None:
+    with world.sessions.begin() as session:
+        campaign = make_campaign(session, now=world.now, name=f"Rye {EVIL}")
+        set_shares(session, campaign.id, random=0.5, uncertain=0.5)
+        for number in range(50):
+            make_lead(session, now=world.now, campaign=campaign, post=new_post(author=f"baker {number}"), score=0.6)
+        drawn = session.scalars(sa.select(Lead).where(Lead.rank == 1)).all()
+        for lead in drawn:
+            funnel.promote(session, lead.id, actor=world.cast.sam, now=world.now)
+    page = world.browser(world.cast.eli).get("/labels/measures").text
+    assert f"{len(drawn)} of them were drawn by chance" in page
+    assert "100 % <small>" in page
+    assert "blind samples do not tell yet" in page
+    assert "<script>alert" not in page
+    with world.rows() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(IntentLabel)) == 0
