@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from classifier import registry
-from classifier.backlog import BATCH
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
 from classifier.in_use import InUse
 from classifier.model import SHIPPED, IntentModel, version_of
@@ -74,18 +73,21 @@ def test_the_shipped_model_is_the_champion_until_another_one_is_activated(
             registry.register(session, settings, trained, parent=None, report={}, now=now)
 
 
-def test_a_roll_back_under_load_loses_no_post(sessions: Sessions, settings: Settings, now: datetime) -> None:
+def test_a_roll_back_under_load_loses_no_post(
+    sessions: Sessions, settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Posts keep coming in while the real loop judges them and the champion changes at every turn."""
+    monkeypatch.setattr("classifier.backlog.BATCH", 16)
     judges = {"good-1": WordJudge("good-1", need=0.9), "bad-2": WordJudge("bad-2", need=0.2)}
-    total = 3 * BATCH + 20
+    total = 100
     with sessions.begin() as session:
         make_campaign(session, now=now)
         make_version(session, settings, "good-1", state=ModelState.CHAMPION, now=now)
         make_version(session, settings, "bad-2", now=now)
 
     def bring_in() -> None:
-        for start in range(0, total, 50):
-            posts = [new_post(author=f"a{n}", body="I need it") for n in range(start, min(start + 50, total))]
+        for start in range(0, total, 10):
+            posts = [new_post(author=f"a{n}", body="I need it") for n in range(start, start + 10)]
             with sessions.begin() as session:
                 take_in(session, posts, origin="t", now=now)
 
@@ -126,14 +128,15 @@ def test_a_roll_back_under_load_loses_no_post(sessions: Sessions, settings: Sett
 
 
 def test_a_run_ends_where_another_model_takes_over_and_a_roll_back_judges_nothing_twice(
-    sessions: Sessions, settings: Settings, now: datetime
+    sessions: Sessions, settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("classifier.backlog.BATCH", 16)
     judges = {"first": WordJudge("first", need=0.9), "second": WordJudge("second", need=0.2)}
     with sessions.begin() as session:
         make_campaign(session, now=now)
         make_version(session, settings, "first", state=ModelState.CHAMPION, now=now)
         make_version(session, settings, "second", now=now)
-        posts = [new_post(title=str(n), author=f"a{n}", body="I need it") for n in range(BATCH + 10)]
+        posts = [new_post(title=str(n), author=f"a{n}", body="I need it") for n in range(26)]
         take_in(session, posts, origin="t", now=now)
     in_use = InUse(sessions, settings, lambda folder: judges[folder.name])
 
@@ -144,7 +147,7 @@ def test_a_run_ends_where_another_model_takes_over_and_a_roll_back_judges_nothin
     cut = classify_pending(
         sessions, in_use.judge(), clock=lambda: now, is_current=in_use.is_current, on_progress=activate
     )
-    assert (cut.posts, cut.leads, cut.is_done) == (BATCH, BATCH, False)
+    assert (cut.posts, cut.leads, cut.is_done) == (16, 16, False)
     # Meanwhile the queue shows what the former version said; then the new one's word replaces it, post by post.
     second = in_use.judge()
     again = classify_pending(sessions, second, clock=lambda: now, is_current=in_use.is_current, again=6)
@@ -152,13 +155,13 @@ def test_a_run_ends_where_another_model_takes_over_and_a_roll_back_judges_nothin
     assert judges["second"].judged[:10] == [str(n) for n in range(9, -1, -1)]  # what nobody had judged comes first
     with sessions() as session:
         shown = session.execute(sa.select(Lead.score, sa.func.count()).group_by(Lead.score)).all()
-        assert [tuple(row) for row in shown] == [(0.9, BATCH - 6)]  # six went: nobody had touched them
+        assert [tuple(row) for row in shown] == [(0.9, 10)]  # six went: nobody had touched them
     assert classify_pending(sessions, second, clock=lambda: now, is_current=in_use.is_current).is_done
     with sessions.begin() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Lead)) == 0
         versions.rollback(session, settings, actor=None, now=now)
     back = classify_pending(sessions, in_use.judge(), clock=lambda: now, is_current=in_use.is_current)
-    assert (back.posts, back.leads) == (10, BATCH + 10)  # only what it had never seen is judged
+    assert (back.posts, back.leads) == (10, 26)  # only what it had never seen is judged
     with sessions() as session:
         newest = sa.select(sa.func.max(Prediction.id)).group_by(Prediction.post_id)
         said = session.scalars(sa.select(Prediction.model_version).where(Prediction.id.in_(newest)).distinct()).all()
