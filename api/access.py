@@ -59,6 +59,7 @@ class Action(StrEnum):
     CHANGE_ALERTS = "change_alerts"
     READ_WEBHOOKS = "read_webhooks"
     CHANGE_WEBHOOKS = "change_webhooks"
+    READ_METRICS = "read_metrics"
     READ_CRM = "read_crm"
     CHANGE_CRM = "change_crm"
     READ_MODELS = "read_models"
@@ -123,6 +124,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CHANGE_ALERTS: _EVERYBODY,  # one's own
     Action.READ_WEBHOOKS: _TUNES,
     Action.CHANGE_WEBHOOKS: _TUNES,
+    Action.READ_METRICS: _RULES,
     Action.READ_CRM: _RULES,
     Action.CHANGE_CRM: _RULES,
     Action.READ_MODELS: _TRAINS,

@@ -40,6 +40,7 @@ from api.routes import (
     leads,
     login,
     me,
+    metrics,
     models,
     notices,
     oidc,
@@ -181,6 +182,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered = APIRouter()
     for room in (
         health,
+        metrics,
         hooks,
         login,
         queue,
