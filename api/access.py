@@ -59,6 +59,9 @@ class Action(StrEnum):
     CHANGE_ALERTS = "change_alerts"
     READ_WEBHOOKS = "read_webhooks"
     CHANGE_WEBHOOKS = "change_webhooks"
+    READ_LABELS = "read_labels"
+    LABEL_POSTS = "label_posts"
+    EXPORT_LABELS = "export_labels"
     READ_METRICS = "read_metrics"
     READ_CRM = "read_crm"
     CHANGE_CRM = "change_crm"
@@ -72,6 +75,7 @@ _TUNES = frozenset({Role.ADMIN, Role.MARKETER})
 _TRAINS = frozenset({Role.ADMIN, Role.ML_ENGINEER})
 _RULES = frozenset({Role.ADMIN})
 _READS_THE_WORLD = _SELLS | _TUNES
+_LABELS = _SELLS | {Role.ML_ENGINEER}
 
 # A decision about a lead is a label that trains the model, so it is left to those whose work the queue is.
 MAY: dict[Action, frozenset[Role]] = {
@@ -124,6 +128,9 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CHANGE_ALERTS: _EVERYBODY,  # one's own
     Action.READ_WEBHOOKS: _TUNES,
     Action.CHANGE_WEBHOOKS: _TUNES,
+    Action.READ_LABELS: _LABELS,
+    Action.LABEL_POSTS: _LABELS,
+    Action.EXPORT_LABELS: frozenset({Role.ADMIN, Role.ML_ENGINEER}),
     Action.READ_METRICS: _RULES,
     Action.READ_CRM: _RULES,
     Action.CHANGE_CRM: _RULES,
@@ -146,6 +153,8 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.EXPORT_LEADS,
             Action.READ_ALERTS,
             Action.READ_WEBHOOKS,
+            Action.READ_LABELS,
+            Action.EXPORT_LABELS,
             Action.READ_MODELS,
         }
     ),
@@ -168,6 +177,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.ANSWER_SAMPLE,
             Action.RELEASE_POSTS,
             Action.CHANGE_ALERTS,
+            Action.LABEL_POSTS,
         }
     ),
     Scope.REPLY: frozenset(
