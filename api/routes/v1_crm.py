@@ -13,7 +13,7 @@ from api.crm_bodies import CrmAccess, CrmBody, CrmEntryBody, CrmWishes, NewCrm
 from api.deps import Db, Id, Now, ReadDb, StateDep, by_token
 from api.errors import TooLarge
 from api.openapi import problems
-from api.paging import Page, PageParams, page_from
+from api.paging import Page, PageParams, page_from, page_of
 from api.routing import ApiRouter
 from api.state import State
 from overheard.crm import connections, pushes
@@ -30,10 +30,10 @@ Keeper = Annotated[User, by_token(Action.CHANGE_CRM)]
 _WRITES = problems(NotFound, InvalidInput, TooLarge)
 
 
-@router.get("/crm", operation_id="readCrms", summary="CRM connections")
-def read_crms(_user: Reader, db: ReadDb) -> list[CrmBody]:
-    """By name."""
-    return [CrmBody.of(connection) for connection in connections.everything(db)]
+@router.get("/crm", operation_id="readCrms", summary="CRM connections", responses=problems(InvalidInput))
+def read_crms(_user: Reader, db: ReadDb, params: Annotated[PageParams, Query()]) -> Page[CrmBody]:
+    """In the order in which they were made."""
+    return page_of(connections.everything(db), params, CrmBody.of, key=lambda connection: [connection.id])
 
 
 @router.post("/crm", status_code=201, operation_id="connectCrm", summary="Connect a CRM", responses=_WRITES)

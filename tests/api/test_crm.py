@@ -98,7 +98,7 @@ def test_a_program_connects_a_crm_and_reads_its_log(world: World, crm: CrmWorld)
     assert alice.post("/v1/crm/1/leads/1").status_code == 404
     assert alice.post("/v1/crm/1/pause").json()["paused_at"] is not None
     assert alice.post("/v1/crm/1/resume").json()["paused_at"] is None
-    assert [one["name"] for one in alice.get("/v1/crm").json()] == ["Ours"]
+    assert [one["name"] for one in alice.get("/v1/crm").json()["items"]] == ["Ours"]
     assert alice.get("/v1/crm/1/log").json()["items"] == []
     crm.token = "another"
     assert alice.post("/v1/crm/1/test").status_code >= 400
