@@ -51,7 +51,7 @@ class Route:
     @property
     def is_api(self) -> bool:
         """Whether programs ask for it."""
-        return self.path.startswith("/v1")
+        return self.path.startswith(("/v1", "/metrics"))
 
     @property
     def has_form(self) -> bool:
