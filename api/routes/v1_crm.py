@@ -63,7 +63,7 @@ def renew_crm(*, user: Keeper, connection_id: Id, db: Db, now: Now, state: State
 
 
 @router.post("/crm/{connection_id}/test", operation_id="testCrm", summary="Push a test", responses=_WRITES)
-def try_crm(_user: Keeper, connection_id: Id, state: StateDep) -> CrmBody:
+def try_crm(_user: Keeper, connection_id: Id, _db: Db, state: StateDep) -> CrmBody:
     """An invented record is made there, and deleted at once."""
     return CrmBody.of(push_test(state, connection_id))
 
