@@ -47,11 +47,12 @@ tests: $(VENV)/.installed-dev ## Run all tests, on SQLite and PostgreSQL
 coverage: $(VENV)/.installed-dev ## All tests once more, and which lines of the ground floor none of them runs (takes half as long again)
 	@$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
-bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page, back-test
+bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page, back-test, light retraining
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_queue
 	@$(BIN)/python -m tests.bench_match
 	@$(BIN)/python -m tests.bench_backtest
+	@$(BIN)/python -m tests.bench_retrain
 	@$(BIN)/overheard bench classify --posts 80
 
 soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on every platform: make soak ARGS="--posts 1000 --seed 7"
