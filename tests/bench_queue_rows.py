@@ -118,7 +118,7 @@ def _leads(connection: Connection, n: int, *, step: int) -> None:
         connection,
         Lead,
         {"id": i, **lead, "stage_changed_at": NOW, "qualified_at": NOW, "top_post_id": post, "signalled_on": on}
-        | {"score": score, "intent": intent},
+        | {"score": score, "rank": score, "intent": intent},
     )
     _insert(connection, Signal, judged | {"lead_id": i, "signalled_on": on})
     qualified = {"action": LeadAction.QUALIFY, "to_stage": Stage.MARKETING_QUALIFIED, "at": NOW}

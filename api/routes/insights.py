@@ -9,6 +9,7 @@ from api.access import Action
 from api.deps import Now, ReadDb, on_page
 from api.insight_params import InsightParams
 from api.insight_tables import tables
+from api.kept import keep_page, kept_page
 from api.pages import page
 from api.spreadsheets import SheetFormat, table_response
 from overheard.errors import NotFound
@@ -25,9 +26,11 @@ Params = Annotated[InsightParams, Query()]
 @router.get("")
 def show_insights(request: Request, viewer: Reader, db: ReadDb, now: Now, params: Params) -> Response:
     """What came in, and what became of it."""
+    if (kept := kept_page(request, now)) is not None:
+        return kept
     found = read_insights(db, params.asked(now))
     heard = places(db)
-    return page(
+    shown = page(
         request,
         "insights.html",
         viewer=viewer,
@@ -38,6 +41,7 @@ def show_insights(request: Request, viewer: Reader, db: ReadDb, now: Now, params
         platforms=sorted({platform for platform, _ in heard}, key=lambda one: one.display),
         communities=sorted({community for _, community in heard}, key=str.casefold),
     )
+    return keep_page(request, shown, until=None)
 
 
 @router.get("/{table}.csv")
