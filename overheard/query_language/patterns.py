@@ -64,7 +64,7 @@ class Pattern:
     """What else must hold of the characters that were met."""
     words: tuple[str, ...] = ()
     """Where it is nothing but whole words in a row: these. They are found without the expression, whose making takes
-    longer than hundreds of looks: most words of a long list are met by few posts."""
+    as long as some thirty looks: most words of a long list are met by few posts."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
