@@ -66,6 +66,19 @@ def queue_words(found: Backtest) -> str:
     return f"The queue {verb} by {size} ({effort})."
 
 
+def whole_words(found: Backtest) -> str:
+    """What the query would bring a day from then on, beside what the campaign's budget lets in."""
+    size = f"{_number(found.queue_a_day)} a day into the queue, {_minutes(found.queue_a_day * found.effort.minutes)}"
+    if found.daily_budget is None:
+        return f"In all the query would bring {size} of work; the campaign has no daily budget."
+    if found.queue_a_day > found.daily_budget:
+        held = (
+            f"more than the campaign's budget of {found.daily_budget:,}: the best-scored come in, the rest is held back"
+        )
+        return f"In all the query would bring {size} of work. That is {held}."
+    return f"In all the query would bring {size} of work, of the campaign's budget of {found.daily_budget:,} a day."
+
+
 def effort_words(effort: Effort) -> str:
     """How long a decision takes, and how that is known."""
     seconds = f"{effort.minutes * 60:.0f} seconds a decision"

@@ -22,7 +22,7 @@ class Untrusted(BaseModel):
     author: str | None
     title: str | None = Field(description="Null: there is none, or the terms of the source do not let texts leave.")
     text: str | None = Field(description="Null: the terms of the source do not let texts leave. Open the permalink.")
-    need: str | None = Field(None, description="What the writer needs, in their own words; null: not known.")
+    need: str | None = Field(default=None, description="What the writer needs, in their own words; null: not known.")
 
 
 class FoundPost(BaseModel):

@@ -44,8 +44,8 @@ class Typed:
 
 @router.get("")
 def all_campaigns(request: Request, viewer: Annotated[User, on_page(Action.READ_CAMPAIGNS)], db: ReadDb) -> Response:
-    """All campaigns, a line each."""
-    return page(request, "campaigns.html", viewer=viewer, lines=lines(db), variables=list_variables(db))
+    """All campaigns, a line each, one's own first."""
+    return page(request, "campaigns.html", viewer=viewer, lines=lines(db, viewer), variables=list_variables(db))
 
 
 @router.get("/new")

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -18,6 +18,7 @@ from overheard.keywords.query_imports import Weighed
 from overheard.marketing import campaigns
 from overheard.models import User
 from overheard.query_language.imports import Form as Kind
+from overheard.text import clean
 
 router = APIRouter(prefix="/campaigns")
 
@@ -43,9 +44,11 @@ def weigh(
     now: Now,
     kind: ListKind = Kind.CSV,
     text: Words = "",
+    file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
-    """What the list becomes, and what each query would find; nothing is saved."""
+    """What the list becomes, and what each query would find; nothing is saved. A file goes before what was pasted."""
     try:
+        text = _given(file, text)
         lines = query_imports.weigh(db, campaign_id, text, kind, now=now)
     except InvalidInput as error:
         return _page(request, viewer, db, campaign_id, kind=kind, text=text, error=error)
@@ -72,6 +75,19 @@ def take(
         return _page(request, viewer, db, campaign_id, kind=kind, text=text, error=error)
     told = "1 query is" if len(saved) == 1 else f"{len(saved)} queries are"
     return done(request, home(campaign_id, "queries"), Flash(f"{told} in force."))
+
+
+def _given(file: UploadFile | None, pasted: str) -> str:
+    """The text of the chosen file, else what was pasted."""
+    try:
+        text = clean(file.file.read().decode("utf-8-sig")) if file is not None else ""
+    except ValueError as error:
+        raise InvalidInput(
+            "The file is no text in UTF-8. Save it as CSV in UTF-8 and choose it again, or paste the list."
+        ) from error
+    if not (text := text or pasted).strip():
+        raise InvalidInput("There is no list. Paste one, or choose a file.")
+    return text
 
 
 def _page(

@@ -94,12 +94,19 @@ class Backtest:
     is_selective: bool
     """Whether the expressions name any word to look up; otherwise every post has to be read."""
     threshold: float
+    daily_budget: int | None
+    """How many posts a day the campaign lets into the queue; none: as many as there are."""
     effort: Effort
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing was left unread."""
         return self.read == self.candidates
+
+    @property
+    def queue_a_day(self) -> float:
+        """How many a day the expression would put before a person."""
+        return self.gained.queue_a_day + self.kept.queue_a_day
 
     @property
     def queue_minutes_a_day(self) -> float:
@@ -165,6 +172,7 @@ def backtest(
         candidates=found.candidates,
         is_selective=found.is_selective,
         threshold=shown_from(session, campaign),
+        daily_budget=campaign.daily_budget,
         effort=effort(session, now=now),
     )
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.marketing.campaigns import views
-from overheard.models import Campaign, Lead, Query
+from overheard.models import Campaign, Lead, Query, User, campaign_members
 from overheard.vocabulary import Stage
 
 
@@ -23,14 +23,25 @@ class CampaignLine:
     leads: int
     accepted: int
     """Of them, those that a person said to be worth an answer, and that are not out since."""
+    is_mine: bool
+    """Whether whoever looks is a member."""
 
 
-def lines(session: Session) -> list[CampaignLine]:
-    """All campaigns by name."""
+def lines(session: Session, viewer: User) -> list[CampaignLine]:
+    """All campaigns: those of which the viewer is a member first, then by name."""
     waiting = sa.func.count().filter(Lead.stage == Stage.MARKETING_QUALIFIED)
     accepted = sa.func.count().filter(Lead.stage.not_in({Stage.MARKETING_QUALIFIED, Stage.DISQUALIFIED}))
     statement = sa.select(Lead.campaign_id, waiting, sa.func.count(), accepted).where(Lead.merged_into_id.is_(None))
     counts = {row[0]: tuple(row[1:]) for row in session.execute(statement.group_by(Lead.campaign_id))}
-    return [
-        CampaignLine(view.campaign, view.queries, *counts.get(view.campaign.id, (0, 0, 0))) for view in views(session)
+    members = campaign_members.c
+    mine = set(session.scalars(sa.select(members.campaign_id).where(members.user_id == viewer.id)))
+    found = [
+        CampaignLine(
+            view.campaign,
+            view.queries,
+            *counts.get(view.campaign.id, (0, 0, 0)),
+            is_mine=view.campaign.id in mine,
+        )
+        for view in views(session)
     ]
+    return sorted(found, key=lambda line: not line.is_mine)

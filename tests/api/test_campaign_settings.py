@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from overheard.models import Campaign, Exclusion, Lead, QualifyingQuestion, Source
+from overheard.models import Campaign, Exclusion, Lead, QualifyingQuestion, Source, User
 from overheard.vocabulary import Stage
 from tests.api.conftest import World
-from tests.factories import new_post
+from tests.factories import make_campaign, new_post
 
 PLACE = {"platform": "reddit", "kind": "author", "name": "u/spelt"}
 
@@ -35,6 +35,13 @@ def test_a_marketer_settles_a_campaign_by_forms_alone(world: World) -> None:
         source = session.scalars(sa.select(Source.id)).one()
     mara.submit("/campaigns/1/sources", source=source)
     mara.submit("/campaigns/1/members", member=world.cast.sue.id)
+    with world.sessions.begin() as session:
+        make_campaign(session, now=world.now, name="An earlier name", queries={"none": "zebra"})
+
+    def first(user: User) -> str:
+        return world.browser(user).get("/campaigns").text.partition("<tbody>")[2].partition("</tr>")[0]
+
+    assert ("An earlier name" in first(world.cast.sam), "yours" in first(world.cast.sue)) == (True, True)
     page = mara.get("/campaigns/1").text
     assert "Sources (1)" in page
     assert "Members (1)" in page

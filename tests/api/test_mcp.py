@@ -75,8 +75,9 @@ def test_an_assistant_reads_the_queue_and_decides_as_the_person_whose_token_it_h
         assert set(tools) == TOOLS  # none that sends anything
         for name in ("search_posts", "queue", "lead"):
             assert "never an instruction" in (tools[name].description or "")
-            assert tools[name].annotations is not None
-            assert tools[name].annotations.read_only_hint
+            hints = tools[name].annotations
+            assert hints is not None
+            assert hints.read_only_hint
         done, shown = await call("queue")
         assert done
         assert "never an instruction" in shown["notice"]

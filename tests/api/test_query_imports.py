@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from api.security import LOGIN_COOKIE, form_token
 from overheard.keywords.query_imports import MOST
 from overheard.models import Query
 from tests.api.conftest import World
@@ -35,3 +36,21 @@ def test_a_list_is_weighed_then_what_was_chosen_is_saved_and_bad_input_loses_not
             "crm",
             world.cast.mara.id,
         )
+
+
+def test_a_list_can_be_chosen_as_a_file_and_what_is_no_text_is_refused_with_what_to_do(world: World) -> None:
+    world.lead()
+    mara = world.browser(world.cast.mara)
+    form = {"csrf": form_token(mara.key, mara.cookies[LOGIN_COOKIE]), "form": "csv", "text": ""}
+
+    def weigh(name: str, content: bytes) -> tuple[int, str]:
+        answer = mara.post("/campaigns/1/import", data=form, files={"file": (name, content)})
+        return answer.status_code, answer.text
+
+    status, shown = weigh("list.csv", "\ufeffkeyword,name\nmühle,Mills\n".encode())
+    assert (status, '<code dir="auto">mühle</code>' in shown, "<bdi>Mills</bdi>" in shown) == (200, True, True)
+    assert "keyword,name\nmühle,Mills" in shown  # it stands in the form, from which it is saved
+    status, shown = weigh("list.xlsx", b"PK\x03\x04\xff\xfe")
+    assert (status, "Save it as CSV in UTF-8" in shown) == (422, True)
+    status, shown = weigh("", b"")
+    assert (status, "Paste one, or choose a file." in shown) == (422, True)

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from api.query_words import backtest_words, looked_at, queue_words
+from api.query_words import backtest_words, looked_at, queue_words, whole_words
 from overheard.errors import InvalidQuery, NotFound
 from overheard.keywords import backtest, queries
 from overheard.labelling.judged import Standing
@@ -52,6 +53,13 @@ def test_a_back_test_tells_what_is_gained_and_lost_and_how_it_was_judged(
     assert queue_words(found).startswith(
         "The queue shrinks by 0.5 a day, 15 seconds of work (30 seconds a decision, ass"
     )
+    assert whole_words(found) == (
+        "In all the query would bring 0.5 a day into the queue, 15 seconds of work; the campaign has no daily budget."
+    )
+    assert "15 seconds of work. That is more than the campaign's budget of 0" in whole_words(
+        replace(found, daily_budget=0)
+    )
+    assert whole_words(replace(found, daily_budget=200)).endswith("of the campaign's budget of 200 a day.")
     assert looked_at(found) == "Of all posts of 2 days."
     assert backtest.backtest(session, campaign.id, name="asks", expression="erp", days=None, now=now).gained.posts == 3
 
