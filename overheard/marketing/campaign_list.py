@@ -32,7 +32,10 @@ def lines(session: Session, viewer: User) -> list[CampaignLine]:
     waiting = sa.func.count().filter(Lead.stage == Stage.MARKETING_QUALIFIED)
     accepted = sa.func.count().filter(Lead.stage.not_in({Stage.MARKETING_QUALIFIED, Stage.DISQUALIFIED}))
     statement = sa.select(Lead.campaign_id, waiting, sa.func.count(), accepted).where(Lead.merged_into_id.is_(None))
-    counts = {row[0]: tuple(row[1:]) for row in session.execute(statement.group_by(Lead.campaign_id))}
+    counts: dict[int, tuple[int, int, int]] = {
+        campaign_id: (waits, all_of_them, good)
+        for campaign_id, waits, all_of_them, good in session.execute(statement.group_by(Lead.campaign_id))
+    }
     members = campaign_members.c
     mine = set(session.scalars(sa.select(members.campaign_id).where(members.user_id == viewer.id)))
     found = [
