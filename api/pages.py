@@ -52,6 +52,8 @@ class Flash:
     """Whose the lead is now, where that is what was done."""
     is_bad: bool = False
     """It did not work."""
+    next: str | None = None
+    """Where to go on from there, where something comes next."""
     refused: list[int] = field(default_factory=list)
     """Of several leads, those that are left as they were."""
 

@@ -83,7 +83,11 @@ def promote(
     """MQL → SQL."""
     funnel.promote(db, lead_id, actor=viewer, now=now, seen=Seen(position, view=_view(back)))
     assign_by_rule(db, lead_id, rule=state.settings.assignment, now=now)
-    return done(request, back, Flash(f"Promoted {_name(db, lead_id)}.", lead_id))
+    return done(request, back, Flash(f"Promoted {_name(db, lead_id)}.", lead_id, next=_answering(viewer, lead_id)))
+
+
+def _answering(viewer: User, lead_id: int) -> str | None:
+    return f"/leads/{lead_id}#reply" if may(viewer, Action.WRITE_REPLY) else None
 
 
 @router.post("/disqualify")

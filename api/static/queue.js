@@ -15,13 +15,14 @@ const claimSeconds = Number(list().dataset.claims);
 
 // --- what is said ---------------------------------------------------------------------------------------------------
 
-function tell(text, { bad = false, undo = false } = {}) {
+function tell(text, { bad = false, undo = false, next = null } = {}) {
   const line = document.createElement("div");
   line.className = bad ? "flash bad" : "flash";
   const words = document.createElement("span");
   words.dir = "auto";
   words.textContent = text;
   line.append(words);
+  if (next) line.append(Object.assign(document.createElement("a"), { href: next, id: "answer", textContent: "Answer it" }));
   if (undo) {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", className: "link", id: "undo", textContent: "Undo" });
@@ -260,7 +261,7 @@ async function carryOut(kind, address, fields, acted) {
     if (told.undo) keep([...steps(), { undo: told.undo, leads }]);
     if (kind === "assign") showAssignee(acted[0], told.assignee);
     if (told.refused.length) comeBack(told.refused.map(String));
-    tell(told.text, { undo: Boolean(told.undo), bad: told.refused.length > 0 });
+    tell(told.text, { undo: Boolean(told.undo), bad: told.refused.length > 0, next: told.next });
     refreshSoon();
   } catch (error) {
     const back = comeBack(leads) ?? acted[0];

@@ -30,6 +30,7 @@ const ofPage = {
   k: () => advance(-1),
   ArrowUp: () => advance(-1),
   u: () => undoLast(),
+  w: () => one("#answer")?.click(),
   n: () => loadNews(),
   v: () => toggle(one("#views")),
   "/": () => one("#filters select")?.focus(),
@@ -40,8 +41,9 @@ async function press(key) {
   await arriving;
   if (key in ofPage) return ofPage[key]();
   const card = current();
-  if (card && !isOurs(card)) await claimAhead(card);
-  if (card && card === current()) ofCard[key]();
+  if (!card) return advance(1); // nothing falls on a lead that nobody has chosen: the key shows which it would be
+  if (!isOurs(card)) await claimAhead(card);
+  if (card === current()) ofCard[key]();
 }
 
 document.addEventListener("keydown", (event) => {

@@ -23,6 +23,11 @@
       .catch(() => {}); // the link stays
   }
 
+  // --- who came here to write writes at once ---
+  // When all is loaded: going to the address's fragment takes the focus away.
+  const begin = () => find("[data-copy], #reply-text, #write")?.focus({ preventScroll: true });
+  if (location.hash === "#reply") addEventListener("load", () => setTimeout(begin));
+
   // --- the words ---
   const form = find("form[data-check]");
   const text = form && find("#reply-text", form);
@@ -91,7 +96,6 @@
     }
     // The line that says who writes stands at the end: one begins above it.
     if (text.value.startsWith("\n")) text.setSelectionRange(0, 0);
-    if (location.hash === "#reply") text.focus({ preventScroll: true });
   }
 
   // --- approved: copy and open ---
@@ -99,7 +103,6 @@
   if (copy) {
     const words = find("#approved-text");
     const copied = find("#copied");
-    if (location.hash === "#reply") copy.focus({ preventScroll: true });
     copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(words.value);

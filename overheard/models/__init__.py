@@ -7,6 +7,8 @@ from overheard.models.campaign_desk import Exclusion, campaign_members
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
 from overheard.models.crm import CrmConnection, CrmEntry, CrmLink
 from overheard.models.datasets import CachedVector, Dataset, DatasetExample
+from overheard.models.former_answers import FormerAnswer
+from overheard.models.labelling import IntentLabel, LabelDoubt
 from overheard.models.leads import (
     Contact,
     Label,
@@ -19,8 +21,6 @@ from overheard.models.leads import (
     SavedView,
     Signal,
 )
-from overheard.models.former_answers import FormerAnswer
-from overheard.models.labelling import IntentLabel, LabelDoubt
 from overheard.models.people import (
     ApiToken,
     AuditEntry,

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from overheard.leads import funnel
 from overheard.models import Answer, Post, Reply
 from overheard.replying import replies, snippets
-from overheard.vocabulary import AnswerKind, Platform, ReplyState
+from overheard.vocabulary import AnswerKind, Platform, ReplyState, Stage
 from tests.api.browsing import Site, complaints_of, fits_every_width, in_a_browser
 from tests.overheard.reply_rows import ANSWER, LINE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = in_a_browser
 
@@ -80,6 +80,34 @@ def test_a_newcomer_promotes_and_answers_a_lead_the_assisted_way(
     sent = _only(site)
     assert (sent.state, sent.permalink) == (ReplyState.SENT, "https://www.reddit.com/r/bakers/comments/ask1/_/abc9/")
     assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_from_the_queue_to_an_approved_answer_without_a_mouse(
+    site: Site, browser: "Browser", lead_id: int, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    page.goto(site.login_link(site.cast.sam))
+    page.keyboard.press("p")  # no lead is chosen yet: the first is, and nothing is decided
+    page.locator(f"#lead-{lead_id}.card.current").wait_for()
+    assert site.lead(FIRST).stage is Stage.MARKETING_QUALIFIED
+    page.keyboard.press("p")
+    page.get_by_role("link", name="Answer it").wait_for()
+    page.keyboard.press("w")
+    page.locator("#write:focus").wait_for()
+    page.keyboard.press("Enter")
+    page.locator("#reply-text:focus").wait_for()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("Two bakeries I know keep their customers in a shared sheet and never looked back.")
+    page.get_by_text("Nothing stands in the way.").wait_for()
+    page.keyboard.press("Control+Enter")
+    page.get_by_label("The words you approved").wait_for()
+    context.close()
+    assert _only(site).state is ReplyState.APPROVED
 
 
 def test_guardrails_speak_while_one_writes_and_stop_the_approval(
