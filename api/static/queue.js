@@ -18,10 +18,7 @@ const claimSeconds = Number(list().dataset.claims);
 function tell(text, { bad = false, undo = false, next = null } = {}) {
   const line = document.createElement("div");
   line.className = bad ? "flash bad" : "flash";
-  const words = document.createElement("span");
-  words.dir = "auto";
-  words.textContent = text;
-  line.append(words);
+  line.append(Object.assign(document.createElement("span"), { dir: "auto", textContent: text }));
   if (next) line.append(Object.assign(document.createElement("a"), { href: next, id: "answer", textContent: "Answer it" }));
   if (undo) {
     const button = document.createElement("button");
