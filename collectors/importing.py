@@ -15,7 +15,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from collectors.formats import recognise
+from collectors.formats.known import recognise
 from collectors.formats.own import FIELDS
 from collectors.formats.records import ImportOptions, Outcome, Record, Skipped
 from collectors.formats.streams import InputFile, open_input

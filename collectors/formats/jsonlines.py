@@ -34,13 +34,18 @@ def recognises(file: InputFile, _options: ImportOptions) -> bool:
     if file.wrapping in (Wrapping.ZIP, Wrapping.EMPTY_ZIP):
         return False
     rows = [row for line in file.sample().splitlines() if (row := _row_or_none(line)) is not None]
-    if rows and not any(_form(row) for row in rows):
-        fields = ", ".join(sorted(rows[0])[:12])
-        raise InvalidInput(
-            f"{file.path.name} is JSON Lines, but its rows are of no known form: they have the fields {fields}. "
-            f"Known are {', '.join(own.FIELDS)}; and Reddit's rows as in its API and in dumps."
-        )
+    if rows and not any(form_of(row) for row in rows):
+        raise unknown_form(file, "JSON Lines", rows[0])
     return bool(rows)
+
+
+def unknown_form(file: InputFile, what: str, row: Row) -> InvalidInput:
+    """The error for a file none of whose rows can be read."""
+    fields = ", ".join(sorted(row)[:12])
+    return InvalidInput(
+        f"{file.path.name} is {what}, but its rows are of no known form: they have the fields {fields}. "
+        f"Known are {', '.join(own.FIELDS)}; and Reddit's rows as in its API and in dumps."
+    )
 
 
 def records(file: InputFile, options: ImportOptions) -> Iterator[Record]:
@@ -56,16 +61,22 @@ def _read(line: Line, options: ImportOptions) -> Outcome:
         if line.is_too_long:
             raise InvalidInput(f"the line is longer than {MAX_LINE} bytes")  # noqa: TRY301 - one way out for all that is wrong
         row = _row(line.raw)
-        form = _form(row)
-        if form is None:
-            raise InvalidInput("the row is of no known form")  # noqa: TRY301 - the same
-        return form.read(row, options)
+        return read_row(row, options)
     except InvalidInput as error:
         platform, external_id = _key_or_none(row, options) or (None, None)
         return Rejected(f"line {line.number}", str(error), line.raw[:MAX_RAW], platform, external_id)
 
 
-def _form(row: Row) -> _RowForm | None:
+def read_row(row: Row, options: ImportOptions) -> Outcome:
+    """What a row of any known form says."""
+    form = form_of(row)
+    if form is None:
+        raise InvalidInput("the row is of no known form")
+    return form.read(row, options)
+
+
+def form_of(row: Row) -> _RowForm | None:
+    """The form whose fields these are."""
     return next((form for form in _ROW_FORMS if form.recognises(row)), None)
 
 
@@ -88,7 +99,7 @@ def _row_or_none(raw: bytes) -> Row | None:
 
 
 def _key_or_none(row: Row, options: ImportOptions) -> Key | None:
-    form = _form(row)
+    form = form_of(row)
     with suppress(InvalidInput):
         return form.key(row, options) if form else None
     return None

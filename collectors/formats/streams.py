@@ -31,6 +31,7 @@ class Wrapping(enum.Enum):
     GZIP = b"\x1f\x8b"
     ZIP = b"PK\x03\x04"
     EMPTY_ZIP = b"PK\x05\x06"
+    PARQUET = b"PAR1"
     NONE = b""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zstandard
 
-from collectors.formats import recognise
+from collectors.formats.known import recognise
 from collectors.formats.records import ImportOptions, Outcome
 from collectors.formats.streams import open_input
 from overheard.listening.intake import Rejected

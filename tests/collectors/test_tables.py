@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from collectors.formats.records import ImportOptions
@@ -8,7 +10,7 @@ from collectors.importing import parse_columns
 from overheard.errors import InvalidInput
 from overheard.listening.intake import Rejected
 from overheard.vocabulary import Platform
-from tests.collectors.files import outcomes, the_post, the_rejected
+from tests.collectors.files import outcomes, own_row, the_post, the_rejected
 
 FORUM = ImportOptions(platform=Platform.OTHER, community="Oven forum")
 
@@ -88,3 +90,21 @@ def test_a_damaged_row_is_rejected_and_the_others_read(tmp_path: Path) -> None:
 
 def test_a_cell_of_a_megabyte_is_read(tmp_path: Path) -> None:
     assert the_post(outcomes(write(tmp_path, f"title,body\nlong,{'crm ' * 262_144}\n"), FORUM)[0]).is_truncated
+
+
+def test_a_parquet_table_is_read_like_json_lines_and_a_cut_one_is_named(tmp_path: Path) -> None:
+    rows = [own_row(1), own_row(2, platform="nowhere"), own_row(3, date=datetime(2026, 7, 22, tzinfo=UTC).isoformat())]
+    path = tmp_path / "posts"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    first, bad, last = outcomes(path)
+    assert (the_post(first).external_id, the_post(last).title) == ("t3_post1", "Question 3")
+    assert the_post(first).posted_at == the_post(last).posted_at == datetime(2026, 7, 22, tzinfo=UTC)
+    assert (the_rejected(bad).locator, "nowhere" in the_rejected(bad).reason) == ("row 2", True)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InvalidInput, match="posts is damaged or cut off"):
+        outcomes(path)
+    pq.write_table(pa.table({"colour": ["red"]}), path)
+    with pytest.raises(
+        InvalidInput, match="is Parquet, but its rows are of no known form: they have the fields colour"
+    ):
+        outcomes(path)
