@@ -24,6 +24,7 @@ from cli import (
     queries,
     replies,
     retrain,
+    score,
     send,
     sources,
     work,
@@ -71,7 +72,7 @@ app.command("train")(model.train)
 app.command("retrain")(retrain.retrain)
 app.command("first-stage")(model.first_stage)
 app.command("evaluate")(model.evaluate)
-app.command("predict")(model.predict)
+app.command("score")(score.score)
 app.add_typer(bench.app, name="bench")
 app.command("relevance")(model.relevance)
 app.command("needs")(model.needs)

@@ -1,7 +1,6 @@
 """Training, measuring and using the intent model on files."""
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cli.context import Context, err, out, progress_bar
-from overheard.errors import InvalidInput
+from cli.context import Context, out
 from overheard.settings import read_settings
 
 if TYPE_CHECKING:
@@ -87,17 +85,22 @@ def evaluate(
     out.print(f"F1 by intent (posts): {intents}; their mean {found.macro_f1:.2f}", markup=False)
 
 
-def _model_in_use() -> "IntentModel":
-    """The champion; where nothing was set up yet no database is made for it."""
-    from classifier.model import make_loader
+def folder_in_use() -> Path:
+    """The champion's; where nothing was set up yet no database is made for it."""
     from classifier.registry import SHIPPED, champion
 
     context = Context(read_settings())
     settings = context.settings
     if settings.database_url is None and not settings.database_file.exists():
-        return make_loader(settings)(settings.model_path or SHIPPED)
+        return settings.model_path or SHIPPED
     with context.sessions() as session:
-        return make_loader(settings)(champion(session, settings))
+        return champion(session, settings)
+
+
+def _model_in_use() -> "IntentModel":
+    from classifier.model import make_loader
+
+    return make_loader(read_settings())(folder_in_use())
 
 
 def relevance(
@@ -148,32 +151,3 @@ def needs(
         shares = (one.found, one.met, one.recall, one.precision)
         table.add_row(one.name, *(f"{share:.2f}" for share in shares), f"{one.words:.1f}")
     out.print(table, markup=False)
-
-
-def predict(
-    *,
-    input: Annotated[Path, typer.Option("--input", help="Posts, JSON Lines.", exists=True, dir_okay=False)],  # noqa: A002 - the option's name
-    output: Annotated[Path, typer.Option(help="Where to write one verdict a post, JSON Lines.")],
-) -> None:
-    """Judge the posts of a file. Rows that cannot be read are named at the end and do not stop the others."""
-    from classifier.files import predict_file
-
-    model = _model_in_use()
-    started = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task("Judging", total=None, rate="")
-
-        def report(rows: int) -> None:
-            done = bar.tasks[task].completed + rows
-            bar.update(task, completed=done, rate=f"{done / (time.monotonic() - started):,.0f} posts/s")
-
-        summary = predict_file(model, input, output, on_progress=report)
-    seconds = time.monotonic() - started
-    judged = summary.rows - summary.not_judged
-    err.print(f"Judged {judged:,} posts in {seconds:.1f} s, {summary.leads:,} leads: {output}", soft_wrap=True)
-    if summary.not_judged:
-        err.print(f"Not judged, as they are not in English: {summary.not_judged:,} posts.", soft_wrap=True)
-    if summary.bad_rows:
-        for row in summary.bad[:20]:
-            err.print(f"  line {row.line}: {row.reason}", markup=False)
-        raise InvalidInput(f"{summary.bad_rows:,} rows could not be read; all others were judged.")

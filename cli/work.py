@@ -53,7 +53,9 @@ def init(
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, .zst, Parquet, CSV or a Slack export zip; told by its content.")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON Lines, .zst, Parquet, CSV or a Slack export zip; told by its content.")
+    ],
     *,
     columns: Annotated[
         str | None, typer.Option("--map", help="For CSV: field=column pairs, such as title=Subject,body=Text.")
