@@ -4,6 +4,7 @@ The folder of the output, the archives and the model must be reachable under the
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -22,7 +23,8 @@ _BLOCK_BYTES = 2**20
 
 def on_a_cluster(job: Job, done: frozenset[str]) -> Iterator[tuple[str, Counts]]:
     """One worker a core. `RAY_ADDRESS` names the cluster; without it one is started here for the while."""
-    ray.init(include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = DataContext.get_current()
     context.target_max_block_size = _BLOCK_BYTES
     context.enable_progress_bars = False

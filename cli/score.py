@@ -45,7 +45,7 @@ def score(
     engine: Annotated[_Engine, typer.Option(help="On this machine, or on a cluster with Ray Data.")] = _Engine.LOCAL,
 ) -> None:
     """Score the posts of archives of any size. Killed and run again, it goes on; nothing is lost or there twice."""
-    from classifier.bulk import STATE, Counts, Job, bad_rows, score_all
+    from classifier.bulk import STATE, Job, bad_rows, score_all
     from classifier.model import version_of
 
     run = _engine(engine)
@@ -64,24 +64,26 @@ def score(
         precision=settings.precision,
         version=version_of(folder),
     )
-    started, before = time.monotonic(), Counts()
+    started = time.monotonic()
+    before: int | None = None
     if (job.output / STATE).exists():
         err.print("Going on with what was begun.")
     with progress_bar() as bar:
         task = bar.add_task("Scoring", total=None, rate="")
 
-        def report(counts: Counts) -> None:
+        def report(counts: "Counts") -> None:
             nonlocal before
-            if not bar.tasks[task].completed:
-                before = counts
-            new = counts.posts - before.posts
+            before = counts.posts if before is None else before
+            new = counts.posts - before
             bar.update(task, completed=counts.posts, rate=f"{new / (time.monotonic() - started):,.0f} posts/s")
 
         total = score_all(job, run, on_progress=report)
-    _tell(total, total.posts - before.posts, time.monotonic() - started, output)
+    _tell(total, total.posts - (before or 0), time.monotonic() - started, output)
     if total.bad:
         for (part, one), _ in zip(bad_rows(job.output), range(_SHOWN), strict=False):
-            err.print(f"  {files[int(part.partition('-')[0])].name}, {one.where}: {one.reason}", markup=False)
+            err.print(
+                f"  {files[int(part.partition('-')[0])].name}, {one.where}: {one.reason}", markup=False, soft_wrap=True
+            )
         raise InvalidInput(
             f"{total.bad:,} records could not be read; all others were scored. They are in {output}/_bad."
         )

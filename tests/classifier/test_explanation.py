@@ -1,14 +1,11 @@
 """What explains a flagged post, from the model to the row and the file. All texts are invented."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from classifier.explanation import explain_post
-from classifier.files import predict_file
 from classifier.model import IntentModel, Verdict
 from classifier.run import classify_pending
 from classifier.text import PostText, Span
@@ -76,17 +73,3 @@ def test_an_explanation_is_stored_as_offsets_and_an_edit_makes_a_new_one(session
     classify_pending(sessions, ExplainingJudge(), clock=lambda: now)
     with sessions() as session:
         assert session.scalars(sa.select(Prediction.explanation)).all() == [{"need": ["body", 4, 8], "signals": []}]
-
-
-def test_a_file_of_verdicts_has_the_explanations_with_their_words(model: IntentModel, tmp_path: Path) -> None:
-    posts, verdicts = tmp_path / "posts.jsonl", tmp_path / "verdicts.jsonl"
-    rows = [{"id": 1, "title": TITLE, "body": BODY}, {"id": 2, "title": "", "body": "Bread was cheaper last year."}]
-    posts.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    predict_file(model, posts, verdicts)
-    explained, plain = (json.loads(line) for line in verdicts.read_text().splitlines())
-    need = {"field": "title", "start": 15, "end": len(TITLE), "text": TITLE[15:]}
-    assert explained["explanation"]["need"] == need
-    assert {"kind": "location", "field": "body", "start": 73, "end": 78, "text": "Leeds"} in (
-        explained["explanation"]["signals"]
-    )
-    assert plain["explanation"] is None

@@ -1,6 +1,5 @@
 """Which language a post is in, and what becomes of one that the model cannot read. All texts are invented."""
 
-import json
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from classifier.files import predict_file
 from classifier.language import find_language
 from classifier.model import IntentModel
 from classifier.run import classify_pending
@@ -109,16 +107,6 @@ def test_a_post_in_another_language_is_not_judged_and_its_neighbours_are(model: 
     assert first == last
     assert (first.is_judged, first.language) == (True, "en")
     assert first.is_lead
-
-
-def test_predicting_a_file_says_language_and_whether_a_post_was_judged(model: IntentModel, tmp_path: Path) -> None:
-    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    rows = [{"id": 1, "body": GERMAN}, {"id": 2, "title": "Good dentist near the harbour?"}, {"id": 3, "title": "Hm"}]
-    source.write_text("\n".join(map(json.dumps, rows)))
-    summary = predict_file(model, source, target)
-    assert (summary.rows, summary.not_judged) == (3, 1)
-    written = [json.loads(line) for line in target.read_text().splitlines()]
-    assert [(line["language"], line["judged"]) for line in written] == [("de", False), ("en", True), (None, True)]
 
 
 def test_a_threshold_of_zero_makes_no_lead_of_a_post_that_was_not_judged(
