@@ -103,7 +103,13 @@ def _pieces(state: State, form: LabelFormat) -> Iterator[str]:
         yield from encode(labelled_posts(session), form)
 
 
-@router.get("/labels/agreement", operation_id="readAgreement", summary="How far people agree", tags=["labels"])
+@router.get(
+    "/labels/agreement",
+    operation_id="readAgreement",
+    summary="How far people agree",
+    tags=["labels"],
+    responses=problems(),
+)
 def read_agreement(_user: Annotated[User, by_token(Action.READ_LABELS)], db: ReadDb) -> AgreementsBody:
     """From posts that several people labelled blind."""
     told = measured.agreement(db)
