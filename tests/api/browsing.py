@@ -103,7 +103,7 @@ def fits_every_width(page: "Page", picture: Path, *, full_page: bool = False) ->
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (picture.name, width)
         for scheme in schemes:
-            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
             page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=full_page)
 
 
