@@ -1,16 +1,12 @@
 """Alerts, webhooks and leads for CRMs go out: by hand once, or beside the rest."""
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from cli.beside import beside
 from cli.context import Context, clock, out, start
 from overheard.desk.review_queue import Filters
-from overheard.errors import OverheardError
 from overheard.models import User
 from overheard.notifications import mail
 from overheard.notifications.alerts import ReadFilters
@@ -18,8 +14,6 @@ from overheard.notifications.deliveries import Answer, Send, deliver_due
 from overheard.notifications.outbound_content import Outbound
 from overheard.notifications.outbound_vocabulary import AlertWay
 from overheard.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _EVERY = 5.0  # seconds
 
@@ -66,36 +60,11 @@ def make_read_filters() -> ReadFilters:
     return read_filters
 
 
-@contextmanager
-def delivering(context: Context) -> Iterator[None]:
+def delivering(context: Context) -> AbstractContextManager[None]:
     """While the block runs, a thread sends what is due, and another one speaks with CRMs, which may take their time."""
     from collectors.crm.run import CrmWorker
 
     send, read_filters = make_send(context.settings), make_read_filters()
+    deliver_all = partial(deliver_due, context.sessions, context.settings, send, read_filters, clock=clock)
     worker = CrmWorker(context.sessions, context.settings, clock)
-
-    def deliver_all() -> None:
-        deliver_due(context.sessions, context.settings, send, read_filters, clock=clock)
-
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=_repeat, args=(deliver_all, stop), name="deliveries"),
-        threading.Thread(target=_repeat, args=(worker.run_once, stop), name="crm"),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def _repeat(work: Callable[[], object], stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            work()
-        except (OverheardError, SQLAlchemyError):
-            logger.exception("Deliveries failed", extra={"action": "deliveries_failed"})
-        stop.wait(_EVERY)
+    return beside({"deliveries": deliver_all, "crm": worker.run_once}, every=_EVERY)

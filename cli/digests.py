@@ -1,20 +1,14 @@
 """Sending people their unread notices."""
 
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from cli.beside import beside
 from cli.context import Context, clock, out, start
-from overheard.errors import OverheardError
 from overheard.notifications.digests import Deliver, Outgoing, send_due
 from overheard.notifications.mail import send
 from overheard.notifications.outbound_vocabulary import DigestWay
 from overheard.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _EVERY = 60.0  # seconds
 
@@ -39,24 +33,7 @@ def make_deliver(settings: Settings) -> Deliver:
     return deliver
 
 
-@contextmanager
-def digesting(context: Context) -> Iterator[None]:
+def digesting(context: Context) -> AbstractContextManager[None]:
     """While the block runs, a thread of its own gathers notices and sends what is due."""
-    stop = threading.Event()
-    deliver = make_deliver(context.settings)
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                send_due(context.sessions, context.settings, deliver, clock=clock)
-            except (OverheardError, SQLAlchemyError):
-                logger.exception("Digests failed", extra={"action": "digests_failed"})
-            stop.wait(_EVERY)
-
-    thread = threading.Thread(target=work, name="digests")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    send_all = partial(send_due, context.sessions, context.settings, make_deliver(context.settings), clock=clock)
+    return beside({"digests": send_all}, every=_EVERY)

@@ -13,10 +13,9 @@ from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
-from sqlalchemy.exc import SQLAlchemyError
 
+from cli.beside import beside
 from cli.context import Context, clock, out, progress_bar, start
-from overheard.errors import OverheardError
 from overheard.modelling.labels_since import labels_since, last_trained
 
 logger = logging.getLogger(__name__)
@@ -69,28 +68,19 @@ def retraining(context: Context) -> Iterator[None]:
         yield
         return
     stop = threading.Event()
+    tried: datetime | None = None
 
     def work() -> None:
-        tried: datetime | None = None
-        while not stop.is_set():
-            try:
-                with context.sessions() as session:
-                    since = max(filter(None, (tried, last_trained(session))), default=None)
-                    new = labels_since(session, since)
-                if new >= enough:
-                    tried = clock()
-                    _run(stop)
-            except (OverheardError, SQLAlchemyError):
-                logger.exception("Retraining failed", extra={"action": "retraining_failed"})
-            stop.wait(_EVERY)
+        nonlocal tried
+        with context.sessions() as session:
+            since = max(filter(None, (tried, last_trained(session))), default=None)
+            new = labels_since(session, since)
+        if new >= enough:
+            tried = clock()
+            _run(stop)
 
-    thread = threading.Thread(target=work, name="retrain")
-    thread.start()
-    try:
+    with beside({"retraining": work}, every=_EVERY, stop=stop):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _run(stop: threading.Event) -> None:

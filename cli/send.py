@@ -1,9 +1,8 @@
 """Sending what SDRs approved, and hearing what comes back: by hand once, or beside the rest."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
+from cli.beside import beside
 from cli.context import Context, clock, err, out, start
 from overheard.errors import OverheardError
 from overheard.home import secret_key
@@ -26,29 +25,14 @@ def send() -> None:
         raise OverheardError("Not every reply could be sent.")
 
 
-@contextmanager
-def sending(context: Context, *, every: float = 5.0) -> Iterator[None]:
+def sending(context: Context, *, every: float = 5.0) -> AbstractContextManager[None]:
     """While the block runs, a thread sends what is approved, and another one listens."""
     from collectors.replying.listening import Listening
-    from collectors.replying.outbox import Outbox, run
+    from collectors.replying.outbox import Outbox
 
-    stop = threading.Event()
-    work = (
-        Outbox(context.sessions, context.settings, _guard(context), clock),
-        Listening(context.sessions, context.settings, clock),
-    )
-    threads = [
-        threading.Thread(target=run, args=(each, stop), kwargs={"every": every}, name=type(each).__name__)
-        for each in work
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    outbox = Outbox(context.sessions, context.settings, _guard(context), clock)
+    listening = Listening(context.sessions, context.settings, clock)
+    return beside({"outbox": outbox.run_once, "listening": listening.run_once}, every=every)
 
 
 def _guard(context: Context) -> Guard:

@@ -5,16 +5,13 @@ ambiguous when the lease runs out; it is looked for at the platform, and never s
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.base import Clock, Sleep
@@ -215,19 +212,3 @@ def _outgoing(session: Session, reply: Reply) -> Outgoing:
 
 def _sent(delivered: Delivered) -> Sent:
     return Sent(delivered.remote_id, delivered.permalink)
-
-
-class Worker(Protocol):
-    """What is done again and again."""
-
-    def run_once(self) -> object: ...
-
-
-def run(worker: Worker, stop: threading.Event, *, every: float) -> None:
-    """Pass after pass, until told to stop. One that fails keeps no other out."""
-    while not stop.is_set():
-        try:
-            worker.run_once()
-        except (OverheardError, SQLAlchemyError):
-            logger.exception("A pass of the outbox failed", extra={"action": "outbox_failed"})
-        stop.wait(every)
