@@ -66,10 +66,12 @@ class View:
     def _look(self, pattern: Pattern) -> list[Span]:
         found: list[Span] = []
         for name, text in self.fields.items():
-            if pattern.is_exact:
-                found += [(name, *hit) for hit in pattern.hits(text.original)]
-            else:
-                found += [(name, *text.span(*hit)) for hit in pattern.hits(text.text)]
+            hits = pattern.compiled.finditer(text.original if pattern.is_exact else text.text)
+            found += [
+                (name, *(hit.span() if pattern.is_exact else text.span(*hit.span())))
+                for hit in hits
+                if pattern.accepts is None or pattern.accepts(hit[0])
+            ]
         return found
 
     def word_starts(self, name: str) -> list[int]:
@@ -113,9 +115,10 @@ class _Stands(Condition):
     field: str | None
 
     def met(self, view: View) -> Met:
-        if self.field is None:
-            return view.spans(self.pattern) or None
-        return [span for span in view.spans(self.pattern) if span[0] == self.field] or None
+        found = view.spans(self.pattern)
+        if self.field is not None:
+            found = [span for span in found if span[0] == self.field]
+        return found or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +147,8 @@ class _All(Condition):
     parts: Sequence[Condition]
 
     def met(self, view: View) -> Met:
-        for part in self.parts:  # the quick look first
-            if part.is_out_of_question(view):
-                return None
+        if any(part.is_out_of_question(view) for part in self.parts):
+            return None
         spans: list[Span] = []
         for part in self.parts:
             found = part.met(view)
@@ -164,11 +166,8 @@ class _Any(Condition):
     parts: Sequence[Condition]
 
     def met(self, view: View) -> Met:
-        found: Met = None
-        for part in self._in_question(view):
-            if (spans := part.met(view)) is not None:
-                found = spans if found is None else found + spans
-        return found
+        found = [spans for part in self._in_question(view) if (spans := part.met(view)) is not None]
+        return [span for spans in found for span in spans] if found else None
 
     def literals(self) -> Iterable[Literal]:
         return (literal for part in self.parts for literal in part.literals())

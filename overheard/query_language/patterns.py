@@ -62,45 +62,11 @@ class Pattern:
     """Looked for in the text as it was written."""
     accepts: Callable[[str], bool] | None = None
     """What else must hold of the characters that were met."""
-    words: tuple[str, ...] = ()
-    """Where it is nothing but whole words in a row: these. They are found without the expression, whose making takes
-    as long as some thirty looks: most words of a long list are met by few posts."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         """Made when it is first needed: most words of a long list are met by no post of the day."""
         return re.compile(self.source)
-
-    def hits(self, text: str) -> list[tuple[int, int]]:
-        """Where it stands in a text; no two of them overlap."""
-        if self.words:
-            return _hits(text, self.words)
-        accepts = self.accepts
-        return [hit.span() for hit in self.compiled.finditer(text) if accepts is None or accepts(hit[0])]
-
-
-def _hits(text: str, words: tuple[str, ...]) -> list[tuple[int, int]]:
-    found = []
-    first, others, size = words[0], words[1:], len(text)
-    start = text.find(first)
-    while start >= 0:
-        end = start + len(first)
-        if start and _is_of_word(text[start - 1]):
-            end = 0
-        for word in others if end else ():
-            begin = end
-            while begin < size and text[begin].isspace():
-                begin += 1
-            if begin == end or not text.startswith(word, begin):
-                end = 0
-                break
-            end = begin + len(word)
-        if end and (end == size or not _is_of_word(text[end])):
-            found.append((start, end))
-        else:
-            end = start + 1
-        start = text.find(first, end)
-    return found
 
 
 Atom = Word | Phrase | Symbol | Domain
@@ -123,9 +89,7 @@ def pattern_of(atom: Atom) -> Pattern:
 
 @lru_cache(maxsize=65_536)
 def _row(words: tuple[str, ...]) -> Pattern:
-    row = " ".join(words)
-    source = _bounded(r"\s++".join(_any_word(word) for word in words), words[0][0])
-    return Pattern(source, _literal(row), words=() if "*" in row or "'" in row else words)
+    return Pattern(_bounded(r"\s++".join(_any_word(word) for word in words), words[0][0]), _literal(" ".join(words)))
 
 
 def _bounded(source: str, first: str) -> str:
