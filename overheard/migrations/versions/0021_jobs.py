@@ -1,0 +1,14 @@
+"""jobs."""
+
+revision = '0021'
+down_revision = '0020'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """jobs."""
+
+
+def downgrade() -> None:
+    """Take it back."""

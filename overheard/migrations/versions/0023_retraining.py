@@ -1,0 +1,14 @@
+"""retraining."""
+
+revision = '0023'
+down_revision = '0022'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """retraining."""
+
+
+def downgrade() -> None:
+    """Take it back."""

@@ -1,0 +1,14 @@
+"""marketers desk."""
+
+revision = '0025'
+down_revision = '0024'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """marketers desk."""
+
+
+def downgrade() -> None:
+    """Take it back."""
