@@ -156,7 +156,9 @@ def answer(request: Request, error: OverheardError, *, name: str | None = None) 
 
 def is_api(request: Request) -> bool:
     """Whether a program asks, and not a browser."""
-    return request.url.path.startswith(("/v1/", "/hooks/", "/healthz", "/metrics")) or request.url.path == "/v1"
+    return (
+        request.url.path.startswith(("/v1/", "/hooks/", "/healthz", "/readyz", "/metrics")) or request.url.path == "/v1"
+    )
 
 
 def _expected(request: Request, error: Exception) -> Response:

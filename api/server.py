@@ -14,9 +14,9 @@ THREADS = 8
 asks a platform holds one meanwhile, so that fewer would not do."""
 
 
-def serve(app: FastAPI, *, host: str, port: int) -> None:
+def serve(app: FastAPI, *, host: str, port: int, trusted_proxies: str) -> None:
     """Serve until interrupted; the process ends with an error when it could not begin."""
-    server = Server(app, host=host, port=port)
+    server = Server(app, host=host, port=port, trusted_proxies=trusted_proxies)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn hands it on when all is ended in order
         server.run()
     if not server.started:
@@ -26,8 +26,14 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
 class Server(uvicorn.Server):
     """Serves the application."""
 
-    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-        super().__init__(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False))
+    def __init__(
+        self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, trusted_proxies: str = "127.0.0.1,::1"
+    ) -> None:
+        # Wrong passwords are counted by network: whose request it is, only a proxy that we trust may say.
+        config = uvicorn.Config(
+            app, host=host, port=port, log_config=None, access_log=False, forwarded_allow_ips=trusted_proxies
+        )
+        super().__init__(config)
         self._feed = app.state.overheard.feed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from cli.context import Context, clock, out, start
 from cli.listen import listening
 from cli.sources import watch_something
-from cli.work import check_port_is_free, classify_all, collect_once, run_server
+from cli.work import check_address, classify_all, collect_once, run_server
 from overheard.listening.intake import take_in
 from overheard.listening.posts import NewPost
 from overheard.marketing import campaigns
@@ -41,7 +41,7 @@ def demo(
     """Prepare everything, bring posts in, classify them, and serve the queue."""
     context = start()
     host, port = context.settings.host, context.settings.port if port is None else port
-    check_port_is_free(host, port)
+    check_address(context.settings, host, port)
     with context.sessions.begin() as session:
         user = _demo_user(session, now=clock())
         _demo_campaign(session, now=clock())

@@ -20,7 +20,7 @@ from cli.digests import digesting
 from cli.retrain import retraining
 from cli.send import sending
 from cli.sources import watch_something
-from cli.work import check_port_is_free, run_server
+from cli.work import check_address, run_server
 from overheard.errors import OverheardError
 from overheard.home import secret_key
 from overheard.labelling import samples
@@ -119,7 +119,7 @@ def run(
     """Do it all: collect, classify and serve, in one group of processes on one machine."""
     context = start()
     host, port = context.settings.host, context.settings.port if port is None else port
-    check_port_is_free(host, port)
+    check_address(context.settings, host, port)
     with listening(every):
         run_server(context, host, port)
 

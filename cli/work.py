@@ -18,6 +18,7 @@ from cli.hooks import platform_hooks
 from cli.people import ask_password
 from cli.sources import watch_something
 from overheard.errors import InvalidInput, OverheardError
+from overheard.exposure import refuse_what_anybody_could_guess
 from overheard.home import secret_key
 from overheard.labelling import samples
 from overheard.log import configure_log
@@ -224,7 +225,7 @@ def serve(
     """Serve the pages and the API."""
     context = start()
     host, port = host or context.settings.host, port if port is not None else context.settings.port
-    check_port_is_free(host, port)
+    check_address(context.settings, host, port)
     run_server(context, host, port)
 
 
@@ -248,7 +249,7 @@ def run_server(context: Context, host: str, port: int) -> None:
         crm=Door(context.settings),
         sign_in=_identity_provider(context.settings),
     )
-    serve_app(app, host=host, port=port)
+    serve_app(app, host=host, port=port, trusted_proxies=context.settings.trusted_proxies)
 
 
 def _identity_provider(settings: Settings) -> "SignIn | None":
@@ -262,8 +263,9 @@ def _identity_provider(settings: Settings) -> "SignIn | None":
     return OpenIdProvider(settings)
 
 
-def check_port_is_free(host: str, port: int) -> None:
-    """Raise an error with the way out when something listens there already."""
+def check_address(settings: Settings, host: str, port: int) -> None:
+    """Raise an error with the way out when this may not be served there, or something listens there already."""
+    refuse_what_anybody_could_guess(settings, host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

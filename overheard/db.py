@@ -5,6 +5,7 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
@@ -189,6 +192,20 @@ def migration_config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
+
+
+def is_behind(connection: Connection) -> bool:
+    """Whether the tables are older than this code. Newer ones are none of its business: while versions are changed one
+    process after the other, the old ones go on with them.
+    """
+    return MigrationContext.configure(connection).get_current_revision() in _older_forms()
+
+
+@cache
+def _older_forms() -> frozenset[str | None]:
+    directory = ScriptDirectory.from_config(migration_config())
+    known = {script.revision for script in directory.walk_revisions()}
+    return frozenset({None, *known}) - {directory.get_current_head()}
 
 
 def upgrade(engine: Engine) -> None:

@@ -1,15 +1,17 @@
 """All settings, read from the environment at a door and passed down. A test holds README's table to this file."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, WebsocketUrl, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overheard.errors import InvalidInput
+from overheard.secret_files import SUFFIX, with_secret_files
 from overheard.vocabulary import AssignmentRule, Role
 
 _PREFIX = "OVERHEARD_"
@@ -208,6 +210,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses and networks of reverse proxies, separated by commas: who asked is what these say.",
+    )
     public_url: HttpUrl | None = Field(
         default=None, description="Address at which people reach the pages; default: host and port."
     )
@@ -246,6 +252,22 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What was handed over, the environment, `.env`; in both of these a secret may be the name of a file."""
+        secrets = secret_names()
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = with_secret_files(source.env_vars, secrets)
+        return init_settings, env_settings, dotenv_settings
+
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str) -> str:
@@ -254,6 +276,13 @@ class Settings(BaseSettings):
         except (LookupError, ValueError, OSError) as error:  # unknown, a path, the folder of a continent
             raise ValueError(f"{name[:60]!r} is no time zone. Write one like Europe/Berlin") from error
         return name
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, networks: str) -> str:
+        for network in filter(None, map(str.strip, networks.split(","))):
+            ip_network(network)
+        return networks
 
     @property
     def zone(self) -> ZoneInfo:
@@ -311,5 +340,10 @@ def setting_names() -> dict[str, FieldInfo]:
     return names
 
 
+def secret_names() -> list[str]:
+    """The settings that are secrets. Each may also be given as `NAME_FILE`, the name of a file that holds it."""
+    return [name for name, info in setting_names().items() if "SecretStr" in str(info.annotation)]
+
+
 def _is_ours(name: str) -> bool:
-    return name.upper() in setting_names()
+    return name.upper() in {*setting_names(), *(secret + SUFFIX for secret in secret_names())}

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.deps import StateDep
 from overheard.errors import NotFound
+from overheard.readiness import OK, readiness
 
 router = APIRouter()
 
@@ -26,6 +27,13 @@ def healthz(state: StateDep) -> JSONResponse:
     except SQLAlchemyError:
         return JSONResponse({"database": "unreachable"}, 503)
     return JSONResponse({"database": "reachable"})
+
+
+@router.get("/readyz")
+def readyz(state: StateDep) -> JSONResponse:
+    """Whether requests can be sent here: what was looked at, and what is wrong with it."""
+    found = readiness(state.engine, state.settings.home)
+    return JSONResponse(found, 200 if set(found.values()) == {OK} else 503)
 
 
 @router.get("/manifest.webmanifest")

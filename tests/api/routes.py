@@ -14,6 +14,7 @@ from api.access import Action
 PUBLIC = {
     ("GET", "/"),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/feeds/{token}/queue.xml"),  # whoever has the token may read it
     ("POST", "/hooks/{name}"),  # who posts is told by a signature
     ("GET", "/manifest.webmanifest"),

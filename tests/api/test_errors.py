@@ -1,6 +1,8 @@
 """Errors: one table, two shapes, never a traceback; and an answer that never claims what was not committed."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -171,3 +173,41 @@ def test_an_application_without_an_engine_makes_and_disposes_its_own(settings: S
     app: FastAPI = create_app(settings)
     with Browser(app) as browser:
         assert browser.get("/healthz").status_code == 200
+
+
+@contextmanager
+def _at_revision(world: World, revision: str) -> Iterator[None]:
+    change = sa.text("UPDATE alembic_version SET version_num = :revision")
+    with world.sessions.begin() as session:
+        newest = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        session.execute(change, {"revision": revision})
+    try:
+        yield
+    finally:
+        with world.sessions.begin() as session:
+            session.execute(change, {"revision": newest})
+
+
+def test_readiness_says_what_is_wrong_and_nothing_secret(world: World, settings: Settings) -> None:
+    fine = {"database": "ok", "migrations": "ok", "home": "ok", "disk": "ok"}
+    stranger = world.stranger()
+    assert (stranger.get("/readyz").status_code, stranger.get("/readyz").json()) == (200, fine)
+
+    with _at_revision(world, "from_tomorrow"):  # another process has begun to work with the next version
+        assert stranger.get("/readyz").json() == fine
+    with _at_revision(world, "0001"):
+        response = stranger.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == fine | {"migrations": "behind this version: see docs/upgrading.md"}
+
+    broken = make_engine("postgresql://rye:topsecret@127.0.0.1:1/leads")
+    response = Browser(create_app(settings, engine=broken)).get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == fine | {"database": "unreachable", "migrations": "unknown"}
+
+
+def test_a_home_folder_that_is_gone_is_not_ready(world: World, settings: Settings) -> None:
+    shutil.rmtree(settings.home)
+    response = world.stranger().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["home"] == "cannot be written: No such file or directory"

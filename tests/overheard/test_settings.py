@@ -4,12 +4,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from overheard.errors import InvalidInput, OverheardError
 from overheard.home import prepare_home, secret_key
 from overheard.log import JsonFormatter, configure_log
-from overheard.settings import Settings, read_settings, setting_names
+from overheard.settings import Settings, read_settings, secret_names, setting_names
 
 
 def test_the_default_database_is_a_file_at_home(tmp_path: Path) -> None:
@@ -108,3 +108,69 @@ def test_a_log_line_carries_the_exception(capsys: pytest.CaptureFixture[str]) ->
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert "ValueError: invalid literal" in line["exception"]
     logging.getLogger().handlers.clear()
+
+
+# --- secrets in files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", secret_names())
+def test_every_secret_may_be_kept_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("from-a-file\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    value: object = read_settings()
+    for part in name.removeprefix("OVERHEARD_").lower().split("__"):
+        value = getattr(value, part)
+    assert isinstance(value, SecretStr)
+    assert value.get_secret_value() == "from-a-file"
+
+
+def test_a_secret_in_a_file_stands_beside_its_group_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("from-a-file")
+    (tmp_path / ".env").write_text(f"OVERHEARD_MAIL__PASSWORD_FILE={tmp_path}/secret\nOVERHEARD_MAIL__USER=rye\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERHEARD_MAIL__HOST", "mail.example")
+    mail = read_settings().mail
+    assert mail.password is not None
+    assert (mail.host, mail.user, mail.password.get_secret_value()) == ("mail.example", "rye", "from-a-file")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "names .*secret, which cannot be read: No such file or directory"),
+        (b" \n", "names .*secret, which is empty"),
+        (b"\xff\xfe", "names .*secret, which is no text"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("OVERHEARD_DATABASE_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(InvalidInput, match=f"^OVERHEARD_DATABASE_URL_FILE {reason}"):
+        read_settings()
+
+
+def test_a_secret_is_not_given_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from-a-file")
+    monkeypatch.setenv("OVERHEARD_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("OVERHEARD_SECRET_KEY", "from-the-environment")
+    with pytest.raises(InvalidInput, match="OVERHEARD_SECRET_KEY and OVERHEARD_SECRET_KEY_FILE are both set"):
+        read_settings()
+
+
+def test_what_is_no_secret_is_not_read_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_PORT_FILE", "/run/port")
+    with pytest.raises(InvalidInput, match="OVERHEARD_PORT_FILE is no setting"):
+        read_settings()
+
+
+def test_a_proxy_that_may_be_trusted_is_an_address_or_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERHEARD_TRUSTED_PROXIES", "127.0.0.1, 10.1.0.0/16")
+    read_settings()
+    monkeypatch.setenv("OVERHEARD_TRUSTED_PROXIES", "*")
+    with pytest.raises(InvalidInput, match="OVERHEARD_TRUSTED_PROXIES cannot be taken"):
+        read_settings()
