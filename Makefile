@@ -52,6 +52,7 @@ bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue p
 	@$(BIN)/python -m tests.bench_queue
 	@$(BIN)/python -m tests.bench_match
 	@$(BIN)/python -m tests.bench_backtest
+	@$(BIN)/python -m tests.bench_growth
 	@$(BIN)/python -m tests.bench_retrain
 	@$(BIN)/overheard bench classify --posts 80
 

@@ -58,8 +58,8 @@ def measure(url: str, posts: int) -> None:
     engine = make_engine(url)
     upgrade(engine)
     with Session(engine) as session:
-        invented = _invented(random.Random(1))  # noqa: S311 - no secret
-        timed("take in 20,000 posts, index and all", lambda: _take_in(session, invented))
+        posts_taken_in = invented(random.Random(1))  # noqa: S311 - no secret
+        timed("take in 20,000 posts, index and all", lambda: _take_in(session, posts_taken_in))
         campaign = campaigns.create(session, name="Bench", offer="A small CRM.", queries={"q": "crm"}, now=NOW)
         campaign_id = campaign.id
         session.commit()
@@ -90,7 +90,8 @@ def _test(session: Session, campaign_id: int, expression: str) -> Backtest:
     return backtest(session, campaign_id, name="q", expression=expression, days=None, now=NOW)
 
 
-def _invented(rng: random.Random) -> list[NewPost]:
+def invented(rng: random.Random, n: int = _DIFFERENT) -> list[NewPost]:
+    """Posts of the lengths of real ones, in words of no language but for a few."""
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(_WORDS)]
     for place, word in _KNOWN.items():
         words[place] = word
@@ -105,7 +106,7 @@ def _invented(rng: random.Random) -> list[NewPost]:
             author=f"author{number}",
             posted_at=NOW - timedelta(hours=number % 24),
         )
-        for number in range(_DIFFERENT)
+        for number in range(n)
     ]
 
 

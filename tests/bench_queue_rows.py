@@ -21,7 +21,7 @@ _SENTENCE = (
     "We are a shop of three and outgrow our spreadsheets, so we are looking for a simple CRM that a baker understands. "
 )
 _TITLES = ("Which CRM for a bakery?", "Looking for a simple invoicing tool", "Tool for bookings, not too dear?")
-_MODEL = "bench-1"
+MODEL = "bench-1"
 
 
 def fill(engine: Engine, *, posts: int, leads: int, users: int) -> list[str]:
@@ -32,7 +32,7 @@ def fill(engine: Engine, *, posts: int, leads: int, users: int) -> list[str]:
         _posts(connection, posts)
         _leads(connection, leads, step=posts // leads)
         if connection.dialect.name == "postgresql":  # the rows came with their numbers: those that follow go on behind
-            for table in (Post, Lead, LeadEvent):
+            for table in (Post, Lead, LeadEvent, Prediction):
                 last = sa.select(sa.func.max(table.id)).scalar_subquery()
                 connection.execute(sa.select(sa.func.setval(f"{table.__tablename__}_id_seq", last)))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -109,7 +109,7 @@ def _leads(connection: Connection, n: int, *, step: int) -> None:
     campaign = 1 + i % CAMPAIGNS
     spans = [["title", 0, 20, 0.9], ["body", 0, len(_SENTENCE) - 1, 0.8]]
     told = {"need": ["body", 82, 94], "signals": [["team_size", "body", 0, 22]]}
-    judged = {"id": i, "post_id": post, "model_version": _MODEL, "score": score, "intent": intent, "at": NOW}
+    judged = {"id": i, "post_id": post, "model_version": MODEL, "score": score, "intent": intent, "at": NOW}
     _insert(
         connection,
         Prediction,

@@ -1,0 +1,133 @@
+"""`make bench`: does a step cost more the more is stored? Each is measured with 100,000 posts and with 1,000,000.
+
+    .venv/bin/python -m tests.bench_growth                   both databases
+    .venv/bin/python -m tests.bench_growth --only sqlite --posts 20000 200000
+
+Posts that come in are new, a tenth of them is judged a lead, by a judge that takes no time: what is left is
+what the database does. The reference is a fixed piece of Python that ran just before.
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from classifier.model import Verdict
+from classifier.run import classify_pending
+from classifier.text import PostText
+from overheard.db import make_engine, make_reading_sessions, make_sessions, upgrade
+from overheard.desk import review_queue
+from overheard.listening.intake import take_in
+from overheard.models import Post, Prediction
+from overheard.vocabulary import Intent
+from tests.bench_backtest import invented
+from tests.bench_queue import database, reference
+from tests.bench_queue_rows import MODEL, NOW, fill
+
+TAKEN_IN = 10_000
+BATCH = 500
+PAGES = 50
+PASSES = 5
+
+
+class InstantJudge:
+    """Says of every tenth post that it is a lead."""
+
+    version = MODEL
+    threshold = 0.5
+
+    def predict(self, posts: Sequence[PostText]) -> list[Verdict]:
+        """One verdict a post."""
+        no = Verdict(0.02, False, Intent.DISCUSSION, {Intent.DISCUSSION: 0.9}, ())
+        yes = Verdict(0.9, True, Intent.PURCHASE, {Intent.PURCHASE: 0.9}, ())
+        return [no if number % 10 else yes for number in range(len(posts))]
+
+
+def main(sizes: Sequence[int], kinds: Sequence[str]) -> None:
+    for kind in kinds:
+        found = [_of_size(kind, size) for size in sizes]
+        print(f"{kind:28}" + "".join(f"{size:>18,} posts" for size in sizes) + f"{'times':>10}")  # noqa: T201 - its output
+        for step in found[0]:
+            figures = [of_size[step] for of_size in found]
+            print(f"{step:28}" + "".join(f"{figure:>21.2f} ms" for figure in figures), end="")  # noqa: T201
+            print(f"{figures[-1] / figures[0]:>10.2f}", flush=True)  # noqa: T201
+
+
+def _of_size(kind: str, posts: int) -> dict[str, float]:
+    """Milliseconds for each step, by its name."""
+    with tempfile.TemporaryDirectory(prefix="overheard-bench-", ignore_cleanup_errors=True) as folder:
+        with database(kind, Path(folder)) as url:
+            engine = make_engine(url)
+            upgrade(engine)
+            fill(engine, posts=posts, leads=posts // 10, users=2)
+            _judge_all(engine)
+            found = {"(the reference)": 1000 / reference()} | _steps(engine)
+            engine.dispose()
+        return found
+
+
+def _steps(engine: Engine) -> dict[str, float]:
+    sessions, reading = make_sessions(engine), make_reading_sessions(engine)
+    arriving = [replace(post, posted_at=NOW - timedelta(minutes=5)) for post in invented(random.Random(1), TAKEN_IN)]  # noqa: S311
+
+    def come_in() -> None:
+        for start in range(0, TAKEN_IN, BATCH):
+            with sessions.begin() as session:
+                take_in(session, arriving[start : start + BATCH], origin="bench", now=NOW)
+
+    def classify() -> None:
+        classify_pending(sessions, InstantJudge(), clock=lambda: NOW)
+
+    def read_queue() -> None:
+        place = None
+        for _ in range(PAGES):
+            with reading() as session:
+                place = review_queue.page(session, after=place).next_place
+
+    return {
+        "a post comes in": _milliseconds(come_in) / TAKEN_IN,
+        "a post comes in again": _milliseconds(come_in) / TAKEN_IN,
+        "a post is judged, qualified": _milliseconds(classify) / TAKEN_IN,
+        "a pass with nothing to judge": _milliseconds(lambda: [classify() for _ in range(PASSES)]) / PASSES,
+        "a page of the queue": _milliseconds(read_queue) / PAGES,
+    }
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return (time.perf_counter() - began) * 1000
+
+
+def _judge_all(engine: Engine) -> None:
+    """What `fill` left without a prediction is no lead."""
+    judged = {
+        "post_id": Post.id,
+        "model_version": sa.literal(MODEL),
+        "score": sa.literal(0.02),
+        "intent": sa.literal(Intent.DISCUSSION, Prediction.intent.type),
+        "probabilities": sa.literal({}, Prediction.probabilities.type),
+        "evidence": sa.literal([], Prediction.evidence.type),
+        "is_judged": sa.true(),
+        "at": sa.literal(NOW, Prediction.at.type),
+    }
+    unjudged = sa.select(*judged.values()).where(~sa.exists().where(Prediction.post_id == Post.id))
+    with engine.begin() as connection:
+        connection.execute(sa.insert(Prediction).from_select(list(judged), unjudged))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--posts", type=int, nargs=2, default=(100_000, 1_000_000))
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    options = parser.parse_args()
+    main(options.posts, [options.only] if options.only else ["sqlite", "postgresql"])
