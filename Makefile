@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-matrices evaluate checklist train migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-matrices evaluate checklist train migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,8 @@ demo: $(VENV)/.installed ## From nothing to a queue of leads at http://127.0.0.1
 	@$(BIN)/overheard demo $(if $(PORT),--port $(PORT))
 
 install: $(VENV)/.installed-dev ## Make .venv with everything, for training and development
+
+serving: $(VENV)/.installed ## Make .venv with what serves, listens and judges, for a machine that does nothing else
 
 test: $(VENV)/.installed-dev format-check lint types contracts migrations-check tests ## Everything that must hold: format, lint, types, contracts, migrations, tests
 

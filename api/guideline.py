@@ -6,7 +6,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-_FILE = Path(__file__).parents[1] / "docs" / "labelling.md"
+_FILE = Path(__file__).parent / "labelling.md"  # a link to that file, so that it is installed with us
 _ENDS = "## What labels become"
 """What stands behind it is about training and not about a post."""
 
