@@ -22,6 +22,8 @@ from overheard.vocabulary import Intent
 _POST = TypeAdapter(LabelledPost)
 _SAID = TypeAdapter(tuple[Said, ...])
 _UNSURE = "unsure"
+_OURS = "overheard"
+"""Where a task of Prodigy keeps what is ours. What stands under `meta` is shown to who labels."""
 _LEAST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,31 +47,30 @@ class Told(NamedTuple):
 
 def encode(posts: Iterable[LabelledPost], form: LabelFormat) -> Iterator[str]:
     """The file, piece by piece."""
-    if form is LabelFormat.LABEL_STUDIO:
+    if as_task := _AS_TASK.get(form):
         yield "["
         for number, post in enumerate(posts):
-            yield (",\n" if number else "\n") + _dump(_to_label_studio(post))
+            yield (",\n" if number else "\n") + _dump(as_task(post))
         yield "\n]\n"
         return
-    records = _TO[form]
     for post in posts:
-        for record in records(post):
+        for record in _to_prodigy(post) if form is LabelFormat.PRODIGY else (as_record(post),):
             yield _dump(record) + "\n"
 
 
 def decode(pieces: Iterable[str], form: LabelFormat, *, now: datetime) -> Iterator[LabelledPost]:
     """Back from lines or other pieces of a file. `now`: when labels were made of which the tool does not say it."""
     try:
-        if form is LabelFormat.LABEL_STUDIO:
-            yield from (_from_label_studio(record, now) for record in json.loads("".join(pieces)))
+        if form in _AS_TASK:
+            read = _from_argilla if form is LabelFormat.ARGILLA else _from_label_studio
+            yield from (read(record, now) for record in json.loads("".join(pieces)))
             return
         records = (json.loads(line) for line in "".join(pieces).split("\n") if line.strip())
         if form is LabelFormat.PRODIGY:
-            for _, lines in groupby(records, key=lambda record: record["meta"]["post"]):
+            for _, lines in groupby(records, key=lambda record: record[_OURS]["post"]):
                 yield _from_prodigy(list(lines), now)
             return
-        read = _from_argilla if form is LabelFormat.ARGILLA else _from_own
-        yield from (read(record, now) for record in records)
+        yield from map(from_record, records)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"This is no {form} file of labelled posts as `overheard labels export` writes it: {_told(error)}"
@@ -95,14 +96,6 @@ def as_record(post: LabelledPost) -> dict[str, Any]:
 def from_record(record: object) -> LabelledPost:
     """Back from `as_record`."""
     return _POST.validate_python(record)
-
-
-def _to_own(post: LabelledPost) -> Iterator[dict[str, Any]]:
-    yield as_record(post)
-
-
-def _from_own(record: Any, _now: datetime) -> LabelledPost:  # noqa: ANN401 - whatever stands in a file
-    return from_record(record)
 
 
 # --- what the tools share ------------------------------------------------------------------------------------------
@@ -135,9 +128,11 @@ def _brought_together(told: list[Told], kept: object, now: datetime) -> tuple[Sa
         if same:
             told.remove(same)
             labels.append(said)
-    for annotator, intent, is_unsure, at in told:
-        labels.append(Said(annotator, intent.is_lead, intent, is_unsure, at or now, IMPORTED))
-    return tuple(labels)
+    return (*labels, *(_imported(one, now) for one in told))
+
+
+def _imported(told: Told, now: datetime) -> Said:
+    return Said(told.annotator, told.intent.is_lead, told.intent, told.is_unsure, told.at or now, IMPORTED)
 
 
 def _time(word: object) -> datetime | None:
@@ -149,73 +144,85 @@ def _time(word: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-# --- Argilla: records of `Record.to_dict`, with questions `intent` and `unsure` ---------------------------------------
+# --- Argilla: a list of `Record.to_dict`, with questions `intent` and `unsure` ----------------------------------------
+#
+# It takes answers of its own users alone, named by their number there. So what was said here goes as a suggestion, and
+# all of it in the metadata; what comes back as an answer is new.
 
 
-def _to_argilla(post: LabelledPost) -> Iterator[dict[str, Any]]:
+def _to_argilla(post: LabelledPost) -> dict[str, Any]:
     said = [one for one in post.labels if one.intent is not None]
-    answers = {
-        "intent": [{"value": one.intent, "user_id": one.annotator, "status": "submitted"} for one in said],
-        _UNSURE: [
-            {"value": _UNSURE if one.is_unsure else "sure", "user_id": one.annotator, "status": "submitted"}
-            for one in said
-        ],
-    }
-    yield {
+    newest = max(said, key=lambda one: (one.is_final, one.at), default=None)
+    words = {} if newest is None else {"intent": newest.intent, _UNSURE: _UNSURE if newest.is_unsure else "sure"}
+    return {
         "id": f"{post.platform} {post.external_id}",
         "fields": {"title": post.title, "body": post.body},
         "metadata": {**_about(post), "labels": _dump({"labels": _kept(post.labels)})},
-        "suggestions": {},
-        "responses": answers,
+        "suggestions": {question: {"value": word, "agent": "overheard"} for question, word in words.items()},
+        "responses": {},
     }
 
 
 def _from_argilla(record: Any, now: datetime) -> LabelledPost:  # noqa: ANN401 - whatever stands in a file
     responses = record.get("responses") or {}
-    doubts = [(one["user_id"], one["value"] == _UNSURE) for one in responses.get(_UNSURE, [])]
-    told = []
-    for place, one in enumerate(responses.get("intent", [])):
-        if one.get("status", "submitted") == "submitted":
-            user = str(one["user_id"])
-            unsure = place < len(doubts) and doubts[place] == (one["user_id"], True)
-            told.append(Told(user, Intent(one["value"]), unsure, None))
-    kept = json.loads(record["metadata"].get("labels") or "{}").get("labels")
-    return _post(record["metadata"], record["fields"], _brought_together(told, kept, now))
+    unsure = {one["user_id"] for one in responses.get(_UNSURE, []) if one["value"] == _UNSURE}
+    told = tuple(
+        _imported(Told(str(one["user_id"]), Intent(one["value"]), one["user_id"] in unsure, None), now)
+        for one in responses.get("intent", [])
+        if one.get("status", "submitted") == "submitted"
+    )
+    kept = _SAID.validate_python(json.loads(record["metadata"].get("labels") or "{}").get("labels", ()))
+    return _post(record["metadata"], record["fields"], kept + told)
 
 
 # --- Label Studio: tasks with annotations, choices named `intent` and `unsure` ----------------------------------------
+#
+# It refuses annotations of people who are no members there, and gives those that name nobody to whoever imports them.
+# So ours name nobody, and are known again by their number, which it hands back as `import_id`.
 
 
 def _to_label_studio(post: LabelledPost) -> dict[str, Any]:
     return {
         "data": {**_about(post), "title": post.title, "body": post.body},
         "meta": {"labels": _kept(post.labels)},
-        "annotations": [_annotation(one) for one in post.labels if one.intent is not None],
+        "annotations": [
+            {"id": number, "ground_truth": one.is_final, "result": _result(one)}
+            for number, one in enumerate(post.labels, start=1)
+            if one.intent is not None
+        ],
     }
 
 
-def _annotation(said: Said) -> dict[str, Any]:
+def _result(said: Said) -> list[dict[str, Any]]:
     choices = {"intent": said.intent} | ({_UNSURE: _UNSURE} if said.is_unsure else {})
-    result = [
+    return [
         {"from_name": name, "to_name": "body", "type": "choices", "value": {"choices": [value]}}
         for name, value in choices.items()
     ]
-    return {"completed_by": {"email": said.annotator}, "created_at": said.at.isoformat(), "result": result}
 
 
 def _from_label_studio(record: Any, now: datetime) -> LabelledPost:  # noqa: ANN401 - whatever stands in a file
-    told = []
+    kept: tuple[Said, ...] = _SAID.validate_python((record.get("meta") or {}).get("labels") or ())
+    unchanged, told = set[int](), []
     for one in record.get("annotations", []):
-        if one.get("was_cancelled"):
-            continue
-        by = one.get("completed_by")
-        annotator = by.get("email") or by.get("id") if isinstance(by, dict) else by
         choices = {part["from_name"]: part["value"]["choices"] for part in one["result"] if part["type"] == "choices"}
-        if choices.get("intent"):
-            intent = Intent(choices["intent"][0])
-            told.append(Told(str(annotator), intent, bool(choices.get(_UNSURE)), _time(one.get("created_at"))))
-    kept = (record.get("meta") or {}).get("labels")
-    return _post(record["data"], record["data"], _brought_together(told, kept, now))
+        if one.get("was_cancelled") or not choices.get("intent"):
+            continue
+        intent, is_unsure = Intent(choices["intent"][0]), bool(choices.get(_UNSURE))
+        by = one.get("completed_by")
+        number = one.get("import_id") if by is not None else one.get("id")
+        if number and 0 < number <= len(kept) and _says(kept[number - 1]) == (intent, is_unsure):
+            unchanged.add(number)
+            continue
+        annotator = by.get("email") or by.get("id") if isinstance(by, dict) else by
+        at = _time(one.get("updated_at") or one.get("created_at"))
+        told.append(_imported(Told(str(annotator), intent, is_unsure, at), now))
+    ours = (one for number, one in enumerate(kept, start=1) if one.intent is None or number in unchanged)
+    return _post(record["data"], record["data"], (*ours, *told))
+
+
+def _says(said: Said) -> tuple[Intent | None, bool]:
+    return said.intent, said.is_unsure
 
 
 # --- Prodigy: a task a label, as its `choice` interface keeps them ----------------------------------------------------
@@ -227,7 +234,7 @@ def _to_prodigy(post: LabelledPost) -> Iterator[dict[str, Any]]:
         "title": post.title,
         "body": post.body,
         "options": [{"id": one.value, "text": one.value} for one in Intent] + [{"id": _UNSURE, "text": _UNSURE}],
-        "meta": {**_about(post), "post": f"{post.platform} {post.external_id} {post.text_hash}"},
+        _OURS: {**_about(post), "post": f"{post.platform} {post.external_id} {post.text_hash}"},
     }
     if not post.labels:
         yield task
@@ -239,7 +246,7 @@ def _to_prodigy(post: LabelledPost) -> Iterator[dict[str, Any]]:
             "answer": "accept" if said.intent else "ignore",
             "_annotator_id": said.annotator,
             "_timestamp": int((said.at - _LEAST_DAY).total_seconds()),
-            "meta": {**task["meta"], "labels": _kept([said])},  # type: ignore[dict-item]
+            _OURS: {**task[_OURS], "labels": _kept([said])},  # type: ignore[dict-item]
         }
 
 
@@ -252,12 +259,12 @@ def _from_prodigy(records: list[Any], now: datetime) -> LabelledPost:
         if record.get("answer") == "accept" and intent:
             annotator = str(record.get("_annotator_id") or record.get("_session_id") or "prodigy")
             told.append(Told(annotator, intent, _UNSURE in chosen, _time(record.get("_timestamp"))))
-        labels += _brought_together(told, record["meta"].get("labels"), now)
-    return _post(records[0]["meta"], records[0], tuple(labels))
+        labels += _brought_together(told, record[_OURS].get("labels"), now)
+    return _post(records[0][_OURS], records[0], tuple(labels))
 
 
-_TO: Mapping[LabelFormat, Callable[[LabelledPost], Iterator[dict[str, Any]]]] = {
-    LabelFormat.JSONL: _to_own,
+_AS_TASK: Mapping[LabelFormat, Callable[[LabelledPost], dict[str, Any]]] = {
     LabelFormat.ARGILLA: _to_argilla,
-    LabelFormat.PRODIGY: _to_prodigy,
+    LabelFormat.LABEL_STUDIO: _to_label_studio,
 }
+"""Those that are one list, with an entry a post."""

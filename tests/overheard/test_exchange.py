@@ -98,14 +98,76 @@ def test_what_was_labelled_in_a_tool_comes_in_under_the_name_it_has_there() -> N
     at = datetime(2026, 11, 1, 10, tzinfo=UTC)
     said = Said("ann@else.example", True, Intent.RECOMMENDATION, False, at, "imported")
     assert back.labels == (said,)
-    [record] = "".join(encode([back], LabelFormat.ARGILLA)).splitlines()
-    changed = record.replace('"value":"recommendation"', '"value":"pain"')
-    [back] = decode([changed], LabelFormat.ARGILLA, now=NOW)
-    assert [(one.intent, one.at) for one in back.labels] == [(Intent.PAIN, NOW)], "changed there, so made anew"
     task_line = json.loads("".join(encode([post], LabelFormat.PRODIGY)))
     task_line |= {"accept": ["pain", "unsure"], "answer": "accept", "_annotator_id": "bo", "_timestamp": 1_790_000_000}
     [back] = decode([json.dumps(task_line)], LabelFormat.PRODIGY, now=NOW)
     assert [(one.annotator, one.intent, one.is_unsure) for one in back.labels] == [("bo", Intent.PAIN, True)]
+
+
+_OURS = (
+    Said("sam@example.org", True, Intent.PAIN, True, NOW, "random", campaign_id=1, score=0.7),
+    Said("sue@example.org", False, Intent.ADVICE, False, NOW, "random"),
+    Said("sam@example.org", True, None, False, NOW, "top", propensity=0.1),
+)
+_POST = LabelledPost(Platform.REDDIT, "t3_1", "r/bakers", "Which till?", "We look for one.", "abc", _OURS)
+
+
+def test_argilla_gives_back_what_we_wrote_and_what_its_users_answered() -> None:
+    """In the shape that argilla 2.8.0 reads by `Dataset.records.from_json` and writes by `to_json`."""
+    [record] = json.loads("".join(encode([_POST], LabelFormat.ARGILLA)))
+    assert record["suggestions"]["intent"]["value"] == "pain"
+    assert record["responses"] == {}, "its server refuses answers of people that it does not know"
+    ann, bo = "5f9f9ba2-3a70-44c2-9e0c-b3c4f4f4ef0e", "b1c6cf76-4a2f-4c2a-8f2e-fb5bd8d5a1f0"
+    written = record | {
+        "responses": {  # no status, and nothing where a question was left open
+            "intent": [{"value": "alternative", "user_id": ann}, {"value": "support", "user_id": bo}],
+            "unsure": [{"value": "unsure", "user_id": bo}],
+        },
+        "vectors": {},
+        "status": "completed",
+        "_server_id": "0e6b4de9-8a2f-4b7e-9d8c-1f1d1c1b1a19",
+    }
+    [back] = decode([json.dumps([written])], LabelFormat.ARGILLA, now=NOW)
+    assert back.labels[:3] == _OURS
+    assert [(one.annotator, one.intent, one.is_unsure) for one in back.labels[3:]] == [
+        (ann, Intent.ALTERNATIVE, False),
+        (bo, Intent.SUPPORT, True),
+    ]
+
+
+def test_label_studio_gives_back_what_we_wrote_under_our_names_and_what_was_changed_under_its_own() -> None:
+    """In the shape in which Label Studio 1.23.2 takes tasks, and exports them as JSON."""
+    [task] = json.loads("".join(encode([_POST], LabelFormat.LABEL_STUDIO)))
+    assert not any("completed_by" in one for one in task["annotations"]), "it refuses who is no member there"
+    exported = [
+        {  # what named nobody is said to be by whoever brought it in, at the time when they did
+            "id": 70 + number,
+            "completed_by": 1,
+            "result": [part | {"id": "Fx3s9q", "origin": "manual"} for part in one["result"]],
+            "was_cancelled": False,
+            "ground_truth": one["ground_truth"],
+            "created_at": "2026-12-01T10:00:00Z",
+            "updated_at": "2026-12-01T10:00:00Z",
+            "import_id": one["id"],
+        }
+        for number, one in enumerate(task["annotations"])
+    ]
+    whole = task | {"id": 5, "annotations": exported, "predictions": [], "project": 1, "inner_id": 1}
+    [back] = decode([json.dumps([whole])], LabelFormat.LABEL_STUDIO, now=NOW)
+    assert back == _POST
+    exported[1]["result"][0]["value"] = {"choices": ["pain"]}
+    exported[1] |= {"completed_by": {"id": 2, "email": "bo@else.example"}, "updated_at": "2026-12-02T10:00:00Z"}
+    exported.append(exported[0] | {"id": 90, "completed_by": 3, "import_id": None})
+    [back] = decode([json.dumps([whole])], LabelFormat.LABEL_STUDIO, now=NOW)
+    assert back.labels[:2] == (_OURS[0], _OURS[2])
+    changed, new = back.labels[2:]
+    assert (changed.annotator, changed.intent, changed.at.day) == ("bo@else.example", Intent.PAIN, 2)
+    assert (new.annotator, new.intent, new.is_unsure) == ("3", Intent.PAIN, True)
+
+
+def test_prodigy_shows_nobody_what_others_said() -> None:
+    tasks = [json.loads(line) for line in encode([_POST], LabelFormat.PRODIGY)]
+    assert not any("meta" in task for task in tasks), "Prodigy shows what stands there beside the text"
 
 
 def test_labels_leave_and_come_back_to_where_they_were(session: Session, cast: Cast) -> None:
