@@ -12,8 +12,10 @@ if _connection is None:
 
 
 def _is_declared(name: str | None, kind: str, _parents: object) -> bool:
-    """The search index and what SQLite keeps it in are tables of the database's own making (migration 0010)."""
-    return kind != "table" or not (name or "").startswith("post_search")
+    """The search index and what SQLite keeps it in are tables of the database's own making (migration 0010), and the
+    jobs' tables are Procrastinate's (migration 0021).
+    """
+    return kind != "table" or not (name or "").startswith(("post_search", "procrastinate_"))
 
 
 context.configure(

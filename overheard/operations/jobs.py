@@ -1,0 +1,178 @@
+"""The jobs that wait for workers, run, or were given up: Procrastinate's own tables, seen and fed from here.
+
+Only PostgreSQL has them (migration 0021). On SQLite one process does all there is to do, so nothing is deferred and
+there is nothing to see.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from overheard.errors import NotFound, WrongStage
+
+DEFAULT_QUEUE = "default"
+
+WAITING, RUNNING, FAILED = "todo", "doing", "failed"
+"""States as Procrastinate names them; the others are `succeeded`, `cancelled` and `aborted`."""
+
+_JOBS = sa.table(
+    "procrastinate_jobs",
+    sa.column("id", sa.BigInteger),
+    sa.column("task_name", sa.String),
+    sa.column("queue_name", sa.String),
+    sa.column("status", sa.String),
+    sa.column("attempts", sa.Integer),
+    sa.column("priority", sa.Integer),
+    sa.column("lock", sa.String),
+    sa.column("queueing_lock", sa.String),
+    sa.column("scheduled_at", sa.DateTime(timezone=True)),
+    sa.column("args", JSONB),
+)
+_EVENTS = sa.table(
+    "procrastinate_events", sa.column("job_id", sa.BigInteger), sa.column("at", sa.DateTime(timezone=True))
+)
+_STATE = sa.cast(_JOBS.c.status, sa.String)  # an enum of the database's own, which compares with no string
+
+_DEFER = sa.text(
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, :lock, :queueing_lock, "
+    "CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))]::procrastinate_job_to_defer_v1[])"
+)
+_RETRY = sa.text("SELECT procrastinate_retry_job_v2(:id, :at, NULL, NULL, NULL)")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, as it stands."""
+
+    id: int
+    task: str
+    queue: str
+    state: str
+    attempts: int
+    """How often it was done and failed."""
+    priority: int
+    lock: str | None
+    """Of the jobs with one lock, one runs at a time."""
+    scheduled_at: datetime | None
+    changed_at: datetime | None
+    """When it came into its state."""
+    args: Mapping[str, Any]
+
+
+def jobs(session: Session, *, states: Collection[str] | None = None, limit: int = 100) -> list[Job]:
+    """The newest jobs, newest first; of these states, or of all. What was done well leaves no row behind."""
+    if not _has_jobs(session):
+        return []
+    statement = _jobs().order_by(_JOBS.c.id.desc()).limit(limit)
+    if states is not None:
+        statement = statement.where(_STATE.in_(list(states)))
+    return [Job(*row) for row in session.execute(statement)]
+
+
+def counts(session: Session) -> dict[str, dict[str, int]]:
+    """How many jobs each task has in each state."""
+    if not _has_jobs(session):
+        return {}
+    statement = sa.select(_JOBS.c.task_name, _STATE, sa.func.count()).group_by(_JOBS.c.task_name, _STATE)
+    found: dict[str, dict[str, int]] = {}
+    for task, state, number in session.execute(statement.order_by(_JOBS.c.task_name)):
+        found.setdefault(task, {})[state] = number
+    return found
+
+
+def retry(session: Session, job_id: int, *, now: datetime) -> None:
+    """Let a job that was given up be done again."""
+    job = _get(session, job_id)
+    if job.state != FAILED:
+        raise WrongStage(f"Job {job_id} ({job.task}) is {job.state}: only what failed can be tried again.")
+    try:
+        with session.begin_nested():
+            session.execute(_RETRY, {"id": job_id, "at": now})
+    except IntegrityError as error:
+        raise WrongStage(f"{job.task} waits to be done already: drop job {job_id}.") from error
+
+
+def drop(session: Session, job_id: int) -> None:
+    """Forget a job. What it would have done is found again where the tables say that it is still to be done."""
+    job = _get(session, job_id)
+    gone = sa.delete(_JOBS).where(_JOBS.c.id == job_id, _STATE != RUNNING).returning(_JOBS.c.id)
+    if session.scalar(gone) is None:
+        raise WrongStage(f"Job {job_id} ({job.task}) runs: wait for its end, or end its worker.")
+
+
+def defer(
+    session: Session,
+    task: str,
+    *,
+    queue: str = DEFAULT_QUEUE,
+    lock: str | None = None,
+    queueing_lock: str | None = None,
+    args: Mapping[str, Any] | None = None,
+    priority: int = 0,
+    scheduled_at: datetime | None = None,
+) -> None:
+    """Have a worker do this once the session's transaction is committed, and not if it is rolled back.
+
+    `lock`: of the jobs with this one, one runs at a time. `queueing_lock`: only one job with this one waits; another
+    is not added. The second to add one waits for the end of the first one's transaction.
+    """
+    if not _has_jobs(session):
+        return
+    values = {
+        "queue": queue,
+        "task": task,
+        "priority": priority,
+        "lock": lock,
+        "queueing_lock": queueing_lock,
+        "args": json.dumps(dict(args or {})),
+        "scheduled_at": scheduled_at,
+    }
+    if queueing_lock is None:
+        session.execute(_DEFER, values)
+        return
+    try:
+        with session.begin_nested():
+            session.execute(_DEFER, values)
+    except IntegrityError:
+        return  # one waits already
+
+
+def take_waiting(session: Session, task: str) -> int:
+    """Take all waiting jobs of a task away, as the caller does their work; how many.
+
+    What was committed together with one of them is seen by every statement of the caller that comes after this.
+    """
+    if not _has_jobs(session):
+        return 0
+    waiting = (
+        sa.select(_JOBS.c.id)
+        .where(_JOBS.c.task_name == task, _STATE == WAITING)
+        .with_for_update(of=_JOBS, skip_locked=True)
+    )
+    gone = sa.delete(_JOBS).where(_JOBS.c.id.in_(waiting)).returning(_JOBS.c.id)
+    return len(session.scalars(gone).all())
+
+
+def _has_jobs(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _jobs() -> sa.Select[Any]:
+    changed_at = sa.select(sa.func.max(_EVENTS.c.at)).where(_EVENTS.c.job_id == _JOBS.c.id).scalar_subquery()
+    names = ("id", "task_name", "queue_name", "status", "attempts", "priority", "lock", "scheduled_at")
+    columns = [_STATE if name == "status" else _JOBS.c[name] for name in names]
+    return sa.select(*columns, changed_at, _JOBS.c.args)
+
+
+def _get(session: Session, job_id: int) -> Job:
+    row = session.execute(_jobs().where(_JOBS.c.id == job_id)).first() if _has_jobs(session) else None
+    if row is None:
+        raise NotFound(f"There is no job {job_id}: it may be done by now.")
+    return Job(*row)
