@@ -10,7 +10,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.models import Lead, Post, Prediction, Signal
+from overheard.models import Lead, Post, Prediction, Signal, UnjudgedPost
 from overheard.vocabulary import Stage
 
 BATCH = 256
@@ -24,11 +24,13 @@ Row: TypeAlias = sa.Row[int, int, str, str, str]
 class Backlog:
     """The batches of one run. Each post is given out once, so a run ends even where nothing can be stored."""
 
-    def __init__(self, model_version: str, *, again: int | None = None) -> None:
-        """`again`: how many posts are judged anew at most; default: all."""
+    def __init__(self, model_version: str, *, again: int | None = None, looks_back: bool = True) -> None:
+        """`again`: how many posts are judged anew at most; default: all. Without `looks_back` only what no version has
+        judged is given out.
+        """
         self._version = model_version
+        self._looks_back = looks_back
         self._again = again
-        self._swept = 0  # no post up to this id is unjudged, but for those in `_left`
         self._before: int | None = None
         self._left: set[int] = set()
         self.is_cut = False
@@ -37,7 +39,7 @@ class Backlog:
     def next_batch(self, session: Session) -> Sequence[Row]:
         """What is to be judged next; nothing when all is done, or as much was judged anew as was asked for."""
         batch = self._fresh(session)
-        if batch:
+        if batch or not self._looks_back:
             return batch
         wanted = BATCH if self._again is None else min(BATCH, self._again)
         batch = self._of_open_leads(session, max(wanted, 1)) or self._others(session, max(wanted, 1))
@@ -53,14 +55,8 @@ class Backlog:
         self._left.update(post_ids)
 
     def _fresh(self, session: Session) -> Sequence[Row]:
-        # Before each batch anew, as posts come in meanwhile: from the second time on only above what was looked at.
-        newest = session.scalar(sa.select(sa.func.max(Post.id))) or 0
-        unjudged = ~sa.exists().where(Prediction.post_id == Post.id)
-        statement = _posts().where(unjudged, Post.id > self._swept, Post.id.not_in(self._left))
-        batch = session.execute(statement.order_by(Post.id.desc()).limit(BATCH)).all()
-        if len(batch) < BATCH:
-            self._swept = newest
-        return batch
+        statement = _posts().join(UnjudgedPost, UnjudgedPost.post_id == Post.id).where(Post.id.not_in(self._left))
+        return session.execute(statement.order_by(UnjudgedPost.post_id.desc()).limit(BATCH)).all()
 
     def _of_open_leads(self, session: Session, wanted: int) -> Sequence[Row]:
         statement = (

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from classifier.backlog import Backlog, Row, pending
+from classifier.looking_back import LookingBack
 from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
 from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
 from classifier.text import PostText
 from overheard.db import Sessions, upsert
-from overheard.leads.qualify import qualify
-from overheard.models import Post, Prediction
+from overheard.leads.qualify import qualify, qualify_held
+from overheard.models import Post, Prediction, UnjudgedPost
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def classify_pending(
     on_progress: Callable[[int], None] = lambda _: None,
     is_current: Callable[[Session], bool] = lambda _: True,
     again: int | None = None,
+    looking_back: LookingBack | None = None,
 ) -> Classified:
     """Judge every post that this model version has not judged yet, in the order of `classifier.backlog`, and qualify
     those that reach the threshold of a campaign they are relevant to.
@@ -70,19 +72,14 @@ def classify_pending(
     `key` is that of the do-not-contact list: nobody on it becomes a lead. `on_progress` is called with the number of
     posts of each batch. `is_current` is asked before each batch: when another model has taken the place of this one,
     the run ends, and what it has not judged is the other one's. `again`: how many posts that another version judged
-    are judged anew at most; default: all.
+    are judged anew at most; default: all. `looking_back`: what this process remembers of its earlier runs; without it
+    all that is stored is looked through.
     """
-    with sessions.begin() as session:  # a new query or threshold may have made leads of posts judged earlier
-        if meaning:
-            forget_other_spaces(session, meaning.space)
-        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
-    caught_up = 0
-    if meaning:  # and so may a changed offer
-        caught_up = catch_up(
-            sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
-        )
+    with sessions() as session:
+        looks_back = looking_back is None or looking_back.is_due(session, model.version, clock())
+    leads = _look_back(sessions, model, meaning, clock=clock, key=key) if looks_back else 0
     posts = not_judged = 0
-    backlog, is_overtaken = Backlog(model.version, again=again), False
+    backlog, is_overtaken = Backlog(model.version, again=again, looks_back=looks_back), False
     while True:
         with sessions.begin() as session:
             is_overtaken = not is_current(session)
@@ -109,12 +106,12 @@ def classify_pending(
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
         on_progress(len(batch))
-    leads += caught_up
-    if (
-        posts or caught_up
-    ) and not is_overtaken:  # now that all is judged, what is left of the campaigns' budgets goes to the best
+    is_done = not (is_overtaken or backlog.is_cut)
+    if (posts or leads) and not is_overtaken:  # now that all is judged
         with sessions.begin() as session:
-            leads += qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
+            leads += qualify_held(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
+    if looking_back and looks_back and is_done:
+        looking_back.done()
     logger.log(
         logging.INFO if posts or leads else logging.DEBUG,  # a listener comes here every few seconds
         "Classified %d posts (%d not judged, in other languages), %d new leads",
@@ -123,7 +120,22 @@ def classify_pending(
         leads,
         extra={"action": "classified", "posts": posts, "not_judged": not_judged, "leads": leads},
     )
-    return Classified(posts, leads, not_judged, is_done=not (is_overtaken or backlog.is_cut))
+    return Classified(posts, leads, not_judged, is_done=is_done)
+
+
+def _look_back(
+    sessions: Sessions, model: Judge, meaning: Meaning | None, *, clock: Callable[[], datetime], key: str | None
+) -> int:
+    """A new query, threshold or offer may have made leads of posts judged earlier; how many."""
+    with sessions.begin() as session:
+        if meaning:
+            forget_other_spaces(session, meaning.space)
+        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
+    if meaning:
+        leads += catch_up(
+            sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
+        )
+    return leads
 
 
 def count_pending(session: Session, model_version: str) -> int:
@@ -170,4 +182,6 @@ def _store(
     ]
     if rows:
         session.execute(upsert(session, Prediction).on_conflict_do_nothing(), rows)
+        done = [row["post_id"] for row in rows]
+        session.execute(sa.delete(UnjudgedPost).where(UnjudgedPost.post_id.in_(done)))
     return left

@@ -39,6 +39,7 @@ def listen(*, every: Every = 10.0) -> None:
     """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
     from classifier.answers import propose_pending
     from classifier.in_use import InUse
+    from classifier.looking_back import LookingBack
     from classifier.meaning import Meaning
     from classifier.model import make_loader
     from classifier.run import classify_pending
@@ -65,7 +66,7 @@ def listen(*, every: Every = 10.0) -> None:
     ):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
-        told = date.min
+        told, looking_back = date.min, LookingBack()
         while not watch.stop.is_set():
             wait = every
             try:
@@ -78,6 +79,7 @@ def listen(*, every: Every = 10.0) -> None:
                     key=key,
                     is_current=in_use.is_current,
                     again=_AGAIN,
+                    looking_back=looking_back,
                 )
                 with context.sessions.begin() as session:
                     samples.draw(session, clock(), model_version=model.version, threshold=model.threshold, key=key)

@@ -124,7 +124,8 @@ def _leads(connection: Connection, n: int, *, step: int) -> None:
         {"id": i, **lead, "stage_changed_at": NOW, "qualified_at": NOW, "top_post_id": post, "signalled_on": on}
         | {"score": score, "rank": score, "intent": intent},
     )
-    _insert(connection, Signal, judged | {"lead_id": i, "signalled_on": on})
+    at = _one_of(i, Signal.at, [NOW - timedelta(days=day) for day in range(DAYS)])
+    _insert(connection, Signal, judged | {"lead_id": i, "signalled_on": on, "at": at})
     qualified = {"action": LeadAction.QUALIFY, "to_stage": Stage.MARKETING_QUALIFIED, "at": NOW}
     _insert(connection, LeadEvent, {"id": i, "lead_id": i} | qualified)
     _insert(connection, Match, {"id": i, "post_id": post, "query_id": campaign * 2 - 1, "spans": [["body", 58, 69]]})

@@ -1,6 +1,6 @@
 """The way in: a post becomes a lead, or strengthens one. What people do with leads stands in `funnel`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,7 +15,21 @@ from overheard.leads import do_not_contact
 from overheard.marketing import budget
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import is_relevant
-from overheard.models import Campaign, Lead, LeadEvent, Post, Prediction, Signal, User
+from overheard.models import (
+    Campaign,
+    DoNotContact,
+    Exclusion,
+    HeldPost,
+    Lead,
+    LeadEvent,
+    Post,
+    Prediction,
+    Query,
+    QueryVariable,
+    Signal,
+    User,
+)
+from overheard.models.campaigns import campaign_sources
 from overheard.vocabulary import LeadAction, Platform, Stage
 
 _QUALIFY_BATCH = 500  # posts held in memory at once
@@ -67,6 +81,40 @@ def qualify(
         room = budget.room(session, campaign, now, more_to_come=more_to_come)
         made += _qualify_best(session, ready.where(Campaign.id == campaign.id), room, key=key, now=now)
     return made
+
+
+def qualify_held(session: Session, *, model_version: str, threshold: float, now: datetime, key: str | None) -> int:
+    """Give what is left of the campaigns' budgets to the best of what they held back today; how many leads are new."""
+    held = sa.select(HeldPost.post_id).where(HeldPost.held_on == now.date(), HeldPost.released_at.is_(None))
+    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=held)
+    made = 0
+    for campaign in budget.bounded(session):
+        room = budget.room(session, campaign, now, more_to_come=False)
+        if room:
+            made += _qualify_best(session, ready.where(Campaign.id == campaign.id), room, key=key, now=now)
+    return made
+
+
+def conditions(session: Session) -> Hashable:
+    """All that people have set which decides what judged posts become leads. As long as it stays and nothing is judged,
+    `qualify` finds nothing that it has not found.
+    """
+    asked = (
+        sa.select(
+            Campaign.id,
+            Campaign.offer,
+            Campaign.threshold,
+            Campaign.meaning_threshold,
+            Campaign.daily_budget,
+            Campaign.languages,
+            Campaign.archived_at,
+        ),
+        sa.select(campaign_sources),
+        sa.select(Query.id).where(Query.retired_at.is_(None)),
+        sa.select(QueryVariable.name, QueryVariable.changed_at),
+        *(sa.select(sa.func.count(), sa.func.max(table.id)) for table in (Exclusion, DoNotContact)),
+    )
+    return tuple(frozenset(tuple(row) for row in session.execute(statement)) for statement in asked)
 
 
 def _qualify_best(
@@ -156,11 +204,19 @@ def _without_unwilling(session: Session, candidates: list[_Candidate], key: str 
 
 
 def _ready(
-    session: Session, *, model_version: str, threshold: float, now: datetime, among: Sequence[int] | None
+    session: Session,
+    *,
+    model_version: str,
+    threshold: float,
+    now: datetime,
+    among: Sequence[int] | sa.Select[int] | None,
 ) -> sa.Select[int, Post, Prediction]:
     """Campaign, post and prediction of what is relevant, over the threshold, not yet a signal of its campaign, and not
     held back on a former day.
     """
+    # Of a few posts: written so that no index of the version's scores is of use. SQLite takes that one else, and reads
+    # every lead there is for each batch.
+    said_by = Prediction.model_version if among is None else Prediction.model_version.concat("")
     already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
     statement = (
         sa.select(Campaign.id, Post, Prediction)
@@ -168,7 +224,7 @@ def _ready(
         .join(Post, Post.id == Prediction.post_id)
         .join(Campaign, sa.true())
         .where(
-            Prediction.model_version == model_version,
+            said_by == model_version,
             Prediction.is_judged,
             Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),

@@ -20,6 +20,7 @@ from overheard.models import (
     ShadowPrediction,
     Source,
     Tombstone,
+    UnjudgedPost,
 )
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean, text_hash
 from overheard.vocabulary import Platform, PostKind
@@ -213,6 +214,13 @@ def _insert(
     # On conflict nothing: on PostgreSQL another collector may have stored a post since we looked.
     # Into the table, not the class: the ORM's own book-keeping for each row took a tenth of an import's time.
     session.execute(upsert(session, Base.metadata.tables[Post.__tablename__]).on_conflict_do_nothing(), rows)
+    for platform, external_ids in ids_among(post.key for post in posts).items():
+        _is_to_be_judged(session, (Post.platform == platform) & Post.external_id.in_(external_ids))
+
+
+def _is_to_be_judged(session: Session, these: sa.ColumnElement[bool]) -> None:
+    ids = sa.select(Post.id).where(these)
+    session.execute(upsert(session, UnjudgedPost).from_select(["post_id"], ids).on_conflict_do_nothing())
 
 
 def _content(post: NewPost) -> dict[str, object]:
@@ -238,6 +246,7 @@ def _apply_edits(session: Session, edits: Sequence[tuple[int, NewPost]]) -> None
     ids = [post_id for post_id, _ in edits]
     for derived in (Prediction, ShadowPrediction, Match, Embedding, PostRelevance, HeldPost):
         session.execute(sa.delete(derived).where(derived.post_id.in_(ids)))
+    _is_to_be_judged(session, Post.id.in_(ids))
 
 
 def posts_of(session: Session, platform: Platform, author: str) -> list[Key]:

@@ -6,7 +6,7 @@ from overheard.models.base import Base
 from overheard.models.campaign_desk import Exclusion, campaign_members
 from overheard.models.campaigns import Campaign, Embedding, Match, PostRelevance, Query, campaign_sources
 from overheard.models.crm import CrmConnection, CrmEntry, CrmLink
-from overheard.models.datasets import CachedVector, Dataset, DatasetExample
+from overheard.models.datasets import CachedVector, Dataset, DatasetExample, Retraining
 from overheard.models.former_answers import FormerAnswer
 from overheard.models.labelling import IntentLabel, LabelDoubt
 from overheard.models.leads import (
@@ -32,7 +32,7 @@ from overheard.models.people import (
     Notice,
     User,
 )
-from overheard.models.posts import Post, Tombstone
+from overheard.models.posts import Post, Tombstone, UnjudgedPost
 from overheard.models.query_variables import QueryVariable
 from overheard.models.registry import ModelVersion, ShadowPrediction
 from overheard.models.replies import (
@@ -103,6 +103,7 @@ __all__ = [
     "Receiver",
     "Reply",
     "ReplyStop",
+    "Retraining",
     "Revisit",
     "Sample",
     "SavedView",
@@ -113,6 +114,7 @@ __all__ = [
     "StoredAnswer",
     "StratumDay",
     "Tombstone",
+    "UnjudgedPost",
     "Usage",
     "User",
     "Webhook",

@@ -47,6 +47,17 @@ class Post(Base):
     source: Mapped[Source] = relationship(lazy="raise")
 
 
+class UnjudgedPost(Base):
+    """A post that no model has judged as it stands: written with the post and with each edit, gone with the verdict.
+
+    So nobody has to look through all posts to find what is left to do.
+    """
+
+    __tablename__ = "unjudged_posts"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+
+
 class Tombstone(Base):
     """What was erased, without any content: a later delivery of the same post is refused by it."""
 
