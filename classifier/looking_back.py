@@ -3,9 +3,10 @@
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.leads.qualify import conditions
+from overheard.models import Campaign, DoNotContact, Exclusion, Query, QueryVariable, campaign_sources
 
 AT_LEAST_EVERY = timedelta(minutes=10)
 """Whatever is known: for what nobody foresaw. A look takes a second or two where a million posts are stored."""
@@ -23,7 +24,7 @@ class LookingBack:
 
     def is_due(self, session: Session, model_version: str, now: datetime) -> bool:
         """Whether to look back in the run that begins now."""
-        self._found = ((model_version, now.date(), conditions(session)), now)
+        self._found = ((model_version, now.date(), _conditions(session)), now)
         if self._done is None or self._done[0] != self._found[0]:
             return True
         return not self._done[1] <= now < self._done[1] + AT_LEAST_EVERY
@@ -31,3 +32,25 @@ class LookingBack:
     def done(self) -> None:
         """All was looked through as it stood when `is_due` was asked."""
         self._done = self._found
+
+
+def _conditions(session: Session) -> Hashable:
+    """All that people have set which decides what judged posts become leads. As long as it stays and nothing is judged,
+    `qualify` finds nothing that it has not found.
+    """
+    asked = (
+        sa.select(
+            Campaign.id,
+            Campaign.offer,
+            Campaign.threshold,
+            Campaign.meaning_threshold,
+            Campaign.daily_budget,
+            Campaign.languages,
+            Campaign.archived_at,
+        ),
+        sa.select(campaign_sources),
+        sa.select(Query.id).where(Query.retired_at.is_(None)),
+        sa.select(QueryVariable.name, QueryVariable.changed_at),
+        *(sa.select(sa.func.count(), sa.func.max(table.id)) for table in (Exclusion, DoNotContact)),
+    )
+    return tuple(frozenset(tuple(row) for row in session.execute(statement)) for statement in asked)
