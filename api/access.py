@@ -26,6 +26,7 @@ class Action(StrEnum):
     RETIRE_QUERY = "retire_query"
     TEST_QUERY = "test_query"
     SET_THRESHOLD = "set_threshold"
+    SET_SLOTS = "set_slots"
     EDIT_CAMPAIGN = "edit_campaign"
     READ_SOURCES = "read_sources"
     PAUSE_SOURCE = "pause_source"
@@ -95,6 +96,7 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.RETIRE_QUERY: _TUNES,
     Action.TEST_QUERY: _TUNES,
     Action.SET_THRESHOLD: _TUNES,
+    Action.SET_SLOTS: _TUNES | _TRAINS,
     Action.EDIT_CAMPAIGN: _TUNES,
     Action.READ_SOURCES: _EVERYBODY,
     Action.PAUSE_SOURCE: _TUNES,
@@ -190,6 +192,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.RETIRE_QUERY,
             Action.TEST_QUERY,
             Action.SET_THRESHOLD,
+            Action.SET_SLOTS,
             Action.EDIT_CAMPAIGN,
             Action.EDIT_QUESTIONS,
             Action.PAUSE_SOURCE,
@@ -204,6 +207,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
 AUDITED: dict[Action, AuditAction] = {
     Action.CREATE_CAMPAIGN: AuditAction.CAMPAIGN_CREATED,
     Action.SET_THRESHOLD: AuditAction.CAMPAIGN_CHANGED,
+    Action.SET_SLOTS: AuditAction.CAMPAIGN_CHANGED,
     Action.EDIT_CAMPAIGN: AuditAction.CAMPAIGN_CHANGED,
     Action.EDIT_QUESTIONS: AuditAction.CAMPAIGN_CHANGED,
     Action.SAVE_QUERY: AuditAction.QUERY_SAVED,

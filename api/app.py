@@ -66,6 +66,7 @@ from api.routes import (
     v1_queue,
     v1_replies,
     v1_samples,
+    v1_slots,
     v1_sources,
     v1_variables,
     variables,
@@ -221,6 +222,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_people.router)
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
+    gathered.include_router(v1_slots.router)
     gathered.include_router(v1_alerts.router)
     gathered.include_router(v1_labels.router)
     gathered.include_router(v1_crm.router)

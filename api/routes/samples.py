@@ -9,13 +9,15 @@ from starlette.responses import Response
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, on_page
 from api.pages import Flash, done, page
-from overheard.labelling import samples
+from overheard.labelling import samples, slots
 from overheard.leads import qualify
 from overheard.marketing import budget, campaigns
 from overheard.models import User
 from overheard.vocabulary import SampleAnswer
 
 router = APIRouter()
+
+Percent = Annotated[float, Form(ge=0, le=100, allow_inf_nan=False)]
 
 _AT_ONCE = 100
 """So many held-back posts are let in by one click: more than a day's work would only be another flood."""
@@ -89,3 +91,20 @@ def set_limits(
     campaigns.set_samples_a_day(db, campaign_id, samples_a_day)
     campaign = campaigns.set_daily_budget(db, campaign_id, daily_budget)
     return done(request, f"/campaigns/{campaign_id}#threshold", Flash(f"The limits of {campaign.name} are set."))
+
+
+@router.post("/campaigns/{campaign_id}/slots")
+def set_slots(
+    *,
+    request: Request,
+    campaign_id: Id,
+    _viewer: Annotated[User, on_page(Action.SET_SLOTS)],
+    db: Db,
+    random_percent: Percent,
+    uncertain_percent: Percent,
+) -> Response:
+    """How many leads are put first in their day by chance."""
+    shares = {"random": random_percent / 100, "uncertain": uncertain_percent / 100}
+    campaign = slots.set_shares(db, campaign_id, **shares)
+    said = f"The leads of {campaign.name} that come in from now on are drawn so."
+    return done(request, f"/campaigns/{campaign_id}#slots", Flash(said))

@@ -143,20 +143,20 @@ def read_recall(
     """The estimated share of its leads that a campaign finds, and what each kind of post that is not shown adds."""
     found = recall.estimate(db, campaigns.get(db, campaign_id), now)
     return RecallBody(
-        recall=_estimate_body(found.recall) if found.can_tell else None,
+        recall=estimate_body(found.recall) if found.can_tell else None,
         answers_lacking=found.answers_lacking,
         decisions_lacking=found.decisions_lacking,
         days=found.days,
         shown=found.shown,
-        found=_estimate_body(found.found),
-        missed=_estimate_body(found.missed),
+        found=estimate_body(found.found),
+        missed=estimate_body(found.missed),
         strata=[
             StratumBody(
                 stratum=one.stratum,
                 posts=one.posts,
                 answered=one.answered,
                 leads=one.leads,
-                missed=_estimate_body(one.missed),
+                missed=estimate_body(one.missed),
             )
             for one in found.strata
         ],
@@ -180,5 +180,5 @@ def _blind_body(card: BlindCard) -> BlindBody:
     )
 
 
-def _estimate_body(estimate: Estimate) -> EstimateBody:
+def estimate_body(estimate: Estimate) -> EstimateBody:
     return EstimateBody(value=estimate.value, low=estimate.low, high=estimate.high)

@@ -5,13 +5,17 @@ What people decide about those tells how good all that the queue holds is, witho
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
+from math import sqrt
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput
 from overheard.marketing import campaigns
-from overheard.models import Campaign
+from overheard.models import Campaign, Lead
 from overheard.vocabulary import Platform
 
 TOP = "top"
@@ -22,7 +26,11 @@ DRAWN = (RANDOM, UNCERTAIN)
 
 MAX_SHARE = 0.5
 """More than half of a queue by chance is no queue of the best any more."""
+TO_BEGIN_WITH = (0.05, 0.05)
+"""The random and the uncertain share that are proposed."""
 _HIGH = 1.0  # the highest score there can be
+_LATELY = timedelta(days=30)
+_Z = 1.644854  # 90 of 100 intervals hold the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ def draw(campaign: Campaign, platform: Platform, author: str, score: float) -> S
     return Slot(_HIGH, RANDOM if chance < campaign.random_share else UNCERTAIN, propensity)
 
 
-def propensity_of(score: float, random_share: float, uncertain_share: float) -> float:
+def propensity_of(score: Any, random_share: float, uncertain_share: float) -> Any:  # noqa: ANN401 - or a column
     """How likely a lead of this score is to be drawn: for chance's sake, or else for the doubt about it, which is
     largest at 0.5 (the variance of a yes or no, brought to at most 1).
     """
@@ -61,6 +69,31 @@ def set_shares(session: Session, campaign_id: int, *, random: float, uncertain: 
             raise InvalidInput(f"A share of the queue is between 0 and {MAX_SHARE}, not {share}.")
     campaign.random_share, campaign.uncertain_share = random, uncertain
     return campaign
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What shares cost, and what they buy, told from the leads that came in lately."""
+
+    leads_a_day: float
+    drawn_a_day: float
+    """So many stand first in their day whatever their score."""
+    margin: float | None
+    """After 30 such days the share of good leads is known to so much up or down, at worst, 9 times in 10."""
+
+
+def price(session: Session, campaign: Campaign, now: datetime, *, random: float, uncertain: float) -> Price:
+    """What these shares would cost a day, and what they would buy."""
+    propensity = propensity_of(sa.func.coalesce(Lead.drawn_score, Lead.score), random, uncertain)
+    propensity = sa.cast(propensity, sa.Double)
+    weights = sa.func.sum(1 / sa.func.nullif(propensity, 0.0))
+    found = sa.select(sa.func.count(), sa.func.sum(propensity), weights)
+    count, drawn, weight = session.execute(
+        found.where(Lead.campaign_id == campaign.id, Lead.qualified_at > now - _LATELY)
+    ).one()
+    days = _LATELY.days
+    worth = count**2 / float(weight) if weight else 0.0  # answers of equal weight (Kish)
+    return Price(count / days, float(drawn or 0) / days, _Z * sqrt(0.25 / worth) if worth else None)
 
 
 def _chance(key: str) -> float:

@@ -69,6 +69,25 @@ def test_programs_read_labels_and_how_far_people_agree(posts: World) -> None:
     assert posts.program(posts.cast.sam).get("/v1/labels/export").status_code == 403
 
 
+def test_how_many_leads_are_drawn_is_set_where_one_reads_what_it_costs_and_buys(world: World) -> None:
+    world.lead()
+    eli, program = world.browser(world.cast.eli), world.program(world.cast.mara)
+    assert "It is off. With 5 % of all leads" in eli.get("/campaigns/1").text
+    home = eli.submit("/campaigns/1/slots", random_percent="50", uncertain_percent="20").headers["location"]
+    assert home == "/campaigns/1#slots"
+    page = eli.get("/campaigns/1").text
+    assert "With 50 % of all leads, and up to 20 % of the unsure ones, about <b>" in page
+    told = program.get("/v1/campaigns/1/slots").json()
+    assert (told["random"], told["uncertain"], told["leads_a_day"]) == (0.5, 0.2, pytest.approx(1 / 30))
+    propensity = 0.5 + 0.5 * 0.2 * 4 * 0.9 * 0.1
+    assert told["drawn_a_day"] == pytest.approx(propensity / 30)
+    assert told["margin"] == pytest.approx(1.644854 * 0.5 / propensity**0.5)
+    assert program.put("/v1/campaigns/1/slots", json={"random": 0, "uncertain": 0}).json()["margin"] is None
+    assert program.put("/v1/campaigns/1/slots", json={"random": 0.6, "uncertain": 0}).status_code == 422
+    assert eli.submit("/campaigns/1/slots", random_percent="51", uncertain_percent="0").status_code == 422
+    assert world.program(world.cast.sam).put("/v1/campaigns/1/slots", json={}).status_code == 403
+
+
 def test_what_the_queue_holds_is_told_from_what_was_drawn(world: World) -> None:
     with world.sessions.begin() as session:
         campaign = make_campaign(session, now=world.now, name=f"Rye {EVIL}")
@@ -78,6 +97,9 @@ def test_what_the_queue_holds_is_told_from_what_was_drawn(world: World) -> None:
         drawn = session.scalars(sa.select(Lead).where(Lead.rank == 1)).all()
         for lead in drawn:
             funnel.promote(session, lead.id, actor=world.cast.sam, now=world.now)
+    told = world.program(world.cast.eli).get("/v1/campaigns/1/quality").json()
+    assert (told["held"], told["decided"], told["precision"]["value"], told["recall"]) == (50, len(drawn), 1, None)
+    assert [one["low"] for one in told["calibration"]] == [0.6]
     page = world.browser(world.cast.eli).get("/labels/measures").text
     assert f"{len(drawn)} of them were drawn by chance" in page
     assert "100 % <small>" in page
