@@ -7,89 +7,54 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from types import FrameType
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.context import clock, start
-from cli.deliver import delivering
-from cli.digests import digesting
+from cli.beside import all_beside
+from cli.context import Context, clock, start
+from cli.judging import Judging
 from cli.retrain import retraining
-from cli.send import sending
 from cli.sources import watch_something
+from cli.tasks import tasks
 from cli.work import check_address, run_server
+from cli.worker import is_shared, work
 from overheard.errors import OverheardError
-from overheard.home import secret_key
-from overheard.labelling import samples
 from overheard.log import configure_log
-from overheard.modelling import drift
 
 logger = logging.getLogger(__name__)
-
-# Posts judged anew in one pass, when another model has taken over: answers, samples and the shadow wait no longer.
-_AGAIN = 1024
 
 Every = Annotated[float, typer.Option(help="Seconds between two passes of the classifier.", min=1)]
 
 
 def listen(*, every: Every = 10.0) -> None:
     """Read each source when it is due, and classify, until interrupted. It may be ended in any way at any time."""
-    from classifier.answers import propose_pending
-    from classifier.in_use import InUse
-    from classifier.looking_back import LookingBack
-    from classifier.meaning import Meaning
-    from classifier.model import make_loader
-    from classifier.run import classify_pending
-    from classifier.shadow import Shadow
-    from collectors.watch import Watch
-
     context = start()
     configure_log(as_json=context.settings.log_json)
-    load = make_loader(context.settings)
-    in_use = InUse(context.sessions, context.settings, load)
-    shadow = Shadow(context.sessions, context.settings, load)
-    in_use.judge()  # before anything else is begun: without a model nothing here makes sense
-    meaning = Meaning(context.settings.encoder_path)
     with context.sessions.begin() as session:
         watch_something(session, now=clock())
-    key = secret_key(context.settings)
+    if is_shared(context):
+        work(context)
+    else:
+        _alone(context, every)
+
+
+def _alone(context: Context, every: float) -> None:
+    """One process does it all: on SQLite."""
+    from collectors.watch import Watch
+
     watch = Watch(context.sessions, context.settings, clock)
-    with (
-        _stopped_by_signals(watch.stop),
-        sending(context),
-        digesting(context),
-        delivering(context),
-        retraining(context),
-    ):
+    judging = Judging(context, watch.stop)
+    judging.in_use.judge()  # before anything else is begun: without a model nothing here makes sense
+    with _stopped_by_signals(watch.stop), all_beside(tasks(context, watch.stop)), retraining(context):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
-        told, looking_back = date.min, LookingBack()
         while not watch.stop.is_set():
             wait = every
             try:
-                model = in_use.judge()
-                done = classify_pending(
-                    context.sessions,
-                    model,
-                    meaning=meaning,
-                    clock=clock,
-                    key=key,
-                    is_current=in_use.is_current,
-                    again=_AGAIN,
-                    looking_back=looking_back,
-                )
-                with context.sessions.begin() as session:
-                    samples.draw(session, clock(), model_version=model.version, threshold=model.threshold, key=key)
-                propose_pending(context.sessions)
-                unseen = shadow.judge_batch(clock=clock)
-                wait = every if done.is_done and not unseen else 0.0
-                if told != clock().date():
-                    with context.sessions.begin() as session:
-                        drift.tell(session, model_version=model.version, threshold=model.threshold, now=clock())
-                    told = clock().date()
+                wait = 0.0 if judging.once() else every
             except (OverheardError, SQLAlchemyError):
                 # One of the two loops that must go on: what failed is tried again with the next pass.
                 logger.exception("A pass failed", extra={"action": "pass_failed"})
@@ -129,6 +94,8 @@ def run(
 @contextmanager
 def listening(every: float) -> Iterator[None]:
     """While the block runs, a process of its own listens: the pages never wait for the model."""
+    # A polite kill ends us like Ctrl-C: by default it would end this process alone, and the listener would go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     listener = subprocess.Popen([sys.executable, "-m", "cli", "listen", "--every", str(every)])  # noqa: S603 - our own
     try:
         yield

@@ -1,7 +1,6 @@
 """`overheard run` as a person uses it: posts appear in the queue by themselves."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ def running(port: int, environment: dict[str, str], cwd: Path) -> Iterator["subp
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # as a service is stopped; whoever is left would hold the log open
         _, log = process.communicate(timeout=30)
         assert b"Traceback" not in log, log.decode()
 

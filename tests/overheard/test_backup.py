@@ -109,6 +109,20 @@ def test_a_backup_that_cannot_be_restored_says_why_and_leaves_nothing(
     elsewhere.dispose()
 
 
+@pytest.mark.parametrize("name", ["../outside", "/outside", "link"])
+def test_an_archive_writes_nothing_but_its_own_files(tmp_path: Path, name: str) -> None:
+    member = tarfile.TarInfo(name.replace("/outside", f"{tmp_path}/outside") if name[0] == "/" else name)
+    member.type, member.linkname = (tarfile.SYMTYPE, "/etc/passwd") if name == "link" else (tarfile.REGTYPE, "")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.addfile(member)
+    (tmp_path / "archive").write_bytes(zstandard.compress(packed.getvalue()))
+    there = Settings(home=tmp_path / "there")
+    with pytest.raises(InvalidInput, match="try an older one"):
+        restore(there, make_engine("sqlite://"), tmp_path / "archive", now=NOW)
+    assert not (tmp_path / "outside").exists()
+
+
 def test_backups_that_are_too_old_go_and_nothing_else_does(tmp_path: Path) -> None:
     names = [f"overheard-202611{day}T093000.tar.zst" for day in ("05", "18")]
     for name in (*names, "notes.txt"):
