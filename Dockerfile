@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for web and workers: it serves, listens and judges, and has no torch. docs/deploy.md says how it is used.
 # The version of PostgreSQL is that of the server in compose.yaml and of the tests.
-FROM postgres:16-bookworm AS postgres
+FROM postgres:18-bookworm AS postgres
 
 FROM python:3.11-slim-bookworm AS build
 # strip, for deploy/slim.sh
@@ -29,7 +29,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN /opt/overheard/bin/overheard score cli/sample/posts.jsonl --output /tmp/scores --format parquet --explain
 
 FROM python:3.11-slim-bookworm
-# what pg_dump is linked with
+# what pg_dump and its libpq, which is newer than Debian's, are linked with
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends liblz4-1 libpq5 libzstd1 \
@@ -37,7 +37,9 @@ RUN apt-get update \
     && useradd --system --uid 10001 --home-dir /var/lib/overheard --shell /usr/sbin/nologin overheard \
     && install -d -m 700 -o overheard -g overheard /var/lib/overheard
 # for `overheard backup` and `overheard restore`
-COPY --from=postgres /usr/lib/postgresql/16/bin/pg_dump /usr/lib/postgresql/16/bin/pg_restore /usr/local/bin/
+COPY --from=postgres /usr/lib/postgresql/18/bin/pg_dump /usr/lib/postgresql/18/bin/pg_restore /usr/local/bin/
+COPY --from=postgres /usr/lib/*-linux-gnu/libpq.so.5* /usr/local/lib/
+RUN ldconfig && pg_dump --version && pg_restore --version
 COPY --from=build /opt/overheard /opt/overheard
 ENV PATH=/opt/overheard/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-matrices evaluate checklist train migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-matrices evaluate checklist train licences audit sbom release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,25 @@ train: $(VENV)/.installed-dev ## Train the shipped model anew: make train DATA=t
 	@$(BIN)/overheard train --data $(DATA) --posts $(POSTS) --output classifier/artefact
 	@$(BIN)/overheard first-stage --model classifier/artefact --unlabelled $(POSTS)
 
+licences: $(VENV)/.installed-dev ## Write docs/licences.md anew: under which licences the parts of an installation stand
+	@$(BIN)/python -m tests.licences
+
+audit: $(VENV)/.installed-dev ## Report known holes in what is installed to dist/audit.md; asks PyPI, and never fails
+	@mkdir -p dist
+	@$(BIN)/pip-audit --local --skip-editable --format=markdown --output=dist/audit.md; found=$$?; \
+	  if [ $$found -eq 1 ] && [ -s dist/audit.md ]; then cat dist/audit.md; \
+	  elif [ $$found -ne 0 ]; then echo "PyPI could not be asked, so nothing is known: run it again with a network."; fi
+
+# Of an installation that serves and no more, made anew: what is listed is what others will have.
+sbom: $(VENV)/.installed-dev ## List all parts of a release, by CycloneDX, in dist/overheard.cdx.json
+	@mkdir -p dist
+	@$(MAKE) --no-print-directory serving VENV=dist/venv
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+	  --output-file dist/overheard.cdx.json dist/venv/bin/python
+	@echo "dist/overheard.cdx.json"
+
+release-check: test sbom audit ## All that a release wants: tests (version, changelog, notes, licences among them), parts, known holes
+
 migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: make migration NAME="add tags"
 	@$(BIN)/python -m overheard.migrations.new "$(NAME)"
 
@@ -88,7 +107,7 @@ pins: $(VENV)/.installed-dev ## Show what differs between constraints.txt and wh
 pins: SHELL := /bin/bash
 
 clean: ## Remove what was built; your data in var/ stays
-	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
+	@rm -rf $(VENV) dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed, and '$(PYTHON)' was not found. Install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
