@@ -1,20 +1,29 @@
 """What a model version has not judged yet, in the order of what people will look at.
 
-Posts that no version has judged come first, newest first. What another version judged is judged anew behind them: the
-posts of open leads in the order of the queue, then all others, newest first.
+Posts that no version has judged come first: what was written lately before what is filled in, and of either the newest
+of each source in turn, so that a flood in one place keeps no other one's campaigns waiting. What another version judged
+is judged anew behind them: the posts of open leads in the order of the queue, then all others, newest first.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.models import Lead, Post, Prediction, Signal, UnjudgedPost
+from overheard.db import alone, upsert
+from overheard.models import Lead, Post, Prediction, Signal, TakenPost, UnjudgedPost
 from overheard.vocabulary import Stage
 
 BATCH = 256
 """Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds."""
+
+LEASE = timedelta(minutes=1)
+"""For which a batch is kept from other workers: much longer than judging it takes."""
+
+_AMONG = 8_192  # of the newest that wait the next batch is chosen, so that choosing costs the same however many wait
+_FRESH = timedelta(days=2)
 
 _OPEN = (Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT)
 
@@ -24,10 +33,13 @@ Row: TypeAlias = sa.Row[int, int, str, str, str]
 class Backlog:
     """The batches of one run. Each post is given out once, so a run ends even where nothing can be stored."""
 
-    def __init__(self, model_version: str, *, again: int | None = None, looks_back: bool = True) -> None:
+    def __init__(
+        self, model_version: str, *, again: int | None = None, looks_back: bool = True, is_shared: bool = False
+    ) -> None:
         """`again`: how many posts are judged anew at most; default: all. Without `looks_back` only what no version has
-        judged is given out.
+        judged is given out. `is_shared`: beside other workers, so that what is given out is kept from them for a while.
         """
+        self._is_shared = is_shared
         self._version = model_version
         self._looks_back = looks_back
         self._again = again
@@ -36,9 +48,9 @@ class Backlog:
         self.is_cut = False
         """Whether posts are left that were to be judged anew."""
 
-    def next_batch(self, session: Session) -> Sequence[Row]:
+    def next_batch(self, session: Session, now: datetime) -> Sequence[Row]:
         """What is to be judged next; nothing when all is done, or as much was judged anew as was asked for."""
-        batch = self._fresh(session)
+        batch = self._fresh(session, now)
         if batch or not self._looks_back:
             return batch
         wanted = BATCH if self._again is None else min(BATCH, self._again)
@@ -54,9 +66,17 @@ class Backlog:
         """These were edited or erased while the model worked: they are another run's."""
         self._left.update(post_ids)
 
-    def _fresh(self, session: Session) -> Sequence[Row]:
-        statement = _posts().join(UnjudgedPost, UnjudgedPost.post_id == Post.id).where(Post.id.not_in(self._left))
-        return session.execute(statement.order_by(UnjudgedPost.post_id.desc()).limit(BATCH)).all()
+    def _fresh(self, session: Session, now: datetime) -> Sequence[Row]:
+        if not self._is_shared:
+            return session.execute(_fresh_posts(UnjudgedPost.post_id.not_in(self._left), now=now)).all()
+        alone(session, "taking posts to judge")
+        taken = sa.exists().where(TakenPost.post_id == UnjudgedPost.post_id, TakenPost.until > now)
+        batch = session.execute(_fresh_posts(UnjudgedPost.post_id.not_in(self._left), ~taken, now=now)).all()
+        if batch:
+            kept = upsert(session, TakenPost)
+            kept = kept.on_conflict_do_update(index_elements=["post_id"], set_={"until": kept.excluded.until})
+            session.execute(kept, [{"post_id": row.id, "until": now + LEASE} for row in batch])
+        return batch
 
     def _of_open_leads(self, session: Session, wanted: int) -> Sequence[Row]:
         statement = (
@@ -85,6 +105,21 @@ class Backlog:
 def pending(model_version: str) -> sa.ColumnElement[bool]:
     """Whether the statement's post lacks this version's word."""
     return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
+
+
+def _fresh_posts(*where: sa.ColumnElement[bool], now: datetime) -> sa.Select[int, int, str, str, str]:
+    newest = (
+        sa.select(UnjudgedPost.post_id).where(*where).order_by(UnjudgedPost.post_id.desc()).limit(_AMONG).subquery()
+    )
+    is_old = sa.func.coalesce(Post.posted_at, Post.collected_at) < now - _FRESH
+    turn = sa.func.row_number().over(partition_by=(Post.source_id, is_old), order_by=Post.id.desc())
+    waiting = (
+        sa.select(Post.id, is_old.label("is_old"), turn.label("turn"))
+        .join(newest, newest.c.post_id == Post.id)
+        .subquery()
+    )
+    order = (waiting.c.is_old, waiting.c.turn, Post.id.desc())
+    return _posts().join(waiting, waiting.c.id == Post.id).order_by(*order).limit(BATCH)
 
 
 def _posts() -> sa.Select[int, int, str, str, str]:

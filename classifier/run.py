@@ -9,15 +9,15 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from classifier.backlog import Backlog, Row, pending
+from classifier.backlog import BATCH, Backlog, Row, pending
 from classifier.looking_back import LookingBack
 from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
 from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
 from classifier.text import PostText
-from overheard.db import Sessions, upsert
-from overheard.leads.qualify import qualify, qualify_held
-from overheard.models import Post, Prediction, UnjudgedPost
+from overheard.db import Sessions, alone, make_reading_sessions, upsert
+from overheard.leads.qualify import QUALIFYING, qualify, qualify_held, waiting
+from overheard.models import Post, Prediction, TakenPost, UnjudgedPost
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ def classify_pending(
     is_current: Callable[[Session], bool] = lambda _: True,
     again: int | None = None,
     looking_back: LookingBack | None = None,
+    only_fresh: bool = False,
+    is_shared: bool = False,
 ) -> Classified:
     """Judge every post that this model version has not judged yet, in the order of `classifier.backlog`, and qualify
     those that reach the threshold of a campaign they are relevant to.
@@ -73,17 +75,19 @@ def classify_pending(
     posts of each batch. `is_current` is asked before each batch: when another model has taken the place of this one,
     the run ends, and what it has not judged is the other one's. `again`: how many posts that another version judged
     are judged anew at most; default: all. `looking_back`: what this process remembers of its earlier runs; without it
-    all that is stored is looked through.
+    all that is stored is looked through. `only_fresh`: only what no version has judged, whatever else there is to do.
+    `is_shared`: other workers judge too, so that each post is kept from them while it is judged here.
     """
     with sessions() as session:
-        looks_back = looking_back is None or looking_back.is_due(session, model.version, clock())
+        looks_back = not only_fresh and (looking_back is None or looking_back.is_due(session, model.version, clock()))
     leads = _look_back(sessions, model, meaning, clock=clock, key=key) if looks_back else 0
     posts = not_judged = 0
-    backlog, is_overtaken = Backlog(model.version, again=again, looks_back=looks_back), False
+    backlog = Backlog(model.version, again=again, looks_back=looks_back, is_shared=is_shared)
+    is_overtaken = False
     while True:
         with sessions.begin() as session:
             is_overtaken = not is_current(session)
-            batch = [] if is_overtaken else backlog.next_batch(session)
+            batch = [] if is_overtaken else backlog.next_batch(session, clock())
             listeners = read_listeners(session, model.threshold)
         if not batch:
             break
@@ -92,6 +96,7 @@ def classify_pending(
         measured = meaning.measure(flagged, listeners) if meaning else []
         with sessions.begin() as session:
             now = clock()
+            alone(session, QUALIFYING)  # before any row is locked: two who wait for each other would be told to go
             backlog.leave(_store(session, model.version, batch, verdicts, now=now))
             store_meaning(session, measured, now=now)
             leads += qualify(
@@ -107,7 +112,7 @@ def classify_pending(
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
         on_progress(len(batch))
     is_done = not (is_overtaken or backlog.is_cut)
-    if (posts or leads) and not is_overtaken:  # now that all is judged
+    if (posts or looks_back) and not is_overtaken:  # now that all is judged
         with sessions.begin() as session:
             leads += qualify_held(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
     if looking_back and looks_back and is_done:
@@ -127,14 +132,27 @@ def _look_back(
     sessions: Sessions, model: Judge, meaning: Meaning | None, *, clock: Callable[[], datetime], key: str | None
 ) -> int:
     """A new query, threshold or offer may have made leads of posts judged earlier; how many."""
-    with sessions.begin() as session:
-        if meaning:
-            forget_other_spaces(session, meaning.space)
-        leads = qualify(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
     if meaning:
-        leads += catch_up(
-            sessions, meaning, model_version=model.version, threshold=model.threshold, clock=clock, key=key
-        )
+        with sessions.begin() as session:
+            forget_other_spaces(session, meaning.space)
+    version, threshold = model.version, model.threshold
+    with make_reading_sessions(sessions.kw["bind"])() as session:  # nobody who writes waits for it
+        found = waiting(session, model_version=version, threshold=threshold, now=clock())
+    leads = 0
+    for start in range(0, len(found), BATCH):
+        among = found[start : start + BATCH]
+        with sessions.begin() as session:
+            leads += qualify(
+                session,
+                model_version=version,
+                threshold=threshold,
+                now=clock(),
+                among=among,
+                key=key,
+                more_to_come=True,
+            )
+    if meaning:
+        leads += catch_up(sessions, meaning, model_version=version, threshold=threshold, clock=clock, key=key)
     return leads
 
 
@@ -161,7 +179,8 @@ def _store(
 ) -> set[int]:
     """Keep what was said; the posts of which it was not kept."""
     # While the model worked, a post may have been edited (it is judged again later) or erased (it is gone).
-    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch])).with_for_update()
+    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch]))
+    statement = statement.order_by(Post.id).with_for_update()
     current = {post_id: text_hash for post_id, text_hash in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
     left = {post.id for post in batch if current.get(post.id) != post.text_hash}
     rows = [
@@ -180,6 +199,7 @@ def _store(
         for post, verdict in zip(batch, verdicts, strict=True)
         if post.id not in left
     ]
+    session.execute(sa.delete(TakenPost).where(TakenPost.post_id.in_([post.id for post in batch])))
     if rows:
         session.execute(upsert(session, Prediction).on_conflict_do_nothing(), rows)
         done = [row["post_id"] for row in rows]

@@ -1,15 +1,51 @@
-"""Work that is done again and again beside the rest of `overheard run`."""
+"""Work that is done again and again: as a task it is told of here, and done in threads or by workers."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from overheard.errors import OverheardError
 
 logger = logging.getLogger(__name__)
+
+
+class Queue(StrEnum):
+    """Where tasks wait for a worker: what waits in one keeps nothing in another from being done."""
+
+    COLLECT = "collect"
+    """Reading sources: a job for each account, which stays."""
+    CLASSIFY = "classify"
+    """All that needs the model."""
+    SEND = "send"
+    """What is said to the world outside, and heard from it."""
+    UPKEEP = "upkeep"
+    """Deletions, retention, retraining, and the jobs themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is done again and again, by one at a time. It finds its work in the tables, so it may be left out, done
+    twice and ended at any time: the next time makes up for it.
+    """
+
+    name: str
+    queue: Queue
+    every: float
+    """Seconds between two times."""
+    once: Callable[[], object]
+
+
+def all_beside(tasks: Iterable[Task]) -> AbstractContextManager[object]:
+    """While the block runs, do all of these in this process."""
+    stack = ExitStack()
+    for task in tasks:
+        stack.enter_context(beside({task.name: task.once}, every=task.every))
+    return stack
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """Alerts, webhooks and leads for CRMs go out: by hand once, or beside the rest."""
 
-from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 
-from cli.beside import beside
+from cli.beside import Queue, Task
 from cli.context import Context, clock, out, start
 from overheard.desk.review_queue import Filters
 from overheard.models import User
@@ -60,11 +59,14 @@ def make_read_filters() -> ReadFilters:
     return read_filters
 
 
-def delivering(context: Context) -> AbstractContextManager[None]:
-    """While the block runs, a thread sends what is due, and another one speaks with CRMs, which may take their time."""
+def delivering(context: Context) -> list[Task]:
+    """Sending what is due, and, by itself as they may take their time, speaking with CRMs."""
     from collectors.crm.run import CrmWorker
 
     send, read_filters = make_send(context.settings), make_read_filters()
     deliver_all = partial(deliver_due, context.sessions, context.settings, send, read_filters, clock=clock)
     worker = CrmWorker(context.sessions, context.settings, clock)
-    return beside({"deliveries": deliver_all, "crm": worker.run_once}, every=_EVERY)
+    return [
+        Task("deliveries", Queue.SEND, _EVERY, deliver_all),
+        Task("crm", Queue.SEND, _EVERY, worker.run_once),
+    ]

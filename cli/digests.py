@@ -1,9 +1,8 @@
 """Sending people their unread notices."""
 
-from contextlib import AbstractContextManager
 from functools import partial
 
-from cli.beside import beside
+from cli.beside import Queue, Task
 from cli.context import Context, clock, out, start
 from overheard.notifications.digests import Deliver, Outgoing, send_due
 from overheard.notifications.mail import send
@@ -33,7 +32,7 @@ def make_deliver(settings: Settings) -> Deliver:
     return deliver
 
 
-def digesting(context: Context) -> AbstractContextManager[None]:
-    """While the block runs, a thread of its own gathers notices and sends what is due."""
+def digesting(context: Context) -> list[Task]:
+    """Gathering notices, and sending digests that are due."""
     send_all = partial(send_due, context.sessions, context.settings, make_deliver(context.settings), clock=clock)
-    return beside({"digests": send_all}, every=_EVERY)
+    return [Task("digests", Queue.SEND, _EVERY, send_all)]

@@ -28,6 +28,7 @@ from cli import (
     send,
     sources,
     work,
+    worker,
 )
 from cli.context import err
 from cli.training import MISSING, is_for_training
@@ -48,6 +49,7 @@ app.command("import")(work.import_file)
 app.command("collect")(work.collect)
 app.command("classify")(work.classify)
 app.command("listen")(listen.listen)
+app.command("worker")(worker.worker)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("digest")(digests.digest)

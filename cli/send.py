@@ -1,12 +1,12 @@
 """Sending what SDRs approved, and hearing what comes back: by hand once, or beside the rest."""
 
-from contextlib import AbstractContextManager
-
-from cli.beside import beside
+from cli.beside import Queue, Task
 from cli.context import Context, clock, err, out, start
 from overheard.errors import OverheardError
 from overheard.home import secret_key
 from overheard.replying.guardrails import Guard
+
+_EVERY = 5.0  # seconds
 
 
 def send() -> None:
@@ -25,14 +25,17 @@ def send() -> None:
         raise OverheardError("Not every reply could be sent.")
 
 
-def sending(context: Context, *, every: float = 5.0) -> AbstractContextManager[None]:
-    """While the block runs, a thread sends what is approved, and another one listens."""
+def sending(context: Context) -> list[Task]:
+    """Sending what is approved, and listening to what comes back."""
     from collectors.replying.listening import Listening
     from collectors.replying.outbox import Outbox
 
     outbox = Outbox(context.sessions, context.settings, _guard(context), clock)
     listening = Listening(context.sessions, context.settings, clock)
-    return beside({"outbox": outbox.run_once, "listening": listening.run_once}, every=every)
+    return [
+        Task("outbox", Queue.SEND, _EVERY, outbox.run_once),
+        Task("listening", Queue.SEND, _EVERY, listening.run_once),
+    ]
 
 
 def _guard(context: Context) -> Guard:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -14,10 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from collectors import collector_class
 from collectors.base import Clock, Collector
 from collectors.run import Lane, Reader, lanes, open_collector
-from collectors.sweep import sweep
 from overheard.db import Sessions, make_reading_sessions
 from overheard.errors import CollectorError, OverheardError
-from overheard.listening import sources
+from overheard.listening import judging_queue, sources
 from overheard.models import Source
 from overheard.settings import Settings
 
@@ -29,7 +28,6 @@ _ALIVE_EVERY = 60.0  # seconds in which a stream that stays says that it does
 _LOOK_EVERY = 1.0
 # Seconds that a pass may keep others of its account waiting, as long as it can go on later from where it was.
 _TURN = 30.0
-_SWEEP_EVERY = timedelta(minutes=15)
 # What a listener that failed waits before it tries again, unless the platform said how long.
 _LISTEN_AGAIN = 15.0
 
@@ -46,20 +44,35 @@ class Watch:
     stop: threading.Event = field(default_factory=threading.Event)
     look_every: float = _LOOK_EVERY
     turn: float = _TURN
+    _looked_at: float | None = None
+    _is_full: bool = False
 
     def run(self) -> None:
-        """Keep a thread for each account (and one more where it listens), and sweep now and then. Ends with `stop`."""
+        """Keep a thread for each account, and one more where it listens. Ends with `stop`."""
         threads: dict[str, threading.Thread] = {}
-        self._keep(threads, "sweep", self._sweep_now_and_then)
         while not self.stop.is_set():
             for lane in self._lanes():
-                name = f"{lane.mode} {lane.key[1] or ''}"
-                self._keep(threads, name, partial(self._read, lane.key))
-                if _listens(lane.mode):
-                    self._keep(threads, f"{name} listening", partial(self._listen, lane.key))
+                self._attend(threads, lane.key)
             self.stop.wait(self.look_every)
         for thread in threads.values():
             thread.join()
+
+    def hold(self, key: LaneKey, *, until: Callable[[], bool]) -> None:
+        """Do so for one account, as long as there is something to read by it and `until` does not hold."""
+        threads: dict[str, threading.Thread] = {}
+        while not self.stop.is_set() and not until() and self.lane(key) is not None:
+            self._attend(threads, key)
+            self.stop.wait(self.look_every)
+        self.stop.set()
+        for thread in threads.values():
+            thread.join()
+
+    def _attend(self, threads: dict[str, threading.Thread], key: LaneKey) -> None:
+        mode, account = key
+        name = f"{mode} {account or ''}"
+        self._keep(threads, name, partial(self._read, key))
+        if _listens(mode):
+            self._keep(threads, f"{name} listening", partial(self._listen, key))
 
     def _keep(self, threads: dict[str, threading.Thread], name: str, work: Callable[[], None]) -> None:
         """See to it that a thread of this name is alive."""
@@ -89,8 +102,25 @@ class Watch:
         mode, account = key
         return next(iter(self._lanes(Source.mode == mode, Source.credential_id.is_not_distinct_from(account))), None)
 
+    def is_full(self) -> bool:
+        """Whether more posts wait to be judged than should: what is read then comes later, and is not lost."""
+        if self._looked_at is None or time.monotonic() - self._looked_at >= self.look_every:
+            self._looked_at = time.monotonic()
+            try:
+                with make_reading_sessions(self.sessions.kw["bind"])() as session:
+                    is_full = judging_queue.is_full(session, self.settings.backlog_limit)
+            except SQLAlchemyError:
+                return self._is_full  # the lanes tell of it
+            if is_full != self._is_full:
+                words = "wait to be judged: sources wait too" if is_full else "were judged: sources are read again"
+                logger.warning("Enough posts %s", words, extra={"action": "held_up" if is_full else "let_go"})
+            self._is_full = is_full
+        return self._is_full
+
     def due(self, lane: Lane) -> list[Source]:
         """Its sources that are to be read now, the longest waiting first."""
+        if self.is_full():
+            return []
         now = self.clock()
         times = ((source, source.next_run_at, source.not_before) for source in lane.sources)
         due = [
@@ -188,13 +218,6 @@ class Watch:
                 ended.set()
             self.stop.wait(self.look_every)
 
-    # --- deletions and retention ---------------------------------------------------------------------------------
-
-    def _sweep_now_and_then(self) -> None:
-        while not self.stop.is_set():
-            sweep(self.sessions, self.settings, clock=self.clock, sleep=self._sleep)
-            self.stop.wait(_SWEEP_EVERY.total_seconds())
-
 
 def _is_ahead(source: Source, now: datetime) -> bool:
     """Whether it was read at a time that is yet to come: the clock was wrong, and so is what was planned by it."""
@@ -222,11 +245,13 @@ class _Stays:
 
     def has_had_its_turn(self) -> bool:
         """Whether a pass that has an end makes room, to go on when its turn comes again."""
+        if self._watch.is_full():
+            return True
         return time.monotonic() - self._began >= self._watch.turn and not self()
 
     def _ask(self) -> bool:
         lane = self._watch.lane(self._key)
-        if lane is None or self._source_id not in {source.id for source in lane.sources}:
+        if self._watch.is_full() or lane is None or self._source_id not in {source.id for source in lane.sources}:
             return False
         return all(source.id == self._source_id for source in self._watch.due(lane))
 

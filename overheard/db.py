@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 from alembic import command
@@ -157,6 +158,14 @@ class Watch:
             self._connection = None
 
 
+def alone(session: Session, doing: str) -> None:
+    """Wait until no other transaction is doing this, and keep others out until this one ends. On SQLite whoever writes
+    is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK, crc32(doing.encode()) - 2**31)))
+
+
 def scrub(sessions: Sessions) -> None:
     """Make what was erased unreadable on disk too: on SQLite the write-ahead log and the search index still hold it
     (the tables do not: `secure_delete`). On PostgreSQL that is autovacuum's work.
@@ -209,9 +218,12 @@ def _older_forms() -> frozenset[str | None]:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest form. Two processes that do so at once wait for each other."""
+    """Bring the tables to the newest form. Two processes that do so at once wait for each other. Tables that are newer
+    than this code stay as they are: an old worker that starts again goes on with them.
+    """
     with _migration_lock(engine) as connection:
-        command.upgrade(migration_config(connection), "head")
+        if is_behind(connection):
+            command.upgrade(migration_config(connection), "head")
 
 
 @contextmanager

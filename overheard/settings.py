@@ -201,12 +201,21 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of a trained model, whatever is activated; default: the champion, else the one shipped.",
     )
-    precision: Literal["f32", "bf16", "native"] = Field(
+    precision: Literal["f32", "bf16", "i8", "native"] = Field(
         default="native",
-        description="How the model reckons: f32, bf16, or native: bf16 where the processor has it, f32 elsewhere.",
+        description="How the model reckons: f32, bf16, i8, or native: of i8, bf16 and f32 the first that the processor has.",
     )
     retrain_after: int = Field(
         default=0, ge=0, description="New labels after which a challenger is made and put through the gate; 0: never."
+    )
+    retrain_config: Path | None = Field(
+        default=None,
+        description="Configuration of such retraining; default: the shipped one, by which the head learns.",
+    )
+    backlog_limit: int = Field(
+        default=20_000,
+        ge=0,
+        description="Posts waiting for the model from which on no source is read until fewer wait; 0: without a limit.",
     )
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on.")

@@ -1,13 +1,13 @@
 """The way in: a post becomes a lead, or strengthens one. What people do with leads stands in `funnel`."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.db import upsert
+from overheard.db import alone, upsert
 from overheard.keywords.queries import match_languages
 from overheard.labelling import slots
 from overheard.labelling.slots import Slot
@@ -15,22 +15,11 @@ from overheard.leads import do_not_contact
 from overheard.marketing import budget
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import is_relevant
-from overheard.models import (
-    Campaign,
-    DoNotContact,
-    Exclusion,
-    HeldPost,
-    Lead,
-    LeadEvent,
-    Post,
-    Prediction,
-    Query,
-    QueryVariable,
-    Signal,
-    User,
-)
-from overheard.models.campaigns import campaign_sources
+from overheard.models import Campaign, HeldPost, Lead, LeadEvent, Post, Prediction, Signal, User
 from overheard.vocabulary import LeadAction, Platform, Stage
+
+QUALIFYING = "qualifying"
+"""One at a time does it: two would give a campaign's budget away twice, and wait for each other's leads."""
 
 _QUALIFY_BATCH = 500  # posts held in memory at once
 
@@ -65,6 +54,7 @@ def qualify(
     Of a campaign with a daily budget the best-scored become leads, and the others are held back. With `more_to_come`
     a part of the budget is kept for what is judged next. `only`: of one campaign.
     """
+    alone(session, QUALIFYING)
     if among is not None:
         match_languages(session, among)
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
@@ -83,8 +73,20 @@ def qualify(
     return made
 
 
+def waiting(session: Session, *, model_version: str, threshold: float, now: datetime) -> Sequence[int]:
+    """The posts of which `qualify` would make leads or signals, or hold them back: the best-scored first.
+
+    It reads every judged post over a threshold, which takes seconds where a million are stored: so ask it in a session
+    that only reads, and hand the posts to `qualify` in batches.
+    """
+    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=None)
+    best = sa.func.max(Prediction.score).desc()
+    return session.scalars(ready.with_only_columns(Post.id).group_by(Post.id).order_by(best, Post.id.desc())).all()
+
+
 def qualify_held(session: Session, *, model_version: str, threshold: float, now: datetime, key: str | None) -> int:
     """Give what is left of the campaigns' budgets to the best of what they held back today; how many leads are new."""
+    alone(session, QUALIFYING)
     held = sa.select(HeldPost.post_id).where(HeldPost.held_on == now.date(), HeldPost.released_at.is_(None))
     ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=held)
     made = 0
@@ -93,28 +95,6 @@ def qualify_held(session: Session, *, model_version: str, threshold: float, now:
         if room:
             made += _qualify_best(session, ready.where(Campaign.id == campaign.id), room, key=key, now=now)
     return made
-
-
-def conditions(session: Session) -> Hashable:
-    """All that people have set which decides what judged posts become leads. As long as it stays and nothing is judged,
-    `qualify` finds nothing that it has not found.
-    """
-    asked = (
-        sa.select(
-            Campaign.id,
-            Campaign.offer,
-            Campaign.threshold,
-            Campaign.meaning_threshold,
-            Campaign.daily_budget,
-            Campaign.languages,
-            Campaign.archived_at,
-        ),
-        sa.select(campaign_sources),
-        sa.select(Query.id).where(Query.retired_at.is_(None)),
-        sa.select(QueryVariable.name, QueryVariable.changed_at),
-        *(sa.select(sa.func.count(), sa.func.max(table.id)) for table in (Exclusion, DoNotContact)),
-    )
-    return tuple(frozenset(tuple(row) for row in session.execute(statement)) for statement in asked)
 
 
 def _qualify_best(
@@ -346,6 +326,7 @@ def take_up(session: Session, *, model_version: str, threshold: float) -> int:
     """Let the signals of some posts say what this model version has said of these posts already, where they say what
     another one said: it is in use again. How many posts; 0 when all is done.
     """
+    alone(session, QUALIFYING)
     posts = (
         sa.select(Signal.post_id)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))

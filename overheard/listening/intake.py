@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from overheard.db import upsert
 from overheard.keywords.queries import match_posts
 from overheard.keywords.search_index import index_posts
+from overheard.listening import judging_queue
 from overheard.listening.erasure import erase
 from overheard.listening.posts import Key, NewPost, drop_unmatched, posts_of, store_posts
 from overheard.models import DeadLetter
@@ -97,6 +98,8 @@ def take_in(session: Session, items: Sequence[Item], *, origin: str, now: dateti
     if not keeps_all:
         drop_unmatched(session, stored.inserted)
     index_posts(session, [*stored.inserted, *stored.updated])
+    if stored.inserted or stored.updated:
+        judging_queue.call(session)
     gone: dict[Key, str] = {(item.platform, item.external_id): item.reason for item in batch.erased}
     for author in batch.erased_authors:
         gone |= dict.fromkeys(posts_of(session, author.platform, author.author), author.reason)

@@ -32,7 +32,7 @@ from overheard.models.people import (
     Notice,
     User,
 )
-from overheard.models.posts import Post, Tombstone, UnjudgedPost
+from overheard.models.posts import Post, TakenPost, Tombstone, UnjudgedPost
 from overheard.models.query_variables import QueryVariable
 from overheard.models.registry import ModelVersion, ShadowPrediction
 from overheard.models.replies import (
@@ -113,6 +113,7 @@ __all__ = [
     "Source",
     "StoredAnswer",
     "StratumDay",
+    "TakenPost",
     "Tombstone",
     "UnjudgedPost",
     "Usage",

@@ -58,6 +58,15 @@ class UnjudgedPost(Base):
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
 
 
+class TakenPost(Base):
+    """A post that a worker judges just now: until then no other one takes it."""
+
+    __tablename__ = "taken_posts"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    until: Mapped[datetime]
+
+
 class Tombstone(Base):
     """What was erased, without any content: a later delivery of the same post is refused by it."""
 

@@ -22,6 +22,11 @@ DEFAULT_QUEUE = "default"
 WAITING, RUNNING, FAILED = "todo", "doing", "failed"
 """States as Procrastinate names them; the others are `succeeded`, `cancelled` and `aborted`."""
 
+STALLED_AFTER = 20.0
+"""Seconds without a sign of life after which a worker counts as dead; they give one every five."""
+
+_KEPT = 100  # jobs that were given up, of each task
+
 _JOBS = sa.table(
     "procrastinate_jobs",
     sa.column("id", sa.BigInteger),
@@ -45,6 +50,12 @@ _DEFER = sa.text(
     "CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))]::procrastinate_job_to_defer_v1[])"
 )
 _RETRY = sa.text("SELECT procrastinate_retry_job_v2(:id, :at, NULL, NULL, NULL)")
+_LOST = sa.text(
+    "SELECT job.id FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id "
+    "WHERE job.status = 'doing' "
+    "AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds)) "
+    "FOR UPDATE OF job SKIP LOCKED"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +187,56 @@ def _get(session: Session, job_id: int) -> Job:
     if row is None:
         raise NotFound(f"There is no job {job_id}: it may be done by now.")
     return Job(*row)
+
+
+# --- for the workers -----------------------------------------------------------------------------------------------
+
+
+def is_waiting(session: Session, task: str) -> bool:
+    """Whether a job of this task waits for a worker."""
+    return _has_jobs(session) and bool(
+        session.scalar(sa.select(sa.exists().where(_JOBS.c.task_name == task, _STATE == WAITING)))
+    )
+
+
+def is_there(session: Session, lock: str) -> bool:
+    """Whether a job with this lock waits or runs."""
+    return _has_jobs(session) and bool(
+        session.scalar(sa.select(sa.exists().where(_JOBS.c.lock == lock, _STATE.in_((WAITING, RUNNING)))))
+    )
+
+
+def is_held_up(session: Session, queue: str) -> bool:
+    """Whether a job waits in this queue though nothing but the want of a free place holds it up."""
+    running = _JOBS.alias()
+    is_locked = sa.exists().where(running.c.lock == _JOBS.c.lock, sa.cast(running.c.status, sa.String) == RUNNING)
+    waits = sa.exists().where(_JOBS.c.queue_name == queue, _STATE == WAITING, ~is_locked)
+    return _has_jobs(session) and bool(session.scalar(sa.select(waits)))
+
+
+def take_back(session: Session) -> int:
+    """Let jobs be done again whose worker has not been heard of for a while; how many.
+
+    Procrastinate lets them stand in `doing` (its issue 1518), where their locks keep all others like them from running.
+    """
+    if not _has_jobs(session):
+        return 0
+    lost = session.scalars(_LOST, {"seconds": STALLED_AFTER}).all()
+    for job_id in lost:
+        try:
+            with session.begin_nested():
+                session.execute(_RETRY, {"id": job_id, "at": None})
+        except IntegrityError:  # one like it waits already
+            session.execute(sa.delete(_JOBS).where(_JOBS.c.id == job_id))
+    return len(lost)
+
+
+def prune(session: Session) -> None:
+    """Keep the newest of each task that were given up or cancelled, so that one that fails again and again fills no
+    disk.
+    """
+    if not _has_jobs(session):
+        return
+    place = sa.func.row_number().over(partition_by=_JOBS.c.task_name, order_by=_JOBS.c.id.desc())
+    ended = sa.select(_JOBS.c.id, place.label("place")).where(_STATE.not_in((WAITING, RUNNING))).subquery()
+    session.execute(sa.delete(_JOBS).where(_JOBS.c.id.in_(sa.select(ended.c.id).where(ended.c.place > _KEPT))))

@@ -3,7 +3,10 @@
 from importlib.metadata import version
 from importlib.resources import files
 
+import sqlalchemy as sa
 from alembic import op
+
+import overheard.db
 
 
 revision = '0021'
@@ -20,6 +23,13 @@ depends_on = None
 
 def upgrade() -> None:
     """jobs."""
+    op.create_table(
+        'taken_posts',
+        sa.Column('post_id', sa.Integer(), nullable=False),
+        sa.Column('until', overheard.db.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(['post_id'], ['posts.id'], name=op.f('fk_taken_posts_post_id_posts'), ondelete='CASCADE'),
+        sa.PrimaryKeyConstraint('post_id', name=op.f('pk_taken_posts')),
+    )
     connection = op.get_bind()
     if connection.dialect.name != 'postgresql':
         return
@@ -32,6 +42,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_table('taken_posts')
     if op.get_bind().dialect.name != 'postgresql':
         return
     for table in ('events', 'periodic_defers', 'jobs', 'workers'):
