@@ -68,7 +68,7 @@ def adapt(head: Head, scheme: Scheme, labelled: Labelled, settings: Adaptation, 
                 unseen[asked] = lead_log_odds(taught.log_probabilities(labelled.vectors[asked]))
     finally:
         torch.set_num_threads(threads)
-    slope, intercept = _recalibrate(unseen, labelled, scheme, settings.calibration_prior)
+    slope, intercept = recalibrate(unseen, labelled, scheme, settings.calibration_prior)
     return Adapted(adapted, scheme.model_copy(update={"slope": slope, "intercept": intercept}))
 
 
@@ -107,7 +107,7 @@ def _descend(start: list[torch.Tensor], rows: Labelled, settings: Adaptation, se
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for batch in _batches(len(inputs), settings.batch_size, steps):
-            value = _loss(_answers(tensors, inputs[batch], settings), is_lead[batch], intents[batch], weights[batch])
+            value = loss(answers(tensors, inputs[batch], settings), is_lead[batch], intents[batch], weights[batch])
             optimizer.zero_grad()
             value.backward()  # type: ignore[no-untyped-call] # torch has no types there
             for tensor, before in zip(tensors, start, strict=True):
@@ -124,14 +124,14 @@ def _batches(rows: int, size: int, steps: int) -> Iterator[torch.Tensor]:
             steps -= 1
 
 
-def _answers(tensors: list[torch.Tensor], inputs: torch.Tensor, settings: Adaptation) -> torch.Tensor:
+def answers(tensors: list[torch.Tensor], inputs: torch.Tensor, settings: Adaptation) -> torch.Tensor:
     hidden_weight, hidden_bias, output_weight, output_bias = tensors
     hidden = functional.dropout(inputs, settings.input_dropout) @ hidden_weight + hidden_bias[:, None]
     kept = functional.dropout(functional.relu(hidden), settings.hidden_dropout)
     return kept @ output_weight + output_bias[:, None]
 
 
-def _loss(outputs: torch.Tensor, is_lead: torch.Tensor, intents: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def loss(outputs: torch.Tensor, is_lead: torch.Tensor, intents: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Whether it is a lead, and which of the nine where that was said; of all networks (axis 0)."""
     leads = torch.from_numpy(IS_LEAD)
     odds = outputs[..., leads].logsumexp(dim=2) - outputs[..., ~leads].logsumexp(dim=2)
@@ -144,7 +144,7 @@ def _loss(outputs: torch.Tensor, is_lead: torch.Tensor, intents: torch.Tensor, w
     return ((value + which * known) * weights).sum(dim=1).mean() / weights.sum() * len(outputs)
 
 
-def _recalibrate(log_odds: Doubles, labelled: Labelled, scheme: Scheme, prior: float) -> tuple[float, float]:
+def recalibrate(log_odds: Doubles, labelled: Labelled, scheme: Scheme, prior: float) -> tuple[float, float]:
     """Platt's two numbers, drawn to the champion's: `prior` says how strongly."""
     before = np.array([scheme.slope, scheme.intercept])
     sign = np.where(labelled.is_lead, 1.0, -1.0)

@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from classifier.encoder_files import EncoderSource
 from overheard.errors import InvalidInput
 
 SHIPPED = Path(__file__).parent / "configs" / "intent.toml"
@@ -98,6 +99,8 @@ class TrainConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     seed: int = Field(ge=0)
+    encoder: EncoderSource | None = None
+    """Default: the one that Overheard comes with."""
     features: Features
     network: Network
     fit: Fit
@@ -119,11 +122,13 @@ def read_config(path: Path) -> TrainConfig:
     """The configuration in a file."""
     settings = read_toml(path, TrainConfig)
     named = {name: getattr(settings, name) for name in ("further", "auxiliary", "variations")}
-    found = {
+    found: dict[str, BaseModel] = {
         name: section.model_copy(update={"path": path.parent / section.path})
         for name, section in named.items()
         if section
     }
+    if settings.encoder and settings.encoder.folder:
+        found["encoder"] = EncoderSource(folder=(path.parent / settings.encoder.folder).resolve())
     return settings.model_copy(update=found)
 
 

@@ -1,6 +1,6 @@
 """The trained part: several small networks from the encoder's vectors to the nine intents, and their file format."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from classifier.encoder_files import Vectors
+from classifier.encoder_files import EncoderSource, Vectors, find_encoder
 from overheard.errors import ModelError
 from overheard.vocabulary import Intent
 
@@ -59,6 +59,20 @@ def beside(first: Head, second: Head) -> Head:
     )
 
 
+def blind_to(head: Head, inputs: npt.NDArray[np.bool_]) -> Head | None:
+    """The networks that do not see these inputs, as a head of their own; None if there are none."""
+    blind = ~head.hidden_weight[:, inputs].any(axis=(1, 2))
+    if not blind.any():
+        return None
+    return replace(
+        head,
+        hidden_weight=head.hidden_weight[blind],
+        hidden_bias=head.hidden_bias[blind],
+        output_weight=head.output_weight[blind],
+        output_bias=head.output_bias[blind],
+    )
+
+
 class Scheme(BaseModel):
     """`model.json`: all of a model that is not a weight."""
 
@@ -67,6 +81,9 @@ class Scheme(BaseModel):
     format: Literal[1]
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     encoder: str
+    """SHA-256 of the encoder's weights: what it is judged with."""
+    encoder_source: EncoderSource | None = None
+    """Where that one is found; None: it is the one that Overheard comes with."""
     layers: tuple[int, ...]
     intents: tuple[Intent, ...]
     slope: float = Field(gt=0)
@@ -93,7 +110,7 @@ def head_bytes(head: Head) -> bytes:
 
 def scheme_bytes(scheme: Scheme) -> bytes:
     """The scheme as a JSON file."""
-    return (scheme.model_dump_json(indent=2) + "\n").encode()
+    return (scheme.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
 
 
 def read_head(folder: Path) -> Head:
@@ -123,6 +140,12 @@ def read_scheme(folder: Path) -> Scheme:
     if scheme.intents != INTENTS:
         raise ModelError(f"{path} was trained on other intents: {', '.join(scheme.intents)}.")
     return scheme
+
+
+def encoder_of(folder: Path, encoder_path: Path | None) -> Path:
+    """The folder of the encoder that the model in a folder was trained on; another one is refused."""
+    scheme = read_scheme(folder)
+    return find_encoder(encoder_path, checksum=scheme.encoder, source=scheme.encoder_source)
 
 
 def _check_shapes(head: Head, path: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 
 from classifier.adapters import read_adapters
 from classifier.encoder import Encoder
-from classifier.encoder_files import CONFIG, find_encoder, read_tokenizer
-from classifier.head import Doubles
+from classifier.encoder_files import CONFIG, read_tokenizer
+from classifier.head import Doubles, encoder_of
 from classifier.model import IntentModel, depth_of
 from classifier.registry import REPORT_FILE, copy_files, present
 from classifier.runtime_graph import Shape
@@ -43,7 +43,7 @@ def write_release(folder: Path, output: Path, *, encoder_path: Path | None, onnx
     more: dict[str, bytes] = {name: (folder / name).read_bytes() for name in present(folder, [REPORT_FILE])}
     far = None
     if onnx:
-        encoder = find_encoder(encoder_path)
+        encoder = encoder_of(folder, encoder_path)
         more[ONNX_FILE], far = checked_onnx(folder, encoder)
     copy_files(folder, output, more)
     return far

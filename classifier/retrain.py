@@ -1,11 +1,13 @@
 """From decisions to a challenger, and through the gate: what `overheard retrain` does.
 
-The challenger starts from the champion's head and keeps its encoder; it learns from the labels that are on the
-training side, and takes the champion's place only if the gate lets it.
+The challenger starts from the champion; it learns from the labels that are on the training side, and takes the
+champion's place only if the gate lets it. By most configurations the encoder stays and the head alone learns.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,37 +16,29 @@ from zlib import crc32
 
 import numpy as np
 import sqlalchemy as sa
+import torch
 from sqlalchemy.orm import Session
 
-from classifier import first_stage
-from classifier.adapt import UNKNOWN, Adapted, Labelled, adapt
+from classifier import challenger as files
+from classifier.adapt import UNKNOWN, Adapted, Labelled, adapt, recalibrate
+from classifier.adapters import Adapters, read_adapters
 from classifier.card import CARD_FILE
 from classifier.datasets import Side, divide, snapshot
 from classifier.encoder_files import Vectors
-from classifier.first_stage import FirstStage
-from classifier.gate import Scored, Thresholds, judge, markdown
-from classifier.head import (
-    INTENTS,
-    SCHEME_FILE,
-    WEIGHTS_FILE,
-    Doubles,
-    Head,
-    Scheme,
-    head_bytes,
-    lead_log_odds,
-    read_head,
-    read_scheme,
-    scheme_bytes,
-)
+from classifier.gate import Scored, Thresholds, judge
+from classifier.head import INTENTS, Doubles, Head, Scheme, encoder_of, lead_log_odds, read_head, read_scheme
 from classifier.model import version_of
-from classifier.registry import activate, champion, copy_files, register
+from classifier.registry import activate, champion, register
 from classifier.retrain_config import RetrainConfig
+from classifier.retune import Checkpoint, changed_layers, device_of, kept, retune
+from classifier.text import PostText
 from classifier.vector_cache import Encode, VectorCache, make_encode, reader_of
 from overheard.db import Sessions
 from overheard.errors import InvalidInput, WrongStage
 from overheard.labelling.examples import Example, training_examples
 from overheard.labelling.judged import batches
-from overheard.modelling.files import follow_erasures
+from overheard.modelling.files import checkpoint_file, follow_erasures
+from overheard.modelling.retrainings import Told, UnderWay, alone
 from overheard.modelling.versions import refuse_pinned
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import Campaign, Post
@@ -74,50 +68,176 @@ def retrain(
     clock: Callable[[], datetime],
     dry_run: bool = False,
     load: Callable[[Path, Settings], Encode] = make_encode,
-    on_read: Callable[[int, int], None] = lambda _done, _of: None,
+    on_progress: Told = lambda _phase, _done, _of: None,
 ) -> Retrained:
     """Make a challenger, measure it, register it, and activate it if the gate accepts it.
 
-    `dry_run`: measure only. `on_read` is told how many of the posts that nobody read yet have been read.
+    `dry_run`: measure only. `on_progress` is told how far it is; the table of retrainings is told too.
     """
-    with sessions.begin() as session:
-        if not dry_run:
-            refuse_pinned(settings)
-        follow_erasures(session, settings)
-        folder = champion(session, settings)
-        sides = _sides(session, config)
-        campaigns = {row.id: row.name for row in session.scalars(sa.select(Campaign))}
-    everything = [one for some in sides.values() for one in some]
-    cache = VectorCache(settings, reader_of(folder, settings))
-    _fill(cache, sessions, everything, lambda: load(folder, settings), on_read)
-    vectors = {side: cache.read([one.text_hash for one in some]) for side, some in sides.items()}
+    with alone(settings):
+        run = None if dry_run else UnderWay(sessions, clock)
 
-    head, scheme = read_head(folder), read_scheme(folder)
-    learned = _labelled(sides[Side.TRAIN], vectors[Side.TRAIN])
-    adapted = adapt(head, scheme, learned, config.adaptation, seed=config.seed)
-    scored = {
-        side: _scored(sides[side], vectors[side], (head, scheme), adapted, campaigns)
-        for side in (Side.FROZEN, Side.RECENT)
-    }
-    thresholds = Thresholds(scheme.threshold, adapted.scheme.threshold)
-    report = {
-        **judge(scored[Side.FROZEN], scored[Side.RECENT], thresholds, config.gate, seed=config.seed),
-        "learned_from": {"examples": len(sides[Side.TRAIN]), "leads": int(learned.is_lead.sum())},
-        "seed": config.seed,
-    }
-    with tempfile.TemporaryDirectory() as made:
-        challenger = Path(made) / "challenger"
-        _write(challenger, folder, adapted)
-        version = version_of(challenger)
-        result = Retrained(version, report, _page(version, version_of(folder), report))
-        if dry_run:
+        def tell(phase: str, done: int, total: int) -> None:
+            on_progress(phase, done, total)
+            if run:
+                run.tell(phase, done, total)
+
+        with run.watched() if run else nullcontext(), tempfile.TemporaryDirectory() as made:
+            result = _Retraining(sessions, settings, config, clock, load, tell, Path(made)).run(dry_run=dry_run)
+            if run:
+                run.end(version=result.version, is_accepted=bool(result.report["accepted"]))
             return result
-        (challenger / CARD_FILE).write_text(result.page, encoding="utf-8")
-        return _take_in(sessions, settings, challenger, folder, sides, result=result, now=clock())
 
 
-def _sides(session: Session, config: RetrainConfig) -> Sides:
-    examples = training_examples(session)
+@dataclass(frozen=True)
+class _Retraining:
+    sessions: Sessions
+    settings: Settings
+    config: RetrainConfig
+    clock: Callable[[], datetime]
+    load: Callable[[Path, Settings], Encode]
+    tell: Told
+    made: Path
+    """Where files are that are needed while it runs."""
+
+    def run(self, *, dry_run: bool) -> Retrained:
+        config = self.config
+        with self.sessions.begin() as session:
+            if not dry_run:
+                refuse_pinned(self.settings)
+            follow_erasures(session, self.settings)
+            folder = champion(session, self.settings)
+            sides, checkpoint = self._sides(session, folder)
+            campaigns = {row.id: row.name for row in session.scalars(sa.select(Campaign))}
+        measured = (*sides[Side.FROZEN], *sides[Side.RECENT])
+        before = self._vectors(folder, measured if config.tuning else [*measured, *sides[Side.TRAIN]])
+        head, scheme = read_head(folder), read_scheme(folder)
+        if config.tuning:
+            adapted, adapters = self._tuned(folder, sides[Side.TRAIN], checkpoint)
+        else:
+            learned = _labelled(sides[Side.TRAIN], before.read(_hashes(sides[Side.TRAIN])))
+            self.tell("learning on the processor", 0, 0)
+            adapted, adapters = adapt(head, scheme, learned, config.adaptation, seed=config.seed), None
+        challenger = self.made / "challenger"
+        files.write(challenger, folder, adapted.head, adapted.scheme, adapters)
+        after = self._vectors(challenger, measured) if adapters else before
+        self.tell("measuring", 0, 0)
+        scored = {}
+        for side in (Side.FROZEN, Side.RECENT):
+            hashes = _hashes(sides[side])
+            both = (
+                _scores(head, scheme, before.read(hashes)),
+                _scores(adapted.head, adapted.scheme, after.read(hashes)),
+            )
+            scored[side] = _scored(sides[side], both, campaigns)
+        thresholds = Thresholds(scheme.threshold, adapted.scheme.threshold)
+        report = {
+            **judge(scored[Side.FROZEN], scored[Side.RECENT], thresholds, config.gate, seed=config.seed),
+            "learned_from": {
+                "examples": len(sides[Side.TRAIN]),
+                "leads": sum(bool(one.is_lead) for one in sides[Side.TRAIN]),
+            },
+            "seed": config.seed,
+            "tuned": adapters is not None,
+            "first_stage": self._first_stage(challenger) if adapters else "the one of the version it was made from",
+        }
+        version, parent = version_of(challenger), version_of(folder)
+        result = Retrained(version, report, files.page(version, parent, report))
+        if not dry_run:
+            (challenger / CARD_FILE).write_text(result.page, encoding="utf-8")
+            result = _take_in(self.sessions, self.settings, challenger, folder, sides, result=result, now=self.clock())
+        if config.tuning:
+            checkpoint.file.unlink(missing_ok=True)
+        return result
+
+    def _sides(self, session: Session, folder: Path) -> tuple[Sides, Checkpoint]:
+        """Which labels are learned from; where one that was killed goes on, those that it had begun with."""
+        file = checkpoint_file(self.settings)
+        begun = [self.clock()]
+        if self.config.tuning and (told := kept(file)):
+            begun.insert(0, datetime.fromisoformat(told["begun"]))
+        for at in begun:
+            examples = training_examples(session, before=at if self.config.tuning else None)
+            sides = _sides(session, examples, self.config)
+            key = _key(self.config, folder, sides)
+            if at is begun[-1] or (told and told["key"] == key):
+                return sides, Checkpoint(file, key, at)
+        raise AssertionError
+
+    def _vectors(self, folder: Path, examples: Sequence[Example]) -> VectorCache:
+        """What the model in a folder sees of some texts."""
+        cache = VectorCache(self.settings, reader_of(folder, self.settings))
+        missing, done = len(cache.missing(examples)), 0
+
+        def progress(some: int) -> None:
+            nonlocal done
+            done += some
+            self.tell("reading posts", done, missing)
+
+        cache.fill(self.sessions, examples, lambda: self.load(folder, self.settings), on_progress=progress)
+        return cache
+
+    def _tuned(self, folder: Path, examples: list[Example], checkpoint: Checkpoint) -> tuple[Adapted, Adapters]:
+        """The encoder's upper layers and the head learn, and some labels are left out to calibrate by."""
+        tuning = self.config.tuning
+        assert tuning is not None  # noqa: S101 - for the type checker
+        left_out = [one for one in examples if _draw(one) < tuning.calibration_share]
+        taught = [one for one in examples if _draw(one) >= tuning.calibration_share]
+        if len({one.is_lead for one in taught}) == 1 or len({one.is_lead for one in left_out}) == 1:
+            raise InvalidInput("The labels to learn from or to calibrate by are all of one kind. Label more posts.")
+        head, scheme = read_head(folder), read_scheme(folder)
+        where = "GPU" if device_of(tuning.device).type == "cuda" else "processor"
+        start = (encoder_of(folder, self.settings.encoder_path), folder, head, scheme)
+        unseen = np.zeros((len(taught), 0), dtype=np.float32)
+        with torch.random.fork_rng():
+            learned = retune(
+                [PostText.of(one.title, one.body).whole for one in taught],
+                _labelled(taught, unseen),
+                start,
+                self.config,
+                checkpoint,
+                on_step=lambda done, total: self.tell(f"learning on the {where}", done, total),
+            )
+        adapters = learned.adapters
+        assert adapters is not None  # noqa: S101 - for the type checker
+        layers = changed_layers(scheme, read_adapters(folder), tuning)
+        draft, scheme = self.made / "draft", scheme.model_copy(update={"layers": layers})
+        files.write(draft, folder, learned.head, scheme, adapters)
+        labelled = _labelled(left_out, self._vectors(draft, left_out).read(_hashes(left_out)))
+        said = lead_log_odds(learned.head.log_probabilities(labelled.vectors))
+        slope, intercept = recalibrate(said, labelled, scheme, self.config.adaptation.calibration_prior)
+        return Adapted(learned.head, scheme.model_copy(update={"slope": slope, "intercept": intercept})), adapters
+
+    def _first_stage(self, challenger: Path) -> str:
+        tuning = self.config.tuning
+        most = tuning.first_stage_posts if tuning else 0
+        with self.sessions() as session:
+            posts = files.newest_posts(session, most)
+        if not posts:
+            return "none: every post is read"
+        self.tell("teaching the first stage", 0, 0)
+        return files.teach_first_stage(challenger, posts, self.settings)
+
+
+def _key(config: RetrainConfig, folder: Path, sides: Sides) -> str:
+    """Of all that the weights depend on."""
+    told = hashlib.sha256(f"{config.model_dump_json()} {version_of(folder)} {read_scheme(folder).encoder}".encode())
+    for side, some in sides.items():
+        for one in some:
+            told.update(f"{side} {one.post_id} {one.text_hash} {one.is_lead} {one.intent} {one.weight}\n".encode())
+    return told.hexdigest()
+
+
+def _draw(example: Example) -> float:
+    """A number from 0 to 1 that all posts of an author share."""
+    return crc32(f"calibration {_author(example)}".encode()) / 2**32
+
+
+def _hashes(examples: Sequence[Example]) -> list[str]:
+    return [one.text_hash for one in examples]
+
+
+def _sides(session: Session, examples: Sequence[Example], config: RetrainConfig) -> Sides:
     if len(examples) < config.sides.least_labels:
         raise InvalidInput(
             f"There are {len(examples)} labelled posts to learn from; the configuration asks for "
@@ -135,23 +255,6 @@ def _sides(session: Session, config: RetrainConfig) -> Sides:
     return sides
 
 
-def _fill(
-    cache: VectorCache,
-    sessions: Sessions,
-    examples: Sequence[Example],
-    load: Callable[[], Encode],
-    on_read: Callable[[int, int], None],
-) -> None:
-    missing, done = len(cache.missing(examples)), 0
-
-    def progress(some: int) -> None:
-        nonlocal done
-        done += some
-        on_read(done, missing)
-
-    cache.fill(sessions, examples, load, on_progress=progress)
-
-
 def _labelled(examples: Sequence[Example], vectors: Vectors) -> Labelled:
     return Labelled(
         vectors,
@@ -166,17 +269,11 @@ def _author(example: Example) -> str:
     return f"{example.platform} {example.author}" if example.author else example.thread
 
 
-def _scored(
-    examples: Sequence[Example],
-    vectors: Vectors,
-    before: tuple[Head, Scheme],
-    adapted: Adapted,
-    campaigns: dict[int, str],
-) -> Scored:
+def _scored(examples: Sequence[Example], both: tuple[Doubles, Doubles], campaigns: dict[int, str]) -> Scored:
     return Scored(
         is_lead=np.array([bool(one.is_lead) for one in examples], dtype=bool),
-        champion=_scores(*before, vectors),
-        challenger=_scores(adapted.head, adapted.scheme, vectors),
+        champion=both[0],
+        challenger=both[1],
         authors=np.array([_author(one) for one in examples], dtype=np.str_),
         parts={
             "platform": [one.platform.display for one in examples],
@@ -191,38 +288,6 @@ def _scores(head: Head, scheme: Scheme, vectors: Vectors) -> Doubles:
     line = scheme.slope * lead_log_odds(head.log_probabilities(vectors)) + scheme.intercept
     scores: Doubles = 1 / (1 + np.exp(-line))
     return scores
-
-
-# --- the challenger's files ----------------------------------------------------------------------------------------
-
-
-def _write(folder: Path, champion_folder: Path, adapted: Adapted) -> None:
-    """Its own head; the champion's changed layers and first stage, which stands before it from now on.
-
-    The first stage was taught by the champion. The challenger's head is drawn to the champion's, so what the one is
-    surely not is surely not for the other; the gate measures both without it.
-    """
-    copied = folder.with_name("copied")
-    copy_files(
-        champion_folder, copied, {WEIGHTS_FILE: head_bytes(adapted.head), SCHEME_FILE: scheme_bytes(adapted.scheme)}
-    )
-    stage = FirstStage.load(copied)
-    for name in (first_stage.WEIGHTS_FILE, first_stage.SCHEME_FILE):
-        (copied / name).unlink(missing_ok=True)
-    if stage:
-        own = stage.scheme.model_copy(update={"taught_by": version_of(copied)})
-        for name, content in replace(stage, scheme=own).files().items():
-            (copied / name).write_bytes(content)
-    copied.rename(folder)
-
-
-def _page(version: str, parent: str, report: dict[str, Any]) -> str:
-    learned = report["learned_from"]
-    return (
-        f"# Model card: {version}\n\nMade by light retraining from {parent}: the encoder and what it changed in it "
-        f"stayed, the head learned from {learned['examples']} labelled posts, {learned['leads']} of them leads (seed "
-        f"{report['seed']}). What {parent} learned before, and its limits, stand in docs/model.md.\n\n"
-    ) + markdown(report)
 
 
 def _take_in(

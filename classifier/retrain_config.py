@@ -1,6 +1,7 @@
-"""The configuration of light retraining and of its gate: a TOML file, each value written out."""
+"""The configuration of retraining and of its gate: a TOML file, each value written out."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,6 +32,22 @@ class Adaptation(Section):
     calibration_prior: float = Field(ge=0)
 
 
+class Retuning(Section):
+    """How the encoder's upper layers learn too; dropout and the calibration's prior are those of `Adaptation`."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    frozen_layers: int = Field(ge=0)
+    rank: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    head_learning_rate: float = Field(gt=0)
+    prior: float = Field(ge=0)
+    checkpoint_every: int = Field(gt=0)
+    calibration_share: float = Field(gt=0, lt=1)
+    first_stage_posts: int = Field(ge=0)
+
+
 class Losses(Section):
     """How much worse a figure may get."""
 
@@ -59,6 +76,8 @@ class RetrainConfig(Section):
     seed: int = Field(ge=0)
     sides: Sides
     adaptation: Adaptation
+    tuning: Retuning | None = None
+    """Without it the encoder stays, and the head alone learns."""
     gate: Gate
 
 

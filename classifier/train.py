@@ -19,7 +19,7 @@ from classifier.calibration import Calibrated, calibrate_scores, natural_weights
 from classifier.card import CARD_FILE, Figures, write_card
 from classifier.config import TrainConfig
 from classifier.encoder import Encoder
-from classifier.encoder_files import CHECKSUM, find_encoder
+from classifier.encoder_files import checksum_of, fetch, find_encoder
 from classifier.examples import Labels, Learned, make_examples, texts_and_targets
 from classifier.fit import HeadFitter
 from classifier.head import (
@@ -88,8 +88,9 @@ def train(
         rows += join_posts(settings.further.path, posts)
     auxiliary = read_labelled(settings.auxiliary.path) if settings.auxiliary else []
     refuse_held_out([*rows, *auxiliary])
-    encoder = Encoder(find_encoder(encoder_path), depth=max(settings.features.layers))
-    trained = train_model(rows, encoder, settings, auxiliary=auxiliary, encoder_checksum=CHECKSUM)
+    folder = fetch(settings.encoder) if settings.encoder else find_encoder(encoder_path)
+    encoder = Encoder(folder, depth=max(settings.features.layers))
+    trained = train_model(rows, encoder, settings, auxiliary=auxiliary, encoder_checksum=checksum_of(folder))
     write_model(trained, output, settings, data_checksum=hashlib.sha256(data.read_bytes()).hexdigest())
     return trained.figures
 
@@ -134,6 +135,7 @@ def make_scheme(settings: TrainConfig, calibrated: Calibrated, *, encoder_checks
         format=1,
         name=settings.name,
         encoder=encoder_checksum,
+        encoder_source=settings.encoder,
         layers=_layers(settings),
         intents=INTENTS,
         slope=calibrated.slope,

@@ -6,7 +6,8 @@ The adapters are ten lines here; the `peft` package would bring `accelerate` and
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -54,7 +55,11 @@ class Tuner:
     def _fit(self, network: "_Network", rows: Labels) -> None:
         tuning, fit = self._tuning, self._settings.fit
         dice = np.random.default_rng(self._settings.seed)
-        batches = [batch for _ in range(tuning.epochs) for batch in self._batches(rows, dice)]
+        batches = [
+            rows[batch]
+            for _ in range(tuning.epochs)
+            for batch in batches_of(self._lengths[rows], tuning.batch_size, dice)
+        ]
         changes, head = list(network.changes()), list(network.head)
         optimizer = torch.optim.AdamW(
             [
@@ -87,21 +92,8 @@ class Tuner:
                 result[places] = functional.log_softmax(outputs, dim=-1).numpy()
         return result
 
-    def _batches(self, rows: Labels, dice: np.random.Generator) -> list[Labels]:
-        size = self._tuning.batch_size
-        shuffled = dice.permutation(rows)
-        found = []
-        for begin in range(0, len(shuffled), size * _SORTED_TOGETHER):
-            some = shuffled[begin : begin + size * _SORTED_TOGETHER]
-            some = some[np.argsort(self._lengths[some], kind="stable")]
-            found += [some[place : place + size] for place in range(0, len(some), size)]
-        return [found[index] for index in dice.permutation(len(found))]
-
     def _padded(self, rows: Labels) -> tuple[torch.Tensor, torch.Tensor]:
-        """States padded to the longest, and which of them are of tokens."""
-        states = nn.utils.rnn.pad_sequence([self._states[row].float() for row in rows], batch_first=True)
-        lengths = torch.from_numpy(self._lengths[rows])
-        return states, torch.arange(states.shape[1]) < lengths[:, None]
+        return padded([self._states[row] for row in rows])
 
 
 class _Network(nn.Module):
@@ -118,13 +110,8 @@ class _Network(nn.Module):
 
     def forward(self, states: torch.Tensor, is_token: torch.Tensor) -> torch.Tensor:
         """Per network of the head (axis 0) and text, what it says."""
-        mask = (~is_token * HIDDEN)[:, None, None, :]
-        shares = (is_token / is_token.sum(dim=1, keepdim=True)).unsqueeze(-1)
-        features = []
-        for number, layer in enumerate(self.layers, start=self._frozen + 1):
-            states = layer(states, attention_mask=mask)
-            if number in self._settings.features.layers:
-                features.append(functional.normalize((states * shares).sum(dim=1), dim=-1))
+        behind = enumerate(means(self.layers, states, is_token), start=self._frozen + 1)
+        features = [mean for number, mean in behind if number in self._settings.features.layers]
         inputs = (torch.cat(features, dim=1) - self._mean) / self._scale
         inputs = inputs.expand(self._settings.network.members, -1, -1)
         return answers(list(self.head), inputs, self._settings.fit, learning=self.training)
@@ -142,29 +129,67 @@ class _Network(nn.Module):
         return Learned(head, Adapters(down, up))
 
 
-class _Change(nn.Module):
-    """A linear layer that stays, and beside it the product of two small matrices that learn. At first it is nothing."""
+class Change(nn.Module):
+    """A linear layer that stays, and beside it the product of two small matrices that learn."""
 
-    def __init__(self, linear: nn.Linear, tuning: Tuning) -> None:
+    def __init__(self, linear: nn.Linear, down: torch.Tensor, up: torch.Tensor, *, scale: float) -> None:
         super().__init__()
-        self.linear, self.scale = linear, tuning.scale
-        self.down = nn.Parameter(torch.randn(tuning.rank, linear.in_features) / math.sqrt(linear.in_features))
-        self.up = nn.Parameter(torch.zeros(linear.out_features, tuning.rank))
+        self.linear, self.scale = linear, scale
+        self.down, self.up = nn.Parameter(down), nn.Parameter(up)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         kept: torch.Tensor = self.linear(states)
         return kept + (states @ self.down.T) @ self.up.T * self.scale
 
 
-def _adapt(layers: nn.ModuleList, tuning: Tuning) -> Iterator[tuple[str, _Change]]:
-    """Put a change beside each linear layer; by the names of their weights in the encoder's file."""
-    for number, layer in enumerate(layers, start=tuning.frozen_layers):
+def nothing(linear: nn.Linear, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two matrices of a change that has learned nothing."""
+    down = torch.randn(rank, linear.in_features) / math.sqrt(linear.in_features)
+    return down, torch.zeros(linear.out_features, rank)
+
+
+def linear_layers(layers: nn.ModuleList, first: int) -> Iterator[tuple[str, nn.Linear, Callable[[Change], None]]]:
+    """Each linear layer by its weight's name in the encoder's file, and what puts a change in its place."""
+    for number, layer in enumerate(layers, start=first):
         for path, linear in list(layer.named_modules()):
             if isinstance(linear, nn.Linear):
                 above, _, name = path.rpartition(".")
-                change = _Change(linear, tuning)
-                setattr(layer.get_submodule(above), name, change)
-                yield f"encoder.layer.{number}.{path}.weight", change
+                put = partial(setattr, layer.get_submodule(above), name)
+                yield f"encoder.layer.{number}.{path}.weight", linear, put
+
+
+def _adapt(layers: nn.ModuleList, tuning: Tuning) -> Iterator[tuple[str, Change]]:
+    for name, linear, put in linear_layers(layers, tuning.frozen_layers):
+        change = Change(linear, *nothing(linear, tuning.rank), scale=tuning.scale)
+        put(change)
+        yield name, change
+
+
+def means(layers: nn.ModuleList, states: torch.Tensor, is_token: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Behind each layer the mean over the tokens, of length one."""
+    mask = (~is_token * HIDDEN)[:, None, None, :]
+    shares = (is_token / is_token.sum(dim=1, keepdim=True)).unsqueeze(-1)
+    for layer in layers:
+        states = layer(states, attention_mask=mask)
+        yield functional.normalize((states * shares).sum(dim=1), dim=-1)
+
+
+def batches_of(lengths: Labels, size: int, dice: np.random.Generator) -> list[Labels]:
+    """All places once, in batches of about one length."""
+    shuffled = dice.permutation(len(lengths))
+    found = []
+    for begin in range(0, len(shuffled), size * _SORTED_TOGETHER):
+        some = shuffled[begin : begin + size * _SORTED_TOGETHER]
+        some = some[np.argsort(lengths[some], kind="stable")]
+        found += [some[place : place + size] for place in range(0, len(some), size)]
+    return [found[index] for index in dice.permutation(len(found))]
+
+
+def padded(states: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """States padded to the longest, and which of them are of tokens."""
+    lengths = torch.tensor([len(some) for some in states])
+    together = nn.utils.rnn.pad_sequence([some.float() for some in states], batch_first=True)
+    return together, torch.arange(together.shape[1]) < lengths[:, None]
 
 
 def _numbers(tensor: torch.Tensor) -> Vectors:

@@ -14,8 +14,8 @@ import numpy as np
 import sqlalchemy as sa
 
 from classifier.adapters import ADAPTERS_FILE, read_adapters
-from classifier.encoder_files import Vectors, find_encoder
-from classifier.head import read_scheme
+from classifier.encoder_files import Vectors
+from classifier.head import encoder_of, read_scheme
 from classifier.model import depth_of
 from classifier.runtime import Runtime, has_bfloat16
 from classifier.text import PostText
@@ -59,7 +59,7 @@ def make_encode(folder: Path, settings: Settings) -> Encode:
     """Reads texts as the model in a folder does."""
     adapters, layers = read_adapters(folder), read_scheme(folder).layers
     runtime = Runtime(
-        find_encoder(settings.encoder_path),
+        encoder_of(folder, settings.encoder_path),
         depth=depth_of(folder, adapters),
         adapters=adapters,
         layers=layers,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,12 +18,14 @@ from rich.markdown import Markdown
 from cli.beside import beside
 from cli.context import Context, clock, out, progress_bar, start
 from cli.training import ask_for_training
+from overheard.modelling.files import checkpoint_file
 from overheard.modelling.labels_since import labels_since, last_trained
 
 logger = logging.getLogger(__name__)
 
 _EVERY = 600.0  # seconds between two looks at how many labels are new
 _PATIENCE = 10.0
+_NICE = 10  # what is idle goes first to whoever collects and judges
 
 
 def retrain(
@@ -37,14 +40,16 @@ def retrain(
 
     context = start()
     with progress_bar() as progress:
-        task = progress.add_task("reading posts", total=None, rate="")
+        task = progress.add_task("beginning", total=None, rate="")
         done = make_challenger(
             context.typed,
             context.settings,
             read_config(config),
             clock=clock,
             dry_run=dry_run,
-            on_read=lambda read, total: progress.update(task, completed=read, total=total),
+            on_progress=lambda phase, steps, total: progress.update(
+                task, description=phase, completed=steps, total=total or None
+            ),
         )
     if as_json:
         typer.echo(json.dumps({"version": done.version, "is_active": done.is_active, **done.report}, indent=2))
@@ -71,23 +76,31 @@ def retraining(context: Context) -> Iterator[None]:
     ask_for_training()
     stop = threading.Event()
     tried: datetime | None = None
+    is_unfinished = checkpoint_file(context.settings).exists()
 
     def work() -> None:
-        nonlocal tried
+        nonlocal tried, is_unfinished
         with context.sessions() as session:
             since = max(filter(None, (tried, last_trained(session))), default=None)
             new = labels_since(session, since)
-        if new >= enough:
-            tried = clock()
-            _run(stop)
+        if new >= enough or is_unfinished:
+            # Once, whatever comes of it: one that fails is tried again when as many labels are new again.
+            tried, is_unfinished = clock(), False
+            _run(context.settings.retrain_config, stop)
 
     with beside({"retraining": work}, every=_EVERY, stop=stop):
         yield
 
 
-def _run(stop: threading.Event) -> None:
-    """The command in another process: its memory is given back, and ending it at any moment harms nothing."""
-    process = subprocess.Popen([sys.executable, "-m", "cli", "retrain", "--json"], stdout=subprocess.DEVNULL)
+def _run(config: Path | None, stop: threading.Event) -> None:
+    """The command in another process, behind all others: its memory is given back, and ending it at any moment harms
+    nothing.
+    """
+    command = [sys.executable, "-m", "cli", "retrain", "--json"]
+    if config is not None:
+        command += ["--config", str(config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - ourselves
+    os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
     while process.poll() is None:
         if stop.wait(1.0):
             process.terminate()

@@ -10,7 +10,7 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, on_page
 from api.pages import Flash, done, page
 from overheard.errors import NotFound
-from overheard.modelling import drift, versions
+from overheard.modelling import drift, retrainings, versions
 from overheard.modelling.differences import Differences, differences
 from overheard.models import ModelVersion, Source, User
 
@@ -39,6 +39,8 @@ def show_models(request: Request, viewer: Reader, state: StateDep, db: ReadDb, n
         places=drift.places(db, model_version=judging[0], threshold=judging[1], now=now) if judging else [],
         weeks=drift.calibration(db, model_version=judging[0], now=now) if judging else [],
         judging=judging,
+        retraining=(run := retrainings.latest(db)),
+        is_silent=run is not None and retrainings.is_silent(run, now),
     )
 
 

@@ -29,6 +29,11 @@ def dataset_file(settings: Settings, checksum: str) -> Path:
     return settings.home / _DATASETS / f"{checksum}.jsonl"
 
 
+def checkpoint_file(settings: Settings) -> Path:
+    """Where a retraining with the encoder keeps how far it is."""
+    return settings.home / "retraining" / "checkpoint.safetensors"
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is never there in part."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,29 @@ class DatasetExample(Base):
     """`train`, `recent` or `frozen`."""
 
 
+class Retraining(Base):
+    """One run of retraining: how far it is, and how it ended. It runs in a process of its own; this is what is seen."""
+
+    __tablename__ = "retrainings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    begun_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    """When it was last heard of. One that was killed is heard of no more."""
+    ended_at: Mapped[datetime | None]
+    phase: Mapped[str]
+    """What it is doing, or did last, as people read it."""
+    done: Mapped[int]
+    total: Mapped[int]
+    """Steps of the phase; 0 where they are not counted."""
+    version: Mapped[str | None]
+    """The challenger that came of it."""
+    is_accepted: Mapped[bool | None]
+    """Whether the gate let it through."""
+    error: Mapped[str | None]
+    """Why nothing came of it."""
+
+
 class CachedVector(Base):
     """A file with what the heads of some models see of a post's text."""
 

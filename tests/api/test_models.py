@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from overheard.errors import InvalidInput
 from overheard.leads import funnel
-from overheard.modelling import versions
+from overheard.modelling import retrainings, versions
 from overheard.modelling.vocabulary import ModelState
-from overheard.models import AuditEntry, ModelVersion, ShadowPrediction
+from overheard.models import AuditEntry, ModelVersion, Retraining, ShadowPrediction
 from overheard.settings import Settings
 from overheard.vocabulary import Intent
 from tests.api.conftest import World
@@ -95,3 +97,26 @@ def test_before_anything_is_registered_the_page_says_what_is_in_use(world: World
     with world.sessions.begin() as session:
         make_lead(session, now=world.now - timedelta(days=1))
     assert f"by <bdi>{MODEL}</bdi>" in world.browser(world.cast.eli).get("/models").text
+
+
+def test_the_page_says_how_far_a_retraining_is_and_how_the_last_one_ended(world: World) -> None:
+    eli, now = world.browser(world.cast.eli), world.now
+    run = retrainings.UnderWay(world.sessions, lambda: now)
+    run.tell("learning on the processor", 30, 120)
+    page = eli.get("/models").text
+    assert "learning on the processor, 30 of 120" in page
+    assert '<progress value="30" max="120"' in page
+    assert "25 %" in page
+    with world.sessions.begin() as session:
+        silent = now - timedelta(minutes=11)
+        session.execute(sa.update(Retraining).values(begun_at=silent, updated_at=silent))
+    assert "Nothing was heard of it since" in eli.get("/models").text
+    with pytest.raises(InvalidInput), retrainings.UnderWay(world.sessions, lambda: now).watched():
+        raise InvalidInput(f"Too few labels. {EVIL}")
+    page = eli.get("/models").text
+    assert "Nothing came of it: <bdi>Too few labels. &lt;script" in page
+    retrainings.UnderWay(world.sessions, lambda: now).end(version="tiny-1", is_accepted=False)
+    assert "It made <bdi>tiny-1</bdi>, which the gate refused." in eli.get("/models").text
+    with world.rows() as session:
+        errors = session.scalars(sa.select(Retraining.error).order_by(Retraining.id)).all()
+    assert errors == [retrainings.KILLED, f"Too few labels. {EVIL}", None]

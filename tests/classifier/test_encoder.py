@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -13,15 +14,21 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from classifier.encoder import Encoder
-from classifier.encoder_files import MAX_TOKENS, NEEDED, REPOSITORY, REVISION, WEIGHTS, find_encoder
+from classifier.encoder_files import (
+    MAX_TOKENS,
+    NEEDED,
+    REPOSITORY,
+    REVISION,
+    WEIGHTS,
+    EncoderSource,
+    checksum_of,
+    fetch,
+    find_encoder,
+)
 from classifier.runtime import Runtime
 from overheard.errors import ModelError
 
 TEXTS = ["what do you use for invoices?", "", "we built a thing", "x " * 900, "why\n\nso?", "a"]
-
-
-def checksum_of(folder: Path) -> str:
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
 def test_vectors_come_in_the_order_of_the_texts_whatever_the_batch(tiny_encoder: Encoder) -> None:
@@ -177,3 +184,49 @@ def test_a_hub_without_the_encoder_is_an_error_with_the_ways_out(hub: str, tmp_p
     answer = find_on_hub(f"{hub}/nowhere", tmp_path, "0" * 64)
     assert "could not be fetched" in answer
     assert "Three ways out" in answer
+
+
+def test_an_encoder_of_ones_own_choice_comes_from_a_folder_or_the_hub_and_is_known_again(
+    hub: str, tiny_encoder_folder: Path, tmp_path: Path
+) -> None:
+    named = EncoderSource(folder=tiny_encoder_folder)
+    checksum = checksum_of(tiny_encoder_folder)
+    assert find_encoder(tmp_path / "another one", checksum=checksum, source=named) == tiny_encoder_folder
+    with pytest.raises(ModelError, match=r"is not the encoder this model was trained on.*model\.json names"):
+        find_encoder(None, checksum="0" * 64, source=named)
+    script = (
+        "from classifier.encoder_files import EncoderSource, fetch\n"
+        f"print(fetch(EncoderSource(repository='{REPOSITORY}', revision='{REVISION}')))\n"
+        "try:\n    fetch(EncoderSource(repository='somebody/else', revision='main'))\n"
+        "except Exception as error:\n    print(error)"
+    )
+    environment = os.environ | {"HF_ENDPOINT": hub, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    command = [sys.executable, "-c", script]
+    found, refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split(
+        "\n", 1
+    )
+    assert Path(found).is_relative_to(tmp_path)
+    assert checksum_of(Path(found)) == checksum
+    assert "could not be fetched from the hub" in refused
+    assert "somebody/else" in refused
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"model_type": "roberta"}, "of the kind roberta"), ({"hidden_act": "relu"}, "relu"), (None, "holds no weight")],
+)
+def test_an_encoder_that_the_runtime_would_read_wrongly_is_refused(
+    changed: dict[str, str] | None, told: str, tiny_encoder_folder: Path, tmp_path: Path
+) -> None:
+    for name in NEEDED:
+        (tmp_path / name).write_bytes((tiny_encoder_folder / name).read_bytes())
+    if changed is None:
+        weights = load_file(tiny_encoder_folder / WEIGHTS)
+        save_file({f"bert.{name}": weight for name, weight in weights.items()}, tmp_path / WEIGHTS)
+    else:
+        config = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(ModelError, match=told):
+        fetch(EncoderSource(folder=tmp_path))
+    with pytest.raises(ValueError, match="a repository with its revision, or a folder"):
+        EncoderSource(repository="only/this")
