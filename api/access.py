@@ -63,6 +63,7 @@ class Action(StrEnum):
     READ_LABELS = "read_labels"
     LABEL_POSTS = "label_posts"
     EXPORT_LABELS = "export_labels"
+    IMPORT_LABELS = "import_labels"
     READ_METRICS = "read_metrics"
     READ_CRM = "read_crm"
     CHANGE_CRM = "change_crm"
@@ -132,7 +133,8 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CHANGE_WEBHOOKS: _TUNES,
     Action.READ_LABELS: _LABELS,
     Action.LABEL_POSTS: _LABELS,
-    Action.EXPORT_LABELS: frozenset({Role.ADMIN, Role.ML_ENGINEER}),
+    Action.EXPORT_LABELS: _TRAINS,
+    Action.IMPORT_LABELS: _TRAINS,  # also in the name of others
     Action.READ_METRICS: _RULES,
     Action.READ_CRM: _RULES,
     Action.CHANGE_CRM: _RULES,
@@ -180,6 +182,7 @@ SCOPES: dict[Scope, frozenset[Action]] = {
             Action.RELEASE_POSTS,
             Action.CHANGE_ALERTS,
             Action.LABEL_POSTS,
+            Action.IMPORT_LABELS,
         }
     ),
     Scope.REPLY: frozenset(

@@ -7,10 +7,12 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.access import Action
-from api.deps import Db, Now, ReadDb, StateDep, by_token
+from api.bodies import Body
+from api.deps import Db, Now, ReadDb, StateDep, Text, by_token
+from api.errors import TooLarge
 from api.openapi import problems
 from api.paging import Page, PageParams, page_from
 from api.routing import ApiRouter
@@ -18,11 +20,11 @@ from api.state import State
 from overheard.errors import InvalidInput
 from overheard.labelling import agreement as measured
 from overheard.labelling.agreement import Agreement
-from overheard.labelling.exchange import labelled_posts
+from overheard.labelling.exchange import IMPORTED, Row, RowOutcome, Said, labelled_posts, take_rows
 from overheard.labelling.formats import LabelFormat, encode
 from overheard.models import IntentLabel, User
 from overheard.users import audit
-from overheard.vocabulary import AuditAction, Intent
+from overheard.vocabulary import AuditAction, Intent, Platform
 
 router = ApiRouter()
 
@@ -42,6 +44,34 @@ class LabelBody(BaseModel):
     shown_because: str
     is_final: bool = Field(description="It settles what others disagreed on.")
     withdrawn_at: datetime | None
+
+
+class NewLabel(Body):
+    """What somebody said about a post, by the guideline."""
+
+    platform: Platform
+    external_id: Text = Field(min_length=1, max_length=500, description="The post, as its platform names it.")
+    intent: Intent
+    is_unsure: bool = Field(False, strict=True)
+    annotator: Text | None = Field(
+        None, min_length=1, max_length=200, description="An e-mail address, or a name at another tool; null: yourself."
+    )
+    at: AwareDatetime | None = Field(None, description="When it was said; null: now. Not in the future.")
+    text_hash: Text | None = Field(
+        None, min_length=1, max_length=64, description="Of the text that was labelled; null: of the text as it stands."
+    )
+
+
+class NewLabels(Body):
+    """Labels to take in."""
+
+    labels: list[NewLabel] = Field(min_length=1, max_length=1000)
+
+
+class TakenBody(BaseModel):
+    """What became of one of them."""
+
+    outcome: RowOutcome
 
 
 class AgreementBody(BaseModel):
@@ -75,6 +105,23 @@ def read_labels(
     statement = sa.select(IntentLabel).where(IntentLabel.id > (int(place[0]) if place else 0))
     labels = db.scalars(statement.order_by(IntentLabel.id).limit(params.limit + 1)).all()
     return page_from(labels, params, _label_body, key=lambda label: [label.id])
+
+
+@router.post(
+    "/labels",
+    operation_id="takeLabels",
+    summary="Take labels in",
+    tags=["labels"],
+    responses=problems(InvalidInput, TooLarge),
+)
+def take_labels(
+    user: Annotated[User, by_token(Action.IMPORT_LABELS)], db: Db, now: Now, body: NewLabels
+) -> list[TakenBody]:
+    """Labels of the nine intents for posts that are here, as `overheard labels import` takes them; what became of each,
+    in their order. Sent again they change nothing. Where one cannot be read none is taken, and the answer says which.
+    """
+    told = take_rows(db, (_row(one, user, now) for one in body.labels))
+    return [TakenBody(outcome=one) for one in told]
 
 
 @router.get(
@@ -122,6 +169,14 @@ def read_agreement(_user: Annotated[User, by_token(Action.READ_LABELS)], db: Rea
 
 def _agreement_body(names: list[str], told: Agreement) -> AgreementBody:
     return AgreementBody(annotators=names, posts=told.posts, on_intent=told.on_intent, on_lead=told.on_lead)
+
+
+def _row(label: NewLabel, user: User, now: datetime) -> Row:
+    at = label.at or now
+    if at > now:
+        raise InvalidInput(f"The label of {label.platform} {label.external_id} is from the future: {at}.")
+    said = Said(label.annotator or user.email, label.intent.is_lead, label.intent, label.is_unsure, at, IMPORTED)
+    return Row(label.platform, label.external_id, said, label.text_hash)
 
 
 def _label_body(label: IntentLabel) -> LabelBody:

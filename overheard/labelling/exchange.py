@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -103,6 +104,40 @@ class TakenIn:
     of_no_post: int = 0
     """Their post is not here: never collected, or erased."""
     of_another_text: int = 0
+
+
+class RowOutcome(StrEnum):
+    """What became of one label that came in."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """It was here already, or its annotator has said something else here since."""
+    OF_NO_POST = "of_no_post"
+    """Its post is not here: never collected, or erased."""
+    OF_ANOTHER_TEXT = "of_another_text"
+    """The post says something else now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One label by the guideline, as a program brings it."""
+
+    platform: Platform
+    external_id: str
+    said: Said
+    text_hash: str | None
+    """Of the text that was labelled; none: of the text as it stands."""
+
+
+def take_rows(session: Session, rows: Iterable[Row]) -> list[RowOutcome]:
+    """Take labels in one by one; what became of each. Taken in again they change nothing."""
+    outcomes = []
+    for row in rows:
+        at = (Post.platform == row.platform, Post.external_id == row.external_id)
+        text_hash = row.text_hash or session.scalar(sa.select(Post.text_hash).where(*at)) or ""
+        told = take_in(session, [LabelledPost(row.platform, row.external_id, "", "", "", text_hash, (row.said,))])
+        outcomes.append(next(one for one in RowOutcome if getattr(told, one.value)))
+    return outcomes
 
 
 def take_in(session: Session, posts: Iterable[LabelledPost]) -> TakenIn:

@@ -1,13 +1,14 @@
 """The label editor, what is measured about labels, and labels under /v1."""
 
 import json
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from overheard.labelling.slots import set_shares
 from overheard.leads import funnel
-from overheard.models import IntentLabel, Lead
+from overheard.models import IntentLabel, Lead, Post
 from tests.api.conftest import World
 from tests.factories import make_campaign, make_lead, new_post, store
 
@@ -67,6 +68,35 @@ def test_programs_read_labels_and_how_far_people_agree(posts: World) -> None:
     assert [json.loads(line)["labels"][0]["annotator"] for line in lines] == ["sam@example.org"] * 3
     assert len(program.get("/v1/labels/export?format=label-studio").json()) == 3
     assert posts.program(posts.cast.sam).get("/v1/labels/export").status_code == 403
+
+
+def test_programs_bring_labels_and_are_told_what_became_of_each(posts: World) -> None:
+    with posts.rows() as session:
+        there = session.scalars(sa.select(Post.external_id).order_by(Post.id)).all()
+    about: dict[str, Any] = {"platform": "reddit", "intent": "pain"}
+    labels: list[dict[str, Any]] = [
+        about | {"external_id": there[0], "is_unsure": True},
+        about | {"external_id": there[0], "annotator": "ann@else.example", "at": "2026-11-01T10:00:00Z"},
+        about | {"external_id": there[1], "text_hash": "of another text"},
+        about | {"external_id": "t3_never_seen"},
+    ]
+    eli = posts.program(posts.cast.eli)
+    told = eli.post("/v1/labels", json={"labels": labels}, headers={"Idempotency-Key": "one"})
+    assert [one["outcome"] for one in told.json()] == ["new", "new", "of_another_text", "of_no_post"]
+    again = eli.post("/v1/labels", json={"labels": labels}, headers={"Idempotency-Key": "one"})
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (told.json(), "true")
+    assert eli.post("/v1/labels", json={"labels": labels[:2]}).json() == [{"outcome": "known"}] * 2
+    with posts.rows() as session:
+        said = session.scalars(sa.select(IntentLabel).order_by(IntentLabel.id)).all()
+    assert [(one.actor_id, one.origin, one.is_unsure) for one in said] == [
+        (posts.cast.eli.id, None, True),
+        (None, "ann@else.example", False),
+    ]
+    wrong = eli.post("/v1/labels", json={"labels": [labels[0], labels[1] | {"intent": "perhaps"}]})
+    assert (wrong.status_code, "labels.1.intent" in wrong.text) == (422, True), wrong.text
+    late = eli.post("/v1/labels", json={"labels": [labels[0] | {"at": "2036-01-01T00:00:00Z"}]})
+    assert (late.status_code, "from the future" in late.text) == (422, True)
+    assert posts.program(posts.cast.sam).post("/v1/labels", json={"labels": labels}).status_code == 403
 
 
 def test_how_many_leads_are_drawn_is_set_where_one_reads_what_it_costs_and_buys(world: World) -> None:
