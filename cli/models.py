@@ -12,6 +12,7 @@ from overheard.errors import InvalidInput
 from overheard.modelling import versions
 from overheard.modelling.differences import differences
 from overheard.modelling.figures import figures
+from overheard.modelling.files import erased_examples
 
 app = typer.Typer(help="The versions of the model: look at them, compare, activate, roll back.", no_args_is_help=True)
 
@@ -70,6 +71,7 @@ def show(name: Name) -> None:
     context = start()
     with context.sessions() as session:
         version = versions.get(session, name)
+        erased = erased_examples(session).get(version.dataset_id or 0, 0)
     folder = versions.folder_of(context.settings, version)
     table = Table("what", "value", box=None)
     for what, value in {
@@ -78,6 +80,7 @@ def show(name: Name) -> None:
         "made": f"{version.created_at:%Y-%m-%d %H:%M}",
         "from": version.parent or "",
         "dataset": "" if version.dataset_id is None else str(version.dataset_id),
+        "erased since": f"{erased} of the posts it was made from; retrain to be rid of their part" if erased else "",
         "threshold": f"{version.threshold:.3f}",
         "files": str(folder),
         **dict(figures(version.report)),
