@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-matrices evaluate checklist train licences audit sbom release-check migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-matrices evaluate checklist train licences audit sbom image-size release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,7 +97,10 @@ sbom: $(VENV)/.installed-dev ## List all parts of a release, by CycloneDX, in di
 	  --output-file dist/overheard.cdx.json dist/venv/bin/python
 	@echo "dist/overheard.cdx.json"
 
-release-check: test sbom audit ## All that a release wants: tests (version, changelog, notes, licences among them), parts, known holes
+image-size: $(VENV)/.installed-dev ## Build what the image carries, without Docker, try it, and say how large it is
+	@$(BIN)/python -m tests.image
+
+release-check: test sbom audit image-size ## All that a release wants: tests (version, changelog, notes, licences among them), parts, known holes
 
 migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: make migration NAME="add tags"
 	@$(BIN)/python -m overheard.migrations.new "$(NAME)"

@@ -87,8 +87,6 @@ def _commands_run() -> Iterator[list[str]]:
 def test_a_command_that_is_run_exists_with_its_options(words: list[str]) -> None:
     command: Any = get_command(app)
     _, *rest = words
-    if rest == ["worker"] and "worker" not in command.commands:
-        pytest.skip("workers are not there yet")
     while rest and hasattr(command, "commands"):
         name, *rest = rest
         assert name in command.commands, " ".join(words)
