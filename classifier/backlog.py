@@ -19,7 +19,7 @@ from overheard.vocabulary import Stage
 BATCH = 256
 """Posts judged between two commits: many, so that encoding by length pays; few, so that a kill costs seconds."""
 
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=30)
 """For which a batch is kept from other workers: much longer than judging it takes."""
 
 _AMONG = 8_192  # of the newest that wait the next batch is chosen, so that choosing costs the same however many wait

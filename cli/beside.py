@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,7 +24,9 @@ class Queue(StrEnum):
     SEND = "send"
     """What is said to the world outside, and heard from it."""
     UPKEEP = "upkeep"
-    """Deletions, retention, retraining, and the jobs themselves."""
+    """Deletions, retention, and the jobs themselves."""
+    TRAIN = "train"
+    """Retraining, where the settings ask for it: the extra `train` is needed for it, and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +42,21 @@ class Task:
     once: Callable[[], object]
 
 
-def all_beside(tasks: Iterable[Task]) -> AbstractContextManager[object]:
-    """While the block runs, do all of these in this process."""
-    stack = ExitStack()
-    for task in tasks:
-        stack.enter_context(beside({task.name: task.once}, every=task.every))
-    return stack
-
-
 @contextmanager
-def beside(
-    work: Mapping[str, Callable[[], object]], *, every: float, stop: threading.Event | None = None
-) -> Iterator[None]:
-    """While the block runs, do each of these by its name, in a thread of its own, with `every` seconds between two
-    passes. A pass that fails is logged and keeps no other out.
-
-    `stop` is set as the block ends: for work that takes long and is to end with it.
+def beside(tasks: Iterable[Task], stop: threading.Event) -> Iterator[None]:
+    """While the block runs, do each of these in a thread of its own. A pass that fails is logged and keeps no other
+    out. `stop` is set as the block ends: for work that takes long and is to end with it.
     """
-    stop = stop or threading.Event()
 
-    def repeat(name: str, once: Callable[[], object]) -> None:
+    def repeat(task: Task) -> None:
         while not stop.is_set():
             try:
-                once()
+                task.once()
             except (OverheardError, SQLAlchemyError):
-                logger.exception("%s failed", name.capitalize(), extra={"action": f"{name}_failed"})
-            stop.wait(every)
+                logger.exception("%s failed", task.name.capitalize(), extra={"action": f"{task.name}_failed"})
+            stop.wait(task.every)
 
-    threads = [threading.Thread(target=repeat, args=item, name=item[0]) for item in work.items()]
+    threads = [threading.Thread(target=repeat, args=(task,), name=task.name) for task in tasks]
     for thread in threads:
         thread.start()
     try:

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.beside import all_beside
+from cli.beside import beside
 from cli.context import Context, clock, start
 from cli.judging import Judging
-from cli.retrain import retraining
+from cli.retrain import must_be_able_to_retrain
 from cli.sources import watch_something
 from cli.tasks import tasks
 from cli.work import check_address, run_server
@@ -47,8 +47,9 @@ def _alone(context: Context, every: float) -> None:
 
     watch = Watch(context.sessions, context.settings, clock)
     judging = Judging(context, watch.stop)
+    must_be_able_to_retrain(context)
     judging.in_use.judge()  # before anything else is begun: without a model nothing here makes sense
-    with _stopped_by_signals(watch.stop), all_beside(tasks(context, watch.stop)), retraining(context):
+    with _stopped_by_signals(watch.stop), beside(tasks(context, watch.stop), watch.stop):
         watching = threading.Thread(target=watch.run, name="watch")
         watching.start()
         while not watch.stop.is_set():

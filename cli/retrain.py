@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from cli.beside import beside
+from cli.beside import Queue, Task
 from cli.context import Context, clock, out, progress_bar, start
 from cli.training import ask_for_training
 from overheard.modelling.files import checkpoint_file
@@ -24,7 +22,7 @@ from overheard.modelling.labels_since import labels_since, last_trained
 logger = logging.getLogger(__name__)
 
 _EVERY = 600.0  # seconds between two looks at how many labels are new
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 _NICE = 10  # what is idle goes first to whoever collects and judges
 
 
@@ -63,18 +61,20 @@ def retrain(
         out.print(f"Kept as a challenger: {done.version}. The model in use stays.", soft_wrap=True)
 
 
-@contextmanager
-def retraining(context: Context) -> Iterator[None]:
-    """While the block runs, a challenger is made whenever enough labels are new, in a process of its own.
+def must_be_able_to_retrain(context: Context) -> None:
+    """Raise an error with the way out where this is to be done and cannot be."""
+    if context.settings.retrain_after:
+        ask_for_training()
+
+
+def retraining(context: Context, stop: threading.Event) -> list[Task]:
+    """A challenger is made whenever enough labels are new, in a process of its own, which ends with `stop`.
 
     The setting says how many are enough; 0, the default, is never.
     """
     enough = context.settings.retrain_after
     if not enough:
-        yield
-        return
-    ask_for_training()
-    stop = threading.Event()
+        return []
     tried: datetime | None = None
     is_unfinished = checkpoint_file(context.settings).exists()
 
@@ -88,8 +88,7 @@ def retraining(context: Context) -> Iterator[None]:
             tried, is_unfinished = clock(), False
             _run(context.settings.retrain_config, stop)
 
-    with beside({"retraining": work}, every=_EVERY, stop=stop):
-        yield
+    return [Task("retraining", Queue.TRAIN, _EVERY, work)]
 
 
 def _run(config: Path | None, stop: threading.Event) -> None:

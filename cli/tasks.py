@@ -7,6 +7,7 @@ from cli.beside import Queue, Task
 from cli.context import Context, clock
 from cli.deliver import delivering
 from cli.digests import digesting
+from cli.retrain import retraining
 from cli.send import sending
 
 _SWEEP_EVERY = 900.0  # seconds
@@ -14,7 +15,13 @@ _SWEEP_EVERY = 900.0  # seconds
 
 def tasks(context: Context, stop: threading.Event) -> list[Task]:
     """What an installation does beside reading its sources and judging what they bring."""
-    return [*sending(context), *delivering(context), *digesting(context), *_sweeping(context, stop)]
+    return [
+        *sending(context),
+        *delivering(context),
+        *digesting(context),
+        *_sweeping(context, stop),
+        *retraining(context, stop),
+    ]
 
 
 def _sweeping(context: Context, stop: threading.Event) -> list[Task]:

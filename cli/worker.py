@@ -22,12 +22,13 @@ from procrastinate.worker import Worker
 from cli.beside import Queue
 from cli.context import Context, start
 from cli.jobs import Jobs
+from cli.retrain import must_be_able_to_retrain
 from overheard.errors import InvalidInput, OverheardError
 from overheard.log import configure_log
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = {Queue.COLLECT: 16, Queue.CLASSIFY: 1, Queue.SEND: 4, Queue.UPKEEP: 2}
+_AT_ONCE = {Queue.COLLECT: 16, Queue.CLASSIFY: 1, Queue.SEND: 4, Queue.UPKEEP: 2, Queue.TRAIN: 1}
 
 _STOPS_WITHIN = 9.0  # seconds; what is not done by then is done by another worker
 _BEAT = 5.0
@@ -40,7 +41,7 @@ _PROBES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 
 def worker(
     *,
     queues: Annotated[
-        str, typer.Option(help="Queues to work on, separated by commas: collect, classify, send, upkeep.")
+        str, typer.Option(help="Queues to work on, separated by commas: collect, classify, send, upkeep, train.")
     ] = ",".join(Queue),
     concurrency: Annotated[
         int | None,
@@ -78,6 +79,8 @@ def work(context: Context, queues: Iterable[Queue] = Queue, *, concurrency: int 
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it tells of every job
     stop = threading.Event()
     jobs = Jobs(context, stop)
+    if Queue.TRAIN in queues:
+        must_be_able_to_retrain(context)
     if Queue.CLASSIFY in queues:
         jobs.judging.in_use.judge()  # before anything else is begun: without a model nothing here makes sense
     asyncio.run(_Working(context, jobs, stop, concurrency).run(list(queues)))

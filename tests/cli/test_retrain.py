@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from cli import retrain
+from cli.beside import beside
 from cli.context import Context
 from overheard.db import Sessions
 from overheard.models import IntentLabel, Retraining
@@ -65,7 +66,8 @@ def test_enough_new_labels_are_retrained_from_once_and_a_failure_is_not_tried_ag
                     shown_because="imported",
                 )
             )
-    with retrain.retraining(context):
+    stop = threading.Event()
+    with beside(retrain.retraining(context, stop), stop):
         assert Counted.enough.wait(300), "the loop looks on, pass by pass"
     with sessions() as session:
         (run,) = session.scalars(sa.select(Retraining))
