@@ -25,7 +25,7 @@ from classifier.head import INTENTS, read_head, read_scheme
 from classifier.language import find_language
 from classifier.model import SHIPPED, IntentModel, depth_of, load_model
 from classifier.rows import PostRow, read_posts
-from classifier.runtime import Runtime, has_bfloat16
+from classifier.runtime import Runtime, has_bfloat16, has_eight_bits
 from classifier.text import PostText, split_sentences
 
 ROUNDS = 3
@@ -71,7 +71,7 @@ def measure(posts: Sequence[PostText], *, encoder_path: Path | None = None) -> I
     for name in _WAYS:
         if name == _BASELINE and not importlib.util.find_spec("sentence_transformers"):
             continue
-        if name == _BFLOAT16 and not has_bfloat16():
+        if (name == _BFLOAT16 and not has_bfloat16()) or (name == _EIGHT_BITS and not has_eight_bits()):
             continue
         pipes[name], theirs = context.Pipe()
         processes.append(context.Process(target=_serve, args=(name, posts, folder, theirs), daemon=True))
@@ -196,6 +196,11 @@ def _ours_in_bfloat16(posts: Sequence[PostText], folder: Path) -> Work:
     return lambda: model.predict(posts, explain=False)
 
 
+def _ours_in_eight_bits(posts: Sequence[PostText], folder: Path) -> Work:
+    model = load_model(None, folder, precision="i8")
+    return lambda: model.predict(posts, explain=False)
+
+
 def _ours_on_one_core(posts: Sequence[PostText], folder: Path) -> Work:
     model = load_model(None, folder, cores=1)
     return lambda: model.predict(posts)
@@ -203,12 +208,14 @@ def _ours_on_one_core(posts: Sequence[PostText], folder: Path) -> Work:
 
 _BASELINE = "sentence-transformers, batches of 32"
 _BFLOAT16 = "ours, in bfloat16"
+_EIGHT_BITS = "ours, in eight bits"
 _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
     _BASELINE: _baseline,
     "our model on torch, every post read": _torch,
     "ours, every post read": _ours_without_first_stage,
     "ours": _ours,
     _BFLOAT16: _ours_in_bfloat16,
+    _EIGHT_BITS: _ours_in_eight_bits,
     "ours, with evidence": _ours_with_evidence,
     f"ours, with evidence, one core of {os.cpu_count()}": _ours_on_one_core,
 }

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from transformers import BertConfig, BertModel
 
 from classifier.adapters import Adapters
-from classifier.encoder_files import CONFIG, WEIGHTS, Reading, Vectors, read_tokenizer
+from classifier.encoder_files import CONFIG, WEIGHTS, Enough, Reading, Vectors, read_tokenizer
 from overheard.errors import ModelError
 
 # Texts encoded at once: larger ones gain nothing on two cores and cost memory (measured: 670 MB at 32, 283 MB at 8).
@@ -27,6 +27,8 @@ class Encoder:
     In single precision: bfloat16 is twice as fast, but a vector then depends on its neighbours in the batch by about
     0.001, and a post's score must not.
     """
+
+    later: tuple[int, ...] = ()
 
     def __init__(self, folder: Path, *, depth: int | None = None, adapters: Adapters | None = None) -> None:
         """`depth`: how many of the layers are kept, and paid for at each reading; default: all.
@@ -61,8 +63,15 @@ class Encoder:
         """One row a text, in the order given, from the last layer kept (of all: as sentence-transformers does it)."""
         return self.encode_layers(texts, (self.layers,), batch_size=batch_size)[:, 0]
 
-    def encode_layers(self, texts: Sequence[str], layers: Sequence[int], *, batch_size: int = BATCH_SIZE) -> Vectors:
-        """One row a text, one vector of length one a layer: the mean over its tokens.
+    def encode_layers(
+        self,
+        texts: Sequence[str],
+        layers: Sequence[int],
+        *,
+        enough: Enough | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> Vectors:
+        """One row a text, one vector of length one a layer: the mean over its tokens. All are read.
 
         Batches hold texts of about one length, as padding costs as much as text (a factor of four, measured).
         """
@@ -73,7 +82,13 @@ class Encoder:
             vectors[batch] = self._encode_batch([texts[index] for index in batch], layers)
         return vectors
 
-    def read(self, texts: Sequence[str], layers: Sequence[int]) -> list[Reading]:
+    def read(
+        self,
+        texts: Sequence[str],
+        layers: Sequence[int],
+        *,
+        enough: Enough | None = None,
+    ) -> list[Reading]:
         """The same with the states of the tokens, one text at a time."""
         return [self._read(text, layers) for text in texts]
 

@@ -1,5 +1,6 @@
 """Teach the first stage what the model says of posts that nobody labelled. Equal input gives equal bytes."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,21 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
+from classifier.adapters import read_adapters
 from classifier.config import read_toml
 from classifier.first_stage import FirstStage, FirstStageScheme, hashed_terms, is_short
 from classifier.head import Doubles
 from classifier.labels import is_held_out
-from classifier.model import IntentModel
+from classifier.model import IntentModel, depth_of
+from classifier.ranges import measure_ranges, write_ranges
 from classifier.rows import PostRow, read_posts
 from classifier.text import PostText
 from overheard.errors import InvalidInput
 
 SHIPPED = Path(__file__).parent / "configs" / "first_stage.toml"
+
+# Posts on which ranges are measured: their medians hardly move with more.
+_ENOUGH, _SEED = 300, 20261122
 
 
 class FirstStageConfig(BaseModel):
@@ -58,8 +64,7 @@ def teach(model: IntentModel, unlabelled: Sequence[Path], output: Path, config: 
     Rows that evaluation is for are left out: files of posts as they come hold them too.
     """
     settings = read_config(config or SHIPPED)
-    rows = [row for path in unlabelled for row in read_posts(path) if isinstance(row, PostRow)]
-    posts = list(dict.fromkeys(row.post for row in rows if not is_held_out(row.id)))
+    posts = _posts(unlabelled)
     scores = model.scores(posts)
     stage, figures = fit_first_stage(posts, scores, model, settings)
     try:
@@ -68,6 +73,19 @@ def teach(model: IntentModel, unlabelled: Sequence[Path], output: Path, config: 
     except OSError as error:
         raise InvalidInput(f"The first stage cannot be written to {output}: {error.strerror}.") from error
     return figures
+
+
+def teach_ranges(unlabelled: Sequence[Path], folder: Path, encoder: Path) -> None:
+    """Measure on some of the same posts what reading in eight bits needs, and write it beside the model in a folder."""
+    posts = _posts(unlabelled)
+    some = random.Random(_SEED).sample(posts, min(_ENOUGH, len(posts)))  # noqa: S311 - no secret
+    depth = depth_of(folder, read_adapters(folder))
+    write_ranges(measure_ranges([post.whole for post in some], encoder, folder, depth=depth), folder)
+
+
+def _posts(unlabelled: Sequence[Path]) -> list[PostText]:
+    rows = [row for path in unlabelled for row in read_posts(path) if isinstance(row, PostRow)]
+    return list(dict.fromkeys(row.post for row in rows if not is_held_out(row.id)))
 
 
 def fit_first_stage(

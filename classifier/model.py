@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from classifier.adapters import ADAPTERS_FILE, Adapters, read_adapters
-from classifier.encoder_files import TokenReader, Vectors, find_encoder
+from classifier.encoder_files import TokenReader, Vectors
 from classifier.evidence import Evidence, find_evidence
 from classifier.explanation import Explanation, explain_post
 from classifier.first_stage import FirstStage
@@ -21,11 +21,14 @@ from classifier.head import (
     Doubles,
     Head,
     Scheme,
+    blind_to,
+    encoder_of,
     lead_log_odds,
     read_head,
     read_scheme,
 )
 from classifier.language import ENGLISH, find_language
+from classifier.ranges import read_ranges
 from classifier.runtime import Precision, Runtime
 from classifier.settled import find_settled
 from classifier.text import PostText, has_word
@@ -38,6 +41,9 @@ SHIPPED = Path(__file__).parent / "artefact"
 # Posts read at once: enough to keep all cores busy, and memory stays flat whatever comes. The states of the tokens of
 # one take up to 1.6 MB.
 _POSTS_AT_ONCE = 128
+
+# Of the score from which evidence is looked for: a post of which the changed layers alone say less is read no further.
+_SURE = 0.5
 
 # Languages that are judged; None is too short or too mixed to tell.
 _READ = (ENGLISH, None)
@@ -81,6 +87,10 @@ class IntentModel:
         _check_teacher(first_stage, version_alone)
         self._scheme, self._head, self._encoder, self._first_stage = scheme, head, encoder, first_stage
         self._version, self._version_alone = version, version_alone
+        self._later = np.isin(scheme.layers, encoder.later)
+        # With a first stage little is to be read, without one all in full.
+        in_part = first_stage is not None and self._later.any()
+        self._glance = blind_to(head, np.repeat(self._later, encoder.dimensions)) if in_part else None
 
     @classmethod
     def load(cls, folder: Path, encoder: TokenReader, *, first_stage: bool = True) -> Self:
@@ -142,12 +152,16 @@ class IntentModel:
 
     def _read(self, posts: Sequence[PostText], *, explain: bool) -> Iterator[Verdict]:
         texts = [post.whole for post in posts]
+        floor = min(self._scheme.evidence_floor, self.threshold)
+
+        def enough(vectors: Vectors) -> bool:
+            return self._scores(vectors[None])[0] < _SURE * floor
+
         if not explain:
-            vectors = self._encoder.encode_layers(texts, self._scheme.layers)
+            vectors = self._encoder.encode_layers(texts, self._scheme.layers, enough=enough if self._glance else None)
             yield from map(self._verdict, self._probabilities(vectors))
             return
-        readings = self._encoder.read(texts, self._scheme.layers)
-        floor = min(self._scheme.evidence_floor, self.threshold)
+        readings = self._encoder.read(texts, self._scheme.layers, enough=enough if self._glance else None)
         probabilities = self._probabilities(np.array([reading.vectors for reading in readings]))
         for post, reading, row in zip(posts, readings, probabilities, strict=True):
             verdict = self._verdict(row)
@@ -175,7 +189,11 @@ class IntentModel:
 
     def _probabilities(self, vectors: Vectors) -> Doubles:
         """Calibrated: the leads' sum is the score, the others' is the rest."""
-        raw = self._head.log_probabilities(vectors.reshape(len(vectors), -1))
+        inputs = vectors.reshape(len(vectors), -1)
+        raw = self._head.log_probabilities(inputs)
+        if self._glance:
+            unread = ~vectors[:, self._later].any(axis=(1, 2))
+            raw[unread] = self._glance.log_probabilities(inputs[unread])
         return calibrate(raw, slope=self._scheme.slope, intercept=self._scheme.intercept)
 
     def _scores(self, vectors: Vectors) -> Doubles:
@@ -226,12 +244,13 @@ def load_model(
     folder = model_path or SHIPPED
     adapters = read_adapters(folder)
     runtime = Runtime(
-        find_encoder(encoder_path),
+        encoder_of(folder, encoder_path),
         depth=depth_of(folder, adapters),
         adapters=adapters,
         layers=read_scheme(folder).layers,
         cores=cores,
         precision=precision,
+        ranges=read_ranges(folder),
     )
     return IntentModel.load(folder, runtime, first_stage=first_stage)
 

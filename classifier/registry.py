@@ -19,6 +19,7 @@ from classifier.adapters import ADAPTERS_FILE
 from classifier.card import CARD_FILE
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE, read_scheme
 from classifier.model import SHIPPED, version_of
+from classifier.ranges import RANGES_FILE
 from overheard.errors import ModelError
 from overheard.home import prepare_home
 from overheard.modelling.versions import activate, add, folder_of, rollback, versions
@@ -30,7 +31,15 @@ from overheard.settings import Settings
 __all__ = ["SHIPPED", "activate", "champion", "folder_of", "register", "rollback", "versions"]
 
 REPORT_FILE = "report.json"
-FILES = (WEIGHTS_FILE, SCHEME_FILE, ADAPTERS_FILE, first_stage.WEIGHTS_FILE, first_stage.SCHEME_FILE, CARD_FILE)
+FILES = (
+    WEIGHTS_FILE,
+    SCHEME_FILE,
+    ADAPTERS_FILE,
+    first_stage.WEIGHTS_FILE,
+    first_stage.SCHEME_FILE,
+    RANGES_FILE,
+    CARD_FILE,
+)
 """What a version's folder may hold besides its report; the first two it must."""
 
 

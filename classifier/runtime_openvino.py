@@ -7,7 +7,7 @@ import sys
 # None means that it cannot be imported, which OpenVINO takes calmly.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # None is Python's own way to say so
 
-from openvino import Core, InferRequest, Model, Node  # noqa: E402 - after the line above
+from openvino import CompiledModel, Core, InferRequest, Model, Node  # noqa: E402 - after the line above
 from openvino import opset13 as ops  # noqa: E402
 
-__all__ = ["Core", "InferRequest", "Model", "Node", "ops"]
+__all__ = ["CompiledModel", "Core", "InferRequest", "Model", "Node", "ops"]

@@ -42,11 +42,13 @@ def first_stage(
     config: Annotated[Path | None, typer.Option(help="Configuration; default: the shipped one.", exists=True)] = None,
 ) -> None:
     """Teach the stage that dismisses what is surely no lead, with what the model says of posts nobody labelled."""
-    from classifier.first_stage_train import teach
+    from classifier.first_stage_train import teach, teach_ranges
+    from classifier.head import encoder_of
     from classifier.model import load_model
 
-    teacher = load_model(model, read_settings().encoder_path, first_stage=False)
-    figures = teach(teacher, unlabelled, model, config)
+    encoder = encoder_of(model, read_settings().encoder_path)
+    figures = teach(load_model(model, encoder, first_stage=False), unlabelled, model, config)
+    teach_ranges(unlabelled, model, encoder)
     out.print(
         f"Taught by {figures.posts:,} posts: {figures.dismissed:.1%} of all are dismissed, and with them "
         f"{figures.missed:.1%} of the {figures.flagged:,} that the model flags (by a stage that had not seen them).",

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from classifier.adapters import read_adapters
 from classifier.encoder import Encoder
-from classifier.encoder_files import Vectors, find_encoder
+from classifier.encoder_files import Enough, Vectors, find_encoder
 from classifier.evidence import SHOWN
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
 from classifier.model import SHIPPED, IntentModel, Verdict
@@ -95,9 +95,11 @@ def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
     class Counting(Runtime):
         texts = 0
 
-        def encode_layers(self, texts: Sequence[str], layers: Sequence[int]) -> Vectors:
+        def encode_layers(
+            self, texts: Sequence[str], layers: Sequence[int], *, enough: Enough | None = None
+        ) -> Vectors:
             self.texts += len(texts)
-            return super().encode_layers(texts, layers)
+            return super().encode_layers(texts, layers, enough=enough)
 
     runtime = Counting(find_encoder(None), depth=5, adapters=read_adapters(SHIPPED))
     counted = IntentModel.load(SHIPPED, runtime)
@@ -109,8 +111,18 @@ def test_a_text_that_comes_twice_is_judged_once_and_answered_twice() -> None:
 def test_the_runtime_that_judges_scores_as_the_one_that_trains(model: IntentModel) -> None:
     reference = IntentModel.load(SHIPPED, Encoder(find_encoder(None), depth=5, adapters=read_adapters(SHIPPED)))
     posts = ASKS + TWINS + ODD
-    ours = [verdict.score for verdict in model.predict(posts, explain=False)]
-    assert np.abs(np.array([v.score for v in reference.predict(posts, explain=False)]) - ours).max() < 1e-3
+    assert np.abs(reference.scores(posts) - model.scores(posts)).max() < 1e-3
+
+
+def test_a_post_is_read_no_further_where_the_changed_layers_say_half_of_what_evidence_is_looked_for_from(
+    model: IntentModel,
+) -> None:
+    posts = plain_texts.ASKS + plain_texts.TWINS
+    ours, whole = np.array([v.score for v in model.predict(posts, explain=False)]), model.scores(posts)
+    same = np.abs(ours - whole) < 1e-6
+    assert 5 <= np.invert(same).sum() <= 35
+    assert (ours[~same] < 0.1).all()
+    assert (whole[~same] < model.threshold).all()
 
 
 def test_without_evidence_the_scores_are_the_same(model: IntentModel, asks: list[Verdict]) -> None:

@@ -63,6 +63,7 @@ def test_the_shipped_model_is_the_champion_until_another_one_is_activated(
             "adapters.safetensors",
             "model.json",
             "model.safetensors",
+            "ranges.json",
             "report.json",
         }
         assert json.loads((folder / "report.json").read_text()) == {"f1": 0.9}

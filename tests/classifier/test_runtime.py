@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from classifier.adapters import Adapters
 from classifier.encoder import Encoder
 from classifier.encoder_files import MAX_TOKENS, find_encoder
-from classifier.runtime import Runtime, has_bfloat16
+from classifier.ranges import measure_ranges, read_ranges, write_ranges
+from classifier.runtime import Runtime, choose_precision, has_bfloat16
+from overheard.errors import ModelError
 
 SENTENCES = (
     "What do you use for invoices?",
@@ -90,6 +94,43 @@ def test_in_bfloat16_a_vector_hardly_differs(tiny_encoder_folder: Path, tiny_run
     rough = Runtime(tiny_encoder_folder, precision="bf16").encode_layers(TEXTS[:4], (2,))
     fine = tiny_runtime.encode_layers(TEXTS[:4], (2,))
     assert (rough * fine).sum(axis=-1).min() > 0.999
+
+
+def test_in_eight_bits_a_vector_differs_little_and_the_linear_layers_reckon_in_them(
+    tiny_encoder_folder: Path, tiny_runtime: Runtime, tmp_path: Path
+) -> None:
+    ranges = measure_ranges(TEXTS, tiny_encoder_folder, tmp_path, depth=2)
+    write_ranges(ranges, tmp_path)
+    assert read_ranges(tmp_path) == ranges
+    rough = Runtime(tiny_encoder_folder, precision="i8", ranges=ranges).encode_layers(TEXTS, (2,))
+    fine = tiny_runtime.encode_layers(TEXTS, (2,))
+    assert not np.array_equal(rough, fine)
+    assert (rough * fine).sum(axis=-1).min() > 0.99
+    (tmp_path / "adapters.safetensors").write_bytes(b"others")
+    assert read_ranges(tmp_path) is None  # they would be wrong for these
+
+
+def test_without_ranges_eight_bits_are_refused_and_never_chosen(tiny_encoder_folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"no ranges\.json beside the model"):
+        Runtime(tiny_encoder_folder, precision="i8")
+    assert choose_precision("native", ranges=None) in {"f32", "bf16"}
+
+
+def test_untouched_layers_are_left_unread_where_the_changed_ones_are_enough(tiny_encoder_folder: Path) -> None:
+    name = "encoder.layer.1.output.dense.weight"
+    adapters = Adapters({name: np.full((1, 32), 0.1, np.float32)}, {name: np.full((16, 1), 0.1, np.float32)})
+    runtime = Runtime(tiny_encoder_folder, adapters=adapters, layers=(2, 3))
+    assert runtime.later == (2,)
+    whole = runtime.encode_layers(TEXTS, (2, 3))
+    assert whole.any(axis=2).all()
+    left = [vectors[1, 0] > 0 for vectors in whole]
+    assert 0 < sum(left) < len(TEXTS)
+    part = runtime.encode_layers(TEXTS, (2, 3), enough=lambda vectors: vectors[1, 0] > 0)
+    assert np.array_equal(part[:, 1], whole[:, 1])
+    assert [not vectors[0].any() for vectors in part] == left
+    assert np.array_equal(part[np.invert(left)], whole[np.invert(left)])
+    states = [reading.states[:, 0].any() for reading in runtime.read(TEXTS, (2, 3), enough=lambda _: True)]
+    assert not any(states)
 
 
 def test_what_lies_behind_the_last_token_does_not_count(tiny_runtime: Runtime) -> None:

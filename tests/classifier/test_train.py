@@ -197,7 +197,7 @@ def test_shipped_training_labels_and_held_out_rows_do_not_overlap() -> None:
 
 def test_the_shipped_model_is_small_complete_and_was_trained_as_the_shipped_configuration_says() -> None:
     beside = ["relevance.json", "relevance.safetensors"]  # which `overheard relevance` writes
-    beside += ["first_stage.json", "first_stage.safetensors"]  # and these `overheard first-stage`
+    beside += ["first_stage.json", "first_stage.safetensors", "ranges.json"]  # and these `overheard first-stage`
     assert sorted(path.name for path in SHIPPED.iterdir()) == sorted([*NAMES, ADAPTERS_FILE, *beside])
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 5 * 2**20
     scheme = json.loads((SHIPPED / SCHEME_FILE).read_text())
