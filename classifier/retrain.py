@@ -5,6 +5,7 @@ champion's place only if the gate lets it. By most configurations the encoder st
 """
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -43,6 +44,10 @@ from overheard.modelling.versions import refuse_pinned
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import Campaign, Post
 from overheard.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_NOT_TRACKED = {"action": "not_tracked"}
 
 Sides = dict[Side, list[Example]]
 
@@ -146,9 +151,25 @@ class _Retraining:
         if not dry_run:
             (challenger / CARD_FILE).write_text(result.page, encoding="utf-8")
             result = _take_in(self.sessions, self.settings, challenger, folder, sides, result=result, now=self.clock())
+            self._track(result)
         if config.tuning:
             checkpoint.file.unlink(missing_ok=True)
         return result
+
+    def _track(self, result: Retrained) -> None:
+        """The copy in MLflow, where the settings name one; without it the version stands all the same."""
+        uri = self.settings.mlflow_uri
+        if uri is None:
+            return
+        try:
+            from classifier.tracking import log_run
+
+            config = self.config.model_dump(mode="json", exclude_none=True)
+            log_run(uri, self.settings.home, name=result.version, config=config, report=result.report, card=result.page)
+        except ModuleNotFoundError:
+            logger.warning("MLflow is not installed: pip install -c constraints.txt -e '.[mlflow]'", extra=_NOT_TRACKED)
+        except Exception:  # the library raises whatever a store or a server says
+            logger.exception("The retraining could not be copied to MLflow", extra=_NOT_TRACKED)
 
     def _sides(self, session: Session, folder: Path) -> tuple[Sides, Checkpoint]:
         """Which labels are learned from; where one that was killed goes on, those that it had begun with."""

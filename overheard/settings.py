@@ -212,6 +212,10 @@ class Settings(BaseSettings):
         default=None,
         description="Configuration of such retraining; default: the shipped one, by which the head learns.",
     )
+    mlflow_uri: str | None = Field(
+        default=None,
+        description="Where MLflow keeps a copy of each retraining: sqlite:///FILE or a server; default: nowhere.",
+    )
     backlog_limit: int = Field(
         default=20_000,
         ge=0,
