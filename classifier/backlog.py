@@ -78,12 +78,17 @@ class Backlog:
             session.execute(kept, [{"post_id": row.id, "until": now + LEASE} for row in batch])
         return batch
 
+    def _is_to_be_judged_anew(self) -> sa.ColumnElement[bool]:
+        wanted = pending(self._version) & Post.id.not_in(self._left)
+        # What no version has judged may be in another worker's hands.
+        return wanted & ~sa.exists().where(UnjudgedPost.post_id == Post.id) if self._is_shared else wanted
+
     def _of_open_leads(self, session: Session, wanted: int) -> Sequence[Row]:
         statement = (
             _posts()
             .join(Signal, Signal.post_id == Post.id)
             .join(Lead, Lead.id == Signal.lead_id)
-            .where(pending(self._version), Lead.stage.in_(_OPEN), Post.id.not_in(self._left))
+            .where(self._is_to_be_judged_anew(), Lead.stage.in_(_OPEN))
             .order_by(
                 sa.case((Lead.stage == Stage.MARKETING_QUALIFIED, 0), else_=1),
                 *(column.desc() for column in (Lead.signalled_on, Lead.score, Lead.id)),
@@ -93,7 +98,7 @@ class Backlog:
         return list({row.id: row for row in rows}.values())  # a post may be of several campaigns' leads
 
     def _others(self, session: Session, wanted: int) -> Sequence[Row]:
-        statement = _posts().where(pending(self._version), Post.id.not_in(self._left))
+        statement = _posts().where(self._is_to_be_judged_anew())
         if self._before is not None:
             statement = statement.where(Post.id < self._before)
         batch = session.execute(statement.order_by(Post.id.desc()).limit(wanted)).all()

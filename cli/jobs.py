@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from functools import cached_property, partial
 
-from procrastinate import App
+from procrastinate import App, JobContext
+from procrastinate.jobs import Job
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.beside import Queue, Task
 from cli.context import Context, clock
 from cli.judging import Judging
 from cli.tasks import tasks
+from overheard.db import make_reading_sessions
 from overheard.listening import judging_queue
 from overheard.operations import jobs
 
@@ -19,9 +22,6 @@ COLLECT, CLASSIFY = "collect", "classify"
 _LOOK_EVERY = 5.0  # seconds between two looks for what a lost job would have done
 _JUDGE_AGAIN_EVERY = 10.0
 _FILL = 0.2  # seconds in which more may come in, so that they are judged together
-
-_FIRST = 10
-"""Priority of what just came in, before what is judged anew."""
 
 # Seconds for which an account is read before another one that finds no worker may have its place.
 _TURN = 60.0
@@ -40,7 +40,7 @@ class Jobs:
 
     def register(self, app: App, *, schedules: bool) -> None:
         """Make all jobs known to an app. One that schedules also defers those that come up again by the clock."""
-        app.task(name=COLLECT, queue=Queue.COLLECT)(self.collect)
+        app.task(name=COLLECT, queue=Queue.COLLECT, pass_context=True)(self.collect)
         app.task(name=CLASSIFY, queue=Queue.CLASSIFY)(self.classify)
         for task in self._tasks:
             known = app.task(name=task.name, queue=task.queue, lock=task.name, queueing_lock=task.name)(
@@ -72,14 +72,14 @@ class Jobs:
                     args = {"mode": mode, "credential_id": credential_id}
                     jobs.defer(session, COLLECT, queue=Queue.COLLECT, lock=lock, queueing_lock=lock, args=args)
 
-    def collect(self, mode: str, credential_id: int | None) -> None:
-        """Read an account's sources, each when it is due, and listen where it listens. It stays, unless the worker ends
-        or another account waits for a place and finds none.
+    def collect(self, job: JobContext, mode: str, credential_id: int | None) -> None:
+        """Read an account's sources, each when it is due, and listen where it listens. It stays, unless the worker
+        ends, the account was given to another one, or another account waits for a place and finds none.
         """
         from collectors.watch import Watch
 
         watch = Watch(self._context.sessions, self._context.settings, clock)
-        watch.hold((mode, credential_id), until=_Turn(self._context, self._stop))
+        watch.hold((mode, credential_id), until=_Turn(self._context, self._stop, job.job))
 
     # --- judging ---------------------------------------------------------------------------------------------------
 
@@ -120,18 +120,23 @@ class Jobs:
 
 
 class _Turn:
-    """Whether an account's place is wanted."""
+    """Whether an account is to be let go."""
 
-    def __init__(self, context: Context, stop: threading.Event) -> None:
-        self._context, self._stop, self._began, self._waited = context, stop, time.monotonic(), 0
+    def __init__(self, context: Context, stop: threading.Event, job: Job) -> None:
+        self._context, self._stop, self._job = context, stop, job
+        self._began, self._waited = time.monotonic(), 0
 
     def __call__(self) -> bool:
         if self._stop.is_set():
             return True
-        if time.monotonic() - self._began < _TURN:
+        try:
+            with make_reading_sessions(self._context.engine)() as session:
+                if not jobs.is_held(session, self._job.id or 0, self._job.worker_id):
+                    return True
+                is_wanted = time.monotonic() - self._began > _TURN and jobs.is_held_up(session, Queue.COLLECT)
+        except SQLAlchemyError:  # the database is away: whoever asks next is told
             return False
-        with self._context.sessions() as session:
-            self._waited = self._waited + 1 if jobs.is_held_up(session, Queue.COLLECT) else 0
+        self._waited = self._waited + 1 if is_wanted else 0
         return self._waited > _LOOK_EVERY  # looks, a second apart: somebody with a free place would have come
 
 

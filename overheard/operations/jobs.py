@@ -39,6 +39,7 @@ _JOBS = sa.table(
     sa.column("queueing_lock", sa.String),
     sa.column("scheduled_at", sa.DateTime(timezone=True)),
     sa.column("args", JSONB),
+    sa.column("worker_id", sa.BigInteger),
 )
 _EVENTS = sa.table(
     "procrastinate_events", sa.column("job_id", sa.BigInteger), sa.column("at", sa.DateTime(timezone=True))
@@ -204,6 +205,12 @@ def is_there(session: Session, lock: str) -> bool:
     return _has_jobs(session) and bool(
         session.scalar(sa.select(sa.exists().where(_JOBS.c.lock == lock, _STATE.in_((WAITING, RUNNING)))))
     )
+
+
+def is_held(session: Session, job_id: int, worker_id: int | None) -> bool:
+    """Whether a job is still this worker's: one that was paused for long may have lost it to another."""
+    mine = sa.exists().where(_JOBS.c.id == job_id, _STATE == RUNNING, _JOBS.c.worker_id == worker_id)
+    return _has_jobs(session) and bool(session.scalar(sa.select(mine)))
 
 
 def is_held_up(session: Session, queue: str) -> bool:

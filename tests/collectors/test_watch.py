@@ -17,9 +17,10 @@ from collectors.watch import Watch
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.listening import credentials, sources
+from overheard.listening.intake import take_in
 from overheard.listening.sources import Pause
 from overheard.listening.terms import Terms
-from overheard.models import Delivery, Post, Source
+from overheard.models import Delivery, Post, Source, UnjudgedPost
 from overheard.settings import Settings
 from overheard.vocabulary import Platform, SourceState
 from tests.factories import new_post
@@ -269,3 +270,15 @@ def test_credentials_that_cannot_be_opened_are_told(sessions: Sessions, tmp_path
     assert "credentials of us (Pushing) cannot be opened with this key" in (
         state_of(sessions, "channel").last_error or ""
     )
+
+
+def test_nothing_is_read_while_too_many_posts_wait_to_be_judged(sessions: Sessions) -> None:
+    add(sessions, "wall")
+    with sessions.begin() as session:
+        take_in(session, [new_post(author=f"a{n}") for n in range(3)], origin="t", now=datetime.now(UTC))
+    with watching(sessions, Settings(backlog_limit=2)) as watch:
+        until(watch.is_full)
+        assert "wall" not in Wall.passes
+        with sessions.begin() as session:
+            session.execute(sa.delete(UnjudgedPost))
+        until(lambda: "wall:1" in ids(sessions))

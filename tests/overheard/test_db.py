@@ -114,3 +114,13 @@ def test_a_database_that_cannot_be_opened_says_which_setting_to_look_at(tmp_path
     engine = make_engine(f"sqlite:///{tmp_path}/no/such/folder/x.db")
     with pytest.raises(OverheardError, match="Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME"):
         upgrade(engine)
+
+
+def test_an_old_process_that_starts_again_leaves_newer_tables_as_they_are(empty: Engine) -> None:
+    upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'of a later version'"))
+    upgrade(empty)
+    with empty.begin() as connection:
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "of a later version"
+    empty.dispose()
