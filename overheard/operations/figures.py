@@ -3,6 +3,7 @@
 All of it is read from the tables, so any web process tells the same of all workers, and none has to be asked itself.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from overheard.listening import source_health
 from overheard.modelling import versions
 from overheard.models import DeadLetter, Delivery, Lead, OutboundDelivery, Post, Prediction, Reply, ReplyStop
 from overheard.notifications.outbound_vocabulary import OutboundState
+from overheard.operations import jobs
 from overheard.vocabulary import ReplyState, SourceState, Stage
 
 _NEWEST = 10_000  # posts: what is looked through at every asking
@@ -36,6 +38,7 @@ def figures(session: Session, *, now: datetime) -> Iterator[Figure]:
     yield from _sources(session, now)
     yield from _queue(session, now)
     yield from _waiting(session, now)
+    yield from _jobs(session)
 
 
 def _sources(session: Session, now: datetime) -> Iterator[Figure]:
@@ -95,6 +98,14 @@ def _waiting(session: Session, now: datetime) -> Iterator[Figure]:
     yield Figure("dead_letters", "Items that could not be taken in.", letters, {})
     oldest = session.scalar(sa.select(sa.func.min(Delivery.received_at)).where(Delivery.taken_at.is_(None)))
     yield Figure("pushed_age_seconds", "How long the oldest pushed item waits to be taken in.", _age(oldest, now), {})
+
+
+def _jobs(session: Session) -> Iterator[Figure]:
+    states = Counter({jobs.WAITING: 0, jobs.RUNNING: 0, jobs.FAILED: 0})
+    for by_state in jobs.counts(session).values():
+        states.update(by_state)
+    for state, number in states.items():
+        yield Figure("jobs", "Jobs of the workers by state.", number, {"state": state})
 
 
 def _count(session: Session, state: sa.orm.InstrumentedAttribute[Any]) -> Mapping[Any, int]:

@@ -1,14 +1,19 @@
 """Whoever is on call reads numbers, and nobody's words."""
 
+import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from overheard.models import Source
+from overheard.models import Post, Source
 from tests.api.conftest import World
 from tests.factories import make_lead, new_post, watch_source
+
+_DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def test_prometheus_reads_how_the_installation_is_doing(world: World) -> None:
@@ -36,3 +41,24 @@ def test_prometheus_reads_how_the_installation_is_doing(world: World) -> None:
 def test_only_an_admins_token_reads_them(world: World) -> None:
     assert world.stranger().get("/metrics").status_code == 401
     assert world.program(world.cast.sam).get("/metrics").status_code == 403
+
+
+def test_alert_rules_and_the_dashboard_ask_only_for_figures_that_are_given(world: World) -> None:
+    with world.sessions.begin() as session:
+        make_lead(session, now=world.now)
+        source = watch_source(session, now=world.now - timedelta(hours=2))
+        source.read_at = world.now
+        written = world.now - timedelta(hours=1)
+        session.execute(sa.update(Post).values(source_id=source.id, posted_at=written, collected_at=world.now))
+    answer = world.program(world.cast.alice).get("/metrics")
+    given = {sample.name for family in text_string_to_metric_families(answer.text) for sample in family.samples}
+    groups = yaml.safe_load((_DEPLOY / "prometheus/overheard.rules.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    dashboard = json.loads((_DEPLOY / "grafana/overheard.json").read_text())
+    asked = [rule["expr"] for rule in rules]
+    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    for expression in asked:
+        names = set(re.findall(r"overheard_\w+", expression))
+        assert names, expression
+        assert names <= given, expression
+    assert all(rule["annotations"]["do"] for rule in rules), "each says what to do"
