@@ -66,7 +66,12 @@ def make_engine(url: str) -> Engine:
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            max_overflow=25,  # a worker that reads many accounts asks from as many threads, each shortly
+        )
     if parsed.get_backend_name() != "sqlite":
         message = f"The database {parsed.get_backend_name()!r} is not supported: use a sqlite:/// or postgresql:// URL."
         raise OverheardError(message)
