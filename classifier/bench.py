@@ -187,7 +187,7 @@ def _ours_without_first_stage(posts: Sequence[PostText], folder: Path) -> Work:
 
 
 def _ours_with_evidence(posts: Sequence[PostText], folder: Path) -> Work:
-    model = load_model(None, folder)
+    model = load_model(None, folder, precision="native")
     return lambda: model.predict(posts)
 
 
@@ -202,7 +202,7 @@ def _ours_in_eight_bits(posts: Sequence[PostText], folder: Path) -> Work:
 
 
 def _ours_on_one_core(posts: Sequence[PostText], folder: Path) -> Work:
-    model = load_model(None, folder, cores=1)
+    model = load_model(None, folder, cores=1, precision="native")
     return lambda: model.predict(posts)
 
 
@@ -216,8 +216,8 @@ _WAYS: dict[str, Callable[[Sequence[PostText], Path], Work]] = {
     "ours": _ours,
     _BFLOAT16: _ours_in_bfloat16,
     _EIGHT_BITS: _ours_in_eight_bits,
-    "ours, with evidence": _ours_with_evidence,
-    f"ours, with evidence, one core of {os.cpu_count()}": _ours_on_one_core,
+    "ours, natively, with evidence": _ours_with_evidence,
+    f"ours, natively, with evidence, one core of {os.cpu_count()}": _ours_on_one_core,
 }
 
 

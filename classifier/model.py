@@ -155,7 +155,7 @@ class IntentModel:
         floor = min(self._scheme.evidence_floor, self.threshold)
 
         def enough(vectors: Vectors) -> bool:
-            return self._scores(vectors[None])[0] < _SURE * floor
+            return float(self._scores(vectors[None])[0]) < _SURE * floor
 
         if not explain:
             vectors = self._encoder.encode_layers(texts, self._scheme.layers, enough=enough if self._glance else None)

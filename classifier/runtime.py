@@ -3,7 +3,7 @@ transformers; `classifier.encoder` is the same in torch.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -95,10 +95,8 @@ class Runtime:
         vectors = np.zeros((len(texts), len(layers), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             encodings = self._tokenizer.encode_batch(list(texts[start : start + _TEXTS_AT_ONCE]))
-            for index, read in self._read(
-                encodings, lambda index, start=start: _leaves(enough, vectors[start + index])
-            ):
-                read.put_vectors(layers, vectors[start + index])
+            for _ in self._read(encodings, layers, vectors[start : start + _TEXTS_AT_ONCE], enough):
+                pass
         return vectors
 
     def read(self, texts: Sequence[str], layers: Sequence[int], *, enough: Enough | None = None) -> list[Reading]:
@@ -106,29 +104,28 @@ class Runtime:
         encodings = self._tokenizer.encode_batch(list(texts))
         vectors = np.zeros((len(texts), len(layers), self.dimensions), dtype=np.float32)
         states = [np.zeros((len(encoding), len(layers), self.dimensions), dtype=np.float32) for encoding in encodings]
-        for index, read in self._read(encodings, lambda index: _leaves(enough, vectors[index])):
-            read.put_vectors(layers, vectors[index])
+        for index, read in self._read(encodings, layers, vectors, enough):
             read.put_states(layers, states[index])
         return [
             Reading(vectors[index], states[index], np.array(encoding.offsets))
             for index, encoding in enumerate(encodings)
         ]
 
-    def _read(self, encodings: Sequence[Encoding], leaves: Callable[[int], bool]) -> Iterator[tuple[int, "_Read"]]:
-        """What was read of each text, by its place, as it becomes ready and to be used up before the next; then what
-        was read later of those that were not left.
+    def _read(
+        self, encodings: Sequence[Encoding], layers: Sequence[int], vectors: Vectors, enough: Enough | None
+    ) -> Iterator[tuple[int, "_Read"]]:
+        """Fills in each text's vectors. Gives its place and what was read of it, to be used up before the next; once
+        more for what is read later.
         """
         below: dict[int, Vectors] = {}
         for index, read in self._lower.run({i: np.array([one.ids], dtype=np.int32) for i, one in enumerate(encodings)}):
+            read.put_vectors(layers, vectors[index])
             yield index, read
-            if self._upper and not leaves(index):
+            if self._upper and not (enough and enough(vectors[index])):
                 below[index] = read.states(self._first).copy()
-        if self._upper:
-            yield from self._upper.run(below)
-
-
-def _leaves(enough: Enough | None, vectors: Vectors) -> bool:
-    return enough is not None and enough(vectors)
+        for index, read in self._upper.run(below) if self._upper else ():
+            read.put_vectors(layers, vectors[index])
+            yield index, read
 
 
 class _Read:
