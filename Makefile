@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-matrices evaluate checklist train licences audit sbom image-size release-check migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-workers soak-matrices evaluate checklist train licences audit sbom image-size release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,7 @@ bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue p
 	@$(BIN)/python -m tests.bench_match
 	@$(BIN)/python -m tests.bench_backtest
 	@$(BIN)/python -m tests.bench_growth
+	@$(BIN)/python -m tests.bench_workers
 	@$(BIN)/python -m tests.bench_retrain
 	@$(BIN)/overheard bench classify --posts 80
 
@@ -66,6 +67,9 @@ soak-replies: $(VENV)/.installed-dev ## Random histories of replies: is anything
 
 soak-labels: $(VENV)/.installed-dev ## Do estimates from 2,000 decisions over /v1 hold the truth? make soak-labels ARGS="--seeds 40 --errors 0.03 0.08"
 	@$(BIN)/python -m tests.soak_labels $(ARGS)
+
+soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood, killed at random: make soak-workers ARGS="--seconds 600 --seed 7"
+	@$(BIN)/python -m tests.soak_workers $(ARGS)
 
 soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
 	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases

@@ -1,4 +1,4 @@
-"""Queues with known truth, worked through over `/v1` as people do it: from the top, a part of each day, and not faultless.
+"""Queues with known truth, worked through over `/v1` as people do it: from the top, a part of each day, with faults.
 
 What is estimated from their decisions is held against the truth, in the suite for a few small ones
 (`tests/api/test_label_queues.py`) and for many whole ones with `make soak-labels`.

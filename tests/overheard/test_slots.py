@@ -28,7 +28,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say_however_the_decisions_are
     for _ in range(_RUNS):
         score = 0.5 + 0.5 * dice.beta(1.5, 1.5, _HELD)
         good = dice.random(_HELD) < score**3
-        propensity = np.array(slots.propensity_of(score, 0.05, 0.1))  # type: ignore[arg-type]
+        propensity = np.array(slots.propensity_of(score, 0.05, 0.1))
         drawn = dice.random(_HELD) < propensity
         looked_at = np.argsort(-np.where(drawn, 1.0, score))[:_DECISIONS]
         known = [at for at in looked_at if drawn[at]]
