@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     )
     precision: Literal["f32", "bf16", "i8", "native"] = Field(
         default="native",
-        description="How the model reckons: f32, bf16, i8, or native: of i8, bf16 and f32 the first that the processor has.",
+        description="How the model reckons: f32, bf16, i8, or native: the first of i8, bf16, f32 the processor has.",
     )
     retrain_after: int = Field(
         default=0, ge=0, description="New labels after which a challenger is made and put through the gate; 0: never."

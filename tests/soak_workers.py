@@ -14,6 +14,7 @@ undead, every post has its verdict, and every lead that there must be is there.
 import argparse
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -211,6 +212,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=40.0, help="what people do a second (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    logging.disable()  # the network's server tells of each connection
     rng = Random(options.seed)  # noqa: S311 - nothing is secret
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="overheard-soak-", ignore_cleanup_errors=True)))
