@@ -4,6 +4,7 @@ The errors themselves know no HTTP status. Nothing of a request, and no tracebac
 """
 
 import logging
+import sqlite3
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -59,6 +61,10 @@ class TooManyListeners(OverheardError):
     """You listen to events from too many places at once: close one."""
 
 
+class DatabaseAway(OverheardError):
+    """The database does not answer just now. Wait a moment, look whether your last step was done, and try again."""
+
+
 class BadForm(Forbidden):
     """This form was not made for this browser, or it is too old. Go back, reload the page and try again."""
 
@@ -80,6 +86,7 @@ STATUS: dict[type[OverheardError], HTTPStatus] = {
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     LoginThrottled: HTTPStatus.TOO_MANY_REQUESTS,
     TooManyListeners: HTTPStatus.TOO_MANY_REQUESTS,
+    DatabaseAway: HTTPStatus.SERVICE_UNAVAILABLE,
     OverheardError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -105,6 +112,7 @@ _TITLES = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be taken as it is",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database is away",
 }
 
 
@@ -133,6 +141,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OverheardError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _from_framework)
+    app.add_exception_handler(OperationalError, _from_database)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -192,6 +201,17 @@ def _from_framework(request: Request, error: Exception) -> Response:
     ours = _FROM_FRAMEWORK.get(HTTPStatus(refused.status_code), OverheardError(_UNEXPECTED))
     response = answer(request, ours)
     response.headers.update(refused.headers or {})
+    return response
+
+
+def _from_database(request: Request, error: Exception) -> Response:
+    """It restarts, it is full, or somebody writes for very long: no fault of the request, so it may be sent again."""
+    cause = cast("OperationalError", error).orig
+    if isinstance(cause, sqlite3.OperationalError) and "locked" not in str(cause):
+        raise error  # of SQLite a missing table is one of these too
+    log.error("The database is away: %s.", type(cause).__name__, extra={"action": "database_away"})
+    response = answer(request, DatabaseAway())
+    response.headers["Retry-After"] = "2"
     return response
 
 

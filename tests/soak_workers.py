@@ -98,6 +98,7 @@ class Flood:
     over: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)
     alive: list[Written] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Go on until it is over."""
@@ -112,6 +113,8 @@ class Flood:
         (act,) = self.rng.choices(list(_ACTS), list(_ACTS.values())) if self.alive else ("write",)
         if act == "write":
             author = f"writer{self.rng.randrange(number // 10 + 1)}-{number // 500}"
+            if author in self.left:  # nobody comes back under a name that was deleted
+                author = f"{author}-{number}"
             body = f"{self.rng.choice(self.texts)[:250]} ({number})"
             self.alive.append(self.world.write(Platform.BLUESKY, bluesky.COMMUNITY, author=author, body=body))
         else:
@@ -124,6 +127,7 @@ class Flood:
             else:
                 self.world.delete_author(Platform.BLUESKY, chosen.author)
                 self.alive = [written for written in self.alive if not written.is_deleted]
+                self.left.add(chosen.author)
         self.counts[act] += 1
 
 

@@ -67,6 +67,29 @@ def test_a_failed_commit_is_answered_with_500_and_not_with_success(
         assert connection.scalar(sa.select(Lead.stage)) is Stage.MARKETING_QUALIFIED
 
 
+def test_a_database_that_is_away_is_told_so_and_may_be_asked_again(settings: Settings) -> None:
+    away = make_engine("postgresql://rye:topsecret@127.0.0.1:1/leads")
+    browser = Browser(create_app(settings, engine=away))
+    for path in ("/queue", "/v1/queue"):
+        headers = {"Authorization": "Bearer ovh_x", "Cookie": "overheard_login=x"}
+        answered = browser.get(path, headers=headers)
+        assert (answered.status_code, answered.headers["retry-after"]) == (503, "2")
+        assert "The database does not answer just now." in answered.text
+        assert "topsecret" not in answered.text
+        assert "default-src 'none'" in answered.headers["content-security-policy"]
+
+
+def test_a_table_that_is_missing_is_no_database_that_is_away(world: World, engine: Engine) -> None:
+    lead, sam = world.lead(), world.browser(world.cast.sam)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE signals RENAME TO gone"))
+    try:
+        assert sam.get(f"/leads/{lead}").status_code == 500
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE gone RENAME TO signals"))
+
+
 def test_what_is_not_there_and_what_does_not_work_there_is_told_in_the_right_shape(world: World) -> None:
     stranger = world.stranger()
     for path, method, status, name in (
