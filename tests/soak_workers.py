@@ -16,6 +16,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -53,6 +54,7 @@ from tests.fakeworld.wires import bluesky
 _STRIKES_EVERY = 12.0  # seconds: a process that was killed has time to begin again, and to be killed at its work
 _SETTLES_WITHIN = 180.0  # seconds; a stopped worker goes on after a minute at the most
 _THRESHOLD = 0.5
+_RAISED = re.compile(r"^([\w.]+(?:Error|Exception|Shutdown|Closed\w*))(?=:)", re.MULTILINE)
 _ACTS = {"write": 80, "edit": 8, "delete": 10, "leave": 2}
 
 
@@ -294,7 +296,9 @@ def _tell(
         )
     times = sorted(visitor.times) or [0.0]
     p50, p99 = (1000 * times[int(len(times) * part)] for part in (0.5, 0.99))
-    errors = sum(log.read_text(errors="replace").count("Traceback") for log in folder.glob("*.log"))
+    raised = Counter(
+        found for log in folder.glob("*.log") for found in _RAISED.findall(log.read_text(errors="replace"))
+    )
     print("written:", ", ".join(f"{count:,} {act}s" for act, count in flood.counts.items()))
     print("faults:", ", ".join(f"{count} times {fault}" for fault, count in faults.counts.items()))
     print("oracle:", report)
@@ -306,7 +310,10 @@ def _tell(
         f"{visitor.away} times nobody was there; other answers {dict(visitor.refused)}"
     )
     took = ", ".join(f"{seconds:.1f} s" for seconds in ended)
-    print(f"asked to end, the processes took {took}; {errors} tracebacks in the logs")
+    print(f"asked to end, the processes took {took}")
+    print(
+        "in the logs:", ", ".join(f"{count} times {name}" for name, count in raised.most_common()) or "nothing raised"
+    )
     is_clean = report.is_clean and not (unjudged or left or empty)
     print("clean" if is_clean else "NOT CLEAN")
     return 0 if is_clean else 1
