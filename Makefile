@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Only asked where the ordinary index offers no CPU build of torch for this system.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-CODE := overheard collectors classifier api cli tests
+CODE := overheard collectors classifier api cli tests notebooks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-workers soak-matrices evaluate checklist train licences audit sbom image-size release-check migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-workers soak-matrices notebooks evaluate checklist train licences audit sbom image-size release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood,
 soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
 	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases
 
+notebooks: $(VENV)/.installed-dev ## Run the notebooks from top to bottom, and say how long each takes
+	@$(BIN)/python notebooks/run.py
+
 evaluate: $(VENV)/.installed-dev ## Figures of the shipped model on DATA (labelled JSON Lines): make evaluate DATA=dev.jsonl
 	@$(BIN)/overheard evaluate --data $(DATA)
 
@@ -136,5 +139,5 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install -c constraints.txt torch==2.13.0 \
 	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
 	@echo "Installing what training, tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,reddit,slack,mastodon,oidc,onnx,crm]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,reddit,slack,mastodon,oidc,onnx,crm]'
 	@touch $@

@@ -6,7 +6,7 @@ and decides nothing. The principle is that of confident learning: C. G. Northcut
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from classifier.encoder_files import Vectors
 from overheard.errors import InvalidInput
+from overheard.labelling.doubts import Doubt, said_of
+from overheard.labelling.examples import Example
+from overheard.labelling.splits import kin
 
 _FEWEST = 20  # of a label; with fewer, what is said about it is a guess
 _SURPRISING = 0.5
@@ -60,3 +63,26 @@ def suspicious(
         if best[at] != said[at] and of_said[at] < _SURPRISING
     ]
     return sorted(found, key=lambda one: (-one.loss, one.place))
+
+
+def doubted(examples: Sequence[Example], vectors: Vectors, *, on_too_few: Callable[[str], object]) -> list[Doubt]:
+    """Labels to be looked at again: the intents where one was said, and lead or no lead for all others.
+
+    `vectors`: one row an example. `on_too_few` is told why one of the two cannot be done.
+    """
+    group_of = {one.post_id: number for number, group in enumerate(kin(examples)) for one in group}
+    groups = [group_of[one.post_id] for one in examples]
+    named = [place for place, one in enumerate(examples) if one.intent is not None]
+    found = []
+    for places, words in (
+        (named, [said_of(examples[place]) for place in named]),
+        (range(len(examples)), ["lead" if one.is_lead else "no lead" for one in examples]),
+    ):
+        try:
+            told = suspicious(vectors[list(places)], words, [groups[place] for place in places])
+        except InvalidInput as error:
+            on_too_few(str(error))
+            continue
+        of = [(examples[places[one.place]], one) for one in told]
+        found += [Doubt(post, one.proposed, one.loss) for post, one in of if places is named or post.intent is None]
+    return found

@@ -120,7 +120,7 @@ class _Retraining:
         if config.tuning:
             adapted, adapters = self._tuned(folder, sides[Side.TRAIN], checkpoint)
         else:
-            learned = _labelled(sides[Side.TRAIN], before.read(_hashes(sides[Side.TRAIN])))
+            learned = as_labelled(sides[Side.TRAIN], before.read(hashes_of(sides[Side.TRAIN])))
             self.tell("learning on the processor", 0, 0)
             adapted, adapters = adapt(head, scheme, learned, config.adaptation, seed=config.seed), None
         challenger = self.made / "challenger"
@@ -129,10 +129,10 @@ class _Retraining:
         self.tell("measuring", 0, 0)
         scored = {}
         for side in (Side.FROZEN, Side.RECENT):
-            hashes = _hashes(sides[side])
+            hashes = hashes_of(sides[side])
             both = (
-                _scores(head, scheme, before.read(hashes)),
-                _scores(adapted.head, adapted.scheme, after.read(hashes)),
+                scores_of(head, scheme, before.read(hashes)),
+                scores_of(adapted.head, adapted.scheme, after.read(hashes)),
             )
             scored[side] = _scored(sides[side], both, campaigns)
         thresholds = Thresholds(scheme.threshold, adapted.scheme.threshold)
@@ -179,7 +179,7 @@ class _Retraining:
             begun.insert(0, datetime.fromisoformat(told["begun"]))
         for at in begun:
             examples = training_examples(session, before=at if self.config.tuning else None)
-            sides = _sides(session, examples, self.config)
+            sides = divided(session, examples, self.config)
             key = _key(self.config, folder, sides)
             if at is begun[-1] or (told and told["key"] == key):
                 return sides, Checkpoint(file, key, at)
@@ -213,7 +213,7 @@ class _Retraining:
         with torch.random.fork_rng():
             learned = retune(
                 [PostText.of(one.title, one.body).whole for one in taught],
-                _labelled(taught, unseen),
+                as_labelled(taught, unseen),
                 start,
                 self.config,
                 checkpoint,
@@ -224,7 +224,7 @@ class _Retraining:
         layers = changed_layers(scheme, read_adapters(folder), tuning)
         draft, scheme = self.made / "draft", scheme.model_copy(update={"layers": layers})
         files.write(draft, folder, learned.head, scheme, adapters)
-        labelled = _labelled(left_out, self._vectors(draft, left_out).read(_hashes(left_out)))
+        labelled = as_labelled(left_out, self._vectors(draft, left_out).read(hashes_of(left_out)))
         said = lead_log_odds(learned.head.log_probabilities(labelled.vectors))
         slope, intercept = recalibrate(said, labelled, scheme, self.config.adaptation.calibration_prior)
         return Adapted(learned.head, scheme.model_copy(update={"slope": slope, "intercept": intercept})), adapters
@@ -254,11 +254,11 @@ def _draw(example: Example) -> float:
     return crc32(f"calibration {_author(example)}".encode()) / 2**32
 
 
-def _hashes(examples: Sequence[Example]) -> list[str]:
+def hashes_of(examples: Sequence[Example]) -> list[str]:
     return [one.text_hash for one in examples]
 
 
-def _sides(session: Session, examples: Sequence[Example], config: RetrainConfig) -> Sides:
+def divided(session: Session, examples: Sequence[Example], config: RetrainConfig) -> Sides:
     if len(examples) < config.sides.least_labels:
         raise InvalidInput(
             f"There are {len(examples)} labelled posts to learn from; the configuration asks for "
@@ -276,7 +276,7 @@ def _sides(session: Session, examples: Sequence[Example], config: RetrainConfig)
     return sides
 
 
-def _labelled(examples: Sequence[Example], vectors: Vectors) -> Labelled:
+def as_labelled(examples: Sequence[Example], vectors: Vectors) -> Labelled:
     return Labelled(
         vectors,
         is_lead=np.array([bool(one.is_lead) for one in examples]),
@@ -303,7 +303,7 @@ def _scored(examples: Sequence[Example], both: tuple[Doubles, Doubles], campaign
     )
 
 
-def _scores(head: Head, scheme: Scheme, vectors: Vectors) -> Doubles:
+def scores_of(head: Head, scheme: Scheme, vectors: Vectors) -> Doubles:
     if not len(vectors):
         return np.zeros(0)
     line = scheme.slope * lead_log_odds(head.log_probabilities(vectors)) + scheme.intercept

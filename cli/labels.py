@@ -1,9 +1,8 @@
 """Labels: taken out and in, doubted, measured; and the slots of the queue."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import sqlalchemy as sa
 import typer
@@ -12,20 +11,16 @@ from rich.table import Table
 from cli.context import clock, err, out, start
 from overheard.errors import InvalidInput, NotFound
 from overheard.labelling import slots
-from overheard.labelling.doubts import Doubt, replace, said_of
+from overheard.labelling.doubts import replace
 from overheard.labelling.estimates import quality
-from overheard.labelling.examples import Example, training_examples
+from overheard.labelling.examples import training_examples
 from overheard.labelling.exchange import LabelledPost, labelled_posts, take_in
 from overheard.labelling.formats import LabelFormat, decode, encode
-from overheard.labelling.splits import kin
 from overheard.listening.terms import may_train
 from overheard.marketing import campaigns
 from overheard.measuring.recall import Estimate
 from overheard.models import Source
 from overheard.vocabulary import Platform
-
-if TYPE_CHECKING:
-    from classifier.vector_cache import Encode
 
 app = typer.Typer(help="What people said about posts.", no_args_is_help=True)
 
@@ -89,41 +84,22 @@ def _read(file: Path, form: _Format) -> list[LabelledPost]:
 @app.command("doubts")
 def doubts() -> None:
     """Look for labels that surprise a model that did not learn from them; the page of labels shows them."""
+    from classifier.label_errors import doubted
     from classifier.registry import champion
-    from classifier.vector_cache import make_encode
+    from classifier.vector_cache import VectorCache, make_encode, reader_of
 
     context = start()
     with context.sessions() as session:
         examples = training_examples(session)
         folder = champion(session, context.settings)
-    found = _doubted(examples, make_encode(folder, context.settings)) if examples else []
+    found = []
+    if examples:
+        cache = VectorCache(context.settings, reader_of(folder, context.settings))
+        cache.fill(context.sessions, examples, lambda: make_encode(folder, context.settings))
+        found = doubted(examples, cache.read([one.text_hash for one in examples]), on_too_few=err.print)
     with context.typed.begin() as session:
         number = replace(session, found, now=clock())
     out.print(f"{number} of {len(examples)} labels are in doubt. Look at them on /labels?queue=doubt.")
-
-
-def _doubted(examples: Sequence[Example], encode_texts: "Encode") -> list[Doubt]:
-    """Among those of which an intent was said, the intents; lead or no lead for all others."""
-    from classifier.label_errors import suspicious
-    from classifier.text import PostText
-
-    vectors = encode_texts([PostText.of(one.title, one.body).whole for one in examples])
-    group_of = {one.post_id: number for number, group in enumerate(kin(examples)) for one in group}
-    groups = [group_of[one.post_id] for one in examples]
-    named = [place for place, one in enumerate(examples) if one.intent is not None]
-    found = []
-    for places, words in (
-        (named, [said_of(examples[place]) for place in named]),
-        (range(len(examples)), ["lead" if one.is_lead else "no lead" for one in examples]),
-    ):
-        try:
-            told = suspicious(vectors[list(places)], words, [groups[place] for place in places])
-        except InvalidInput as error:
-            err.print(str(error))
-            continue
-        of = [(examples[places[one.place]], one) for one in told]
-        found += [Doubt(post, one.proposed, one.loss) for post, one in of if places is named or post.intent is None]
-    return found
 
 
 @app.command("slots")
