@@ -308,6 +308,7 @@ class AuditAction(StrEnum):
     REPLIES_RESUMED = "replies_resumed"
     EXPORTED = "exported"
     WEBHOOK_CHANGED = "webhook_changed"
+    CRM_CHANGED = "crm_changed"
     FEED_MADE = "feed_made"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_CHANGED = "campaign_changed"

@@ -275,4 +275,4 @@ def _fill(session: Session, connection: CrmConnection, wanted: Wanted) -> None:
 def _record(session: Session, actor: User, connection: CrmConnection, what: str, now: datetime) -> None:
     session.flush()
     told = f"CRM connection {connection.id} ({connection.platform.display})"
-    audit.record(session, actor, AuditAction.WEBHOOK_CHANGED, told, what, now=now)
+    audit.record(session, actor, AuditAction.CRM_CHANGED, told, what, now=now)

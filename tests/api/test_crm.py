@@ -11,9 +11,10 @@ from api.app import create_app
 from api.security import LOGIN_COOKIE, form_token
 from collectors.crm.run import CrmWorker, Door
 from overheard.leads import funnel
-from overheard.models import CrmConnection, CrmLink, User
+from overheard.models import AuditEntry, CrmConnection, CrmLink, User
 from overheard.notifications import webhooks
 from overheard.settings import Settings
+from overheard.vocabulary import AuditAction
 from tests.api.conftest import World
 from tests.fakeworld.crms import TOKEN, CrmWorld, serve_crm
 
@@ -79,6 +80,8 @@ def test_a_crm_is_connected_mapped_tried_paused_and_removed_without_script(
         assert alice.submit(f"/crm/1/{deed}").status_code == 303
     with world.rows() as session:
         assert session.scalars(sa.select(CrmLink)).all() == []
+        told = sa.select(AuditEntry.detail).where(AuditEntry.action == AuditAction.CRM_CHANGED).order_by(AuditEntry.id)
+        assert len(session.scalars(told).all()) == 5  # connected, changed, paused, resumed, removed
     assert world.browser(world.cast.mara).get("/crm").status_code == 403
 
 
