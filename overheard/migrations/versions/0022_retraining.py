@@ -6,8 +6,8 @@ from alembic import op
 import overheard.db
 
 
-revision = '0023'
-down_revision = '0022'
+revision = '0022'
+down_revision = '0021'
 branch_labels = None
 depends_on = None
 
