@@ -346,6 +346,9 @@ def _is_decided(session: Session, lead_id: int) -> bool:
 
 def refresh(session: Session, lead_ids: Iterable[int]) -> None:
     """Copy the strongest signal of each lead to the lead; a lead without any signal is removed."""
+    # Locked, in one order: of two who each take the last but one signal away, the second sees that it is the last.
+    lead_ids = sorted(set(lead_ids))
+    session.execute(sa.select(Lead.id).where(Lead.id.in_(lead_ids)).order_by(Lead.id).with_for_update())
     for lead_id in lead_ids:
         _let_go_of_the_unheard(session, lead_id)
         signals = session.scalars(

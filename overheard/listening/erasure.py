@@ -41,7 +41,8 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
 
 def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:
     """Remove posts, with all that was derived from them, without a trace: they may come again."""
-    post_ids = list(session.scalars(sa.select(Post.id).where(these)))
+    # Locked: whoever is making a lead of one of them just now is waited for, and the lead is seen below.
+    post_ids = list(session.scalars(sa.select(Post.id).where(these).order_by(Post.id).with_for_update()))
     leads = sa.select(Signal.lead_id).join(Post, Post.id == Signal.post_id).where(these).distinct()
     lead_ids = list(session.scalars(leads))
     _forget_in_replies(session, post_ids)
