@@ -100,7 +100,9 @@ audit: $(VENV)/.installed-dev ## Report known holes in what is installed to dist
 sbom: $(VENV)/.installed-dev ## List all parts of a release, by CycloneDX, in dist/overheard.cdx.json
 	@mkdir -p dist
 	@$(MAKE) --no-print-directory serving VENV=dist/venv
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+	@$(PYTHON) -m venv dist/tools
+	@dist/tools/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt cyclonedx-bom
+	@dist/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
 	  --output-file dist/overheard.cdx.json dist/venv/bin/python
 	@echo "dist/overheard.cdx.json"
 
@@ -139,5 +141,5 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install -c constraints.txt torch==2.13.0 \
 	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
 	@echo "Installing what training, tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,reddit,slack,mastodon,oidc,onnx,crm]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,mlflow,reddit,slack,mastodon,oidc,onnx,crm]'
 	@touch $@

@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 
-_NO_PART = {"dev", "cluster"}  # what tests need is not installed by others; a cluster is whole another installation
+# What tests and releases need is not installed by others; a cluster is whole another installation.
+_NO_PART = {"dev", "release", "cluster"}
 
 _HEAD = """# Licences of the parts
 
