@@ -7,6 +7,7 @@ import pytest
 from overheard.db import Sessions
 from overheard.vocabulary import PostKind, ReplyState
 from tests.collectors.replying.desk import DISCUSSIONS, TEXT, Desk
+from tests.collectors.replying.test_listening import _heard, _listen, _sent
 from tests.fakeworld import faults
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.sending.github import Refusals
@@ -89,3 +90,14 @@ def test_what_is_gone_locked_or_answered_already_is_not_answered(desk: Desk) -> 
         assert desk.state(reply_id) is ReplyState.FAILED
         assert because in (desk.reply(reply_id).error or "")
     assert desk.attempts() == 0
+
+
+def test_what_the_person_answers_below_our_comment_is_heard_once(desk: Desk) -> None:
+    _, ours, _ = _sent(desk)
+    desk.world.advance(60)
+    _comment(desk, ours, "flour", "Thank you, how much is it?")
+    desk.world.advance(900)
+    assert _listen(desk) == 1
+    desk.world.advance(900)
+    assert _listen(desk) == 0
+    assert _heard(desk) == [("Thank you, how much is it?", True)]
