@@ -1,13 +1,13 @@
 """What `/v1` takes and gives about alert rules, webhooks and deliveries."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
 from api.bodies import Body
 from api.deps import MAX_ID, Text
-from overheard.models import AlertRule, OutboundDelivery, Webhook
+from overheard.models import AlertRecipient, AlertRule, OutboundDelivery, Webhook
 from overheard.notifications import alerts, webhooks
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.vocabulary import DigestRhythm, Stage
@@ -36,6 +36,9 @@ class NewAlert(Body):
         False, description="Only leads from their campaign's `hot_floor` on, instead of from a score."
     )
     with_text: bool = Field(False, description=_WITH_TEXT)
+    people: list[Annotated[int, Field(ge=1, le=MAX_ID)]] = Field(
+        [], max_length=1000, description="Whom it tells, each by mail to their own address; empty: yourself."
+    )
 
     @property
     def wanted(self) -> alerts.Wanted:
@@ -61,11 +64,40 @@ class AlertBody(BaseModel):
     with_text: bool
     told_at: datetime | None = Field(description="When its last alert was due.")
     paused_at: datetime | None = Field(description="Paused since: what was sent did not arrive for days.")
+    people: list[int] = Field(description="Whom it tells by mail.")
+    stopped: list[int] = Field(description="Who wanted to hear of it no more, or whom nothing reached for days.")
 
     @classmethod
     def of(cls, rule: AlertRule) -> Self:
-        """From the row."""
-        return cls(**{name: getattr(rule, name) for name in cls.model_fields})
+        """From the row, with whom it tells."""
+        told = {row.user_id: row.paused_at is None for row in rule.recipients}
+        people, stopped = [one for one in told if told[one]], [one for one in told if not told[one]]
+        row = {name: getattr(rule, name) for name in cls.model_fields if name not in ("people", "stopped")}
+        return cls(**row, people=people, stopped=stopped)
+
+
+class ToldBody(BaseModel):
+    """A rule of somebody else that tells oneself by mail."""
+
+    rule_id: int
+    name: str
+    campaign_id: int | None
+    rhythm: DigestRhythm
+    owner: str = Field(description="Name of who set it.")
+    stopped_at: datetime | None = Field(description="Since when nothing comes: stopped, or it did not arrive for days.")
+
+    @classmethod
+    def of(cls, told: AlertRecipient) -> Self:
+        """From the row, with its rule and who set that."""
+        rule = told.rule
+        return cls(
+            rule_id=rule.id,
+            name=rule.name,
+            campaign_id=rule.campaign_id,
+            rhythm=rule.rhythm,
+            owner=rule.user.name,
+            stopped_at=told.paused_at,
+        )
 
 
 class NewWebhook(Body):
@@ -119,6 +151,7 @@ class DeliveryBody(BaseModel):
     event: OutboundEvent
     webhook_id: int | None
     rule_id: int | None
+    user_id: int | None = Field(description="To whom it is mailed.")
     lead_id: int | None
     to_stage: Stage | None
     at: datetime
@@ -133,4 +166,6 @@ class DeliveryBody(BaseModel):
     @classmethod
     def of(cls, delivery: OutboundDelivery) -> Self:
         """From the row."""
-        return cls(**{name: getattr(delivery, name) for name in cls.model_fields})
+        recipient = delivery.recipient
+        row = {name: getattr(delivery, name) for name in cls.model_fields if name != "user_id"}
+        return cls(**row, user_id=None if recipient is None else recipient.user_id)

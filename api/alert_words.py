@@ -1,6 +1,6 @@
 """How alerts, webhooks and deliveries are said to a person."""
 
-from overheard.models import AlertRule, OutboundDelivery
+from overheard.models import AlertRule, OutboundDelivery, Receiver, User
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.vocabulary import DigestRhythm
 
@@ -58,3 +58,17 @@ def rule_line(rule: AlertRule) -> str:
     if rule.with_text:
         parts.append("with texts")
     return ", ".join(parts)
+
+
+def people_line(rule: AlertRule, viewer: User) -> str:
+    """Whom a rule tells, in one line."""
+    names = {
+        row.user_id: row.user.name for row in rule.recipients if row.paused_at is None and not row.user.disabled_at
+    }
+    yours = ["you"] if names.pop(viewer.id, None) else []
+    return ", ".join(yours + sorted(names.values())) or "nobody any more"
+
+
+def receiver(rule: AlertRule, viewer: User) -> Receiver:
+    """What shows who set a rule whether it arrives: their own mails, or the channel that all of them share."""
+    return next((row for row in rule.recipients if row.user_id == viewer.id), rule)

@@ -23,7 +23,7 @@ from overheard.leads.qualification import questions
 from overheard.marketing import campaign_settings, campaigns, exclusions
 from overheard.marketing.exclusions import Place
 from overheard.marketing.relevance import count_by_meaning
-from overheard.models import Query, Source, User
+from overheard.models import Campaign, Query, Source, User
 from overheard.query_language import explain, read
 from overheard.query_language.variables import saved
 from overheard.vocabulary import Platform
@@ -89,10 +89,19 @@ def campaign_page(
         **measures(db, view.campaign, state_of(request).clock()),
         **brought(db, campaign_id, state_of(request).clock()),
         **settings,
+        "quiet_hours": quiet_hours(view.campaign),
+        "zone": state_of(request).settings.time_zone,
         "counted": counted,
     }
     status = status_of(draft.error) if draft.error else HTTPStatus.OK
     return page(request, "campaign.html", viewer=viewer, status=status, **shown)
+
+
+def quiet_hours(campaign: Campaign) -> str:
+    """A campaign's quiet hours, in words; empty: it has none."""
+    if campaign.quiet_from is None or campaign.quiet_until is None:
+        return ""
+    return f"{campaign.quiet_from:02}:00 to {campaign.quiet_until:02}:00"
 
 
 def _settings(db: Session, campaign_id: int) -> dict[str, Any]:

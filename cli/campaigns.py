@@ -94,6 +94,25 @@ def meaning(
     )
 
 
+@app.command("quiet")
+def quiet(
+    campaign: str,
+    *,
+    begin: Annotated[int | None, typer.Option("--from", help="Hour, 0 to 23, in the team's time zone.")] = None,
+    end: Annotated[int | None, typer.Option("--until", help="Hour, 0 to 23; before --from: on the next day.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="No quiet hours.")] = False,
+) -> None:
+    """Hours in which alerts that tell at once keep a campaign's leads until they are over, or no such hours."""
+    if off == (begin is not None or end is not None):
+        raise InvalidInput("Say either when it is quiet, such as --from 20 --until 7, or --off.")
+    with start().typed.begin() as session:
+        found = find(session, campaign)
+        campaigns.set_quiet_hours(session, found.id, begin, end)
+        hours = "no quiet hours" if off else f"quiet from {begin:02}:00 to {end:02}:00"
+        _record(session, AuditAction.CAMPAIGN_CHANGED, found, hours)
+    out.print(f"{campaign}: {hours}.", markup=False)
+
+
 @app.command("list")
 def list_campaigns() -> None:
     """List campaigns with their queries."""

@@ -20,7 +20,7 @@ from overheard.desk import views
 from overheard.errors import OverheardError
 from overheard.marketing import campaigns
 from overheard.models import User
-from overheard.notifications import alerts, deliveries, feeds, mail, webhooks
+from overheard.notifications import alert_recipients, alerts, deliveries, feeds, mail, webhooks
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundState
 from overheard.users import people
 
@@ -61,7 +61,8 @@ class RuleForm(NewAlert):
         """As the rules take it."""
         kind, _, number = self.about.partition(" ")
         chosen = {f"{kind}_id": int(number)} if kind in ("campaign", "view") and number.isdecimal() else {}
-        return alerts.Wanted(**self.model_dump(exclude={"about"}) | chosen)
+        people = {"people": self.people if self.way is AlertWay.MAIL else ()}
+        return alerts.Wanted(**self.model_dump(exclude={"about"}) | chosen | people)
 
 
 class LogParams(BaseModel):
@@ -96,7 +97,8 @@ def make_rule(
             rule = alerts.make(db, state.settings, people.get(db, viewer.id), form.wanted, now=now)
     except OverheardError as error:
         return show(request, viewer, db, refused=error, at="rules", typed=form)
-    return done(request, HERE, Flash(f"You are told by {rule.name} from now on."))
+    told = ", ".join(row.user.name for row in alert_recipients.open_recipients(db, rule)) or "You"
+    return done(request, HERE, Flash(f"Told by {rule.name} from now on: {told}."))
 
 
 @router.post("/rules/{rule_id}")
@@ -123,6 +125,20 @@ def delete_rule(request: Request, rule_id: Id, viewer: Teller, db: Db) -> Respon
     rule = alerts.get(db, viewer, rule_id)
     alerts.delete(db, rule)
     return done(request, HERE, Flash(f"{rule.name} is deleted."))
+
+
+@router.post("/rules/{rule_id}/stop")
+def stop_rule(request: Request, rule_id: Id, viewer: Teller, db: Db, now: Now) -> Response:
+    """Be told no more by a rule, oneself only."""
+    told = alert_recipients.stop(db, viewer, rule_id, now=now)
+    return done(request, HERE, Flash(f"{told.rule.name} tells you no more. Others are told as before."))
+
+
+@router.post("/rules/{rule_id}/resume")
+def hear_again(request: Request, rule_id: Id, viewer: Teller, db: Db) -> Response:
+    """Be told again by a rule that one has stopped, or whose mails did not arrive."""
+    told = alert_recipients.hear_again(db, viewer, rule_id)
+    return done(request, HERE, Flash(f"{told.rule.name} tells you again."))
 
 
 @router.post("/feeds")
@@ -200,6 +216,8 @@ def show(
         viewer=viewer,
         status=status_of(refused) if refused else HTTPStatus.OK,
         rules=alerts.rules(db, viewer),
+        from_others=alert_recipients.from_others(db, viewer),
+        people=alert_recipients.tellable(db),
         feeds=feeds.own(db, viewer),
         webhooks=webhooks.everything(db) if sees_webhooks else [],
         events=webhooks.EVENTS,

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from api.access import Action
-from api.campaign_page import campaign_page
+from api.campaign_page import campaign_page, quiet_hours
 from api.deps import Db, Id, Now, ReadDb, Text, on_page
+from api.filters import none_if_empty
 from api.pages import Flash, done
 from api.routes.campaign import home
 from overheard.marketing import campaign_settings, campaigns, exclusions
@@ -21,6 +23,7 @@ router = APIRouter(prefix="/campaigns")
 Editor = Annotated[User, on_page(Action.EDIT_CAMPAIGN)]
 Words = Annotated[Text, Form()]
 Chosen = Annotated[list[int], Form()]
+Hour = Annotated[int | None, BeforeValidator(none_if_empty), Field(ge=0, le=23)]
 
 
 @router.post("/{campaign_id}/settings")
@@ -58,6 +61,22 @@ def set_members(request: Request, campaign_id: Id, _viewer: Editor, db: Db, memb
     team = campaign_settings.set_members(db, campaign_id, member)
     names = ", ".join(user.name for user in team)
     said = f"Promoted leads go to {names} in turn." if team else "Nobody is named: the team's own rule decides."
+    return done(request, home(campaign_id, "settings"), Flash(said))
+
+
+@router.post("/{campaign_id}/quiet-hours")
+def set_quiet_hours(
+    *,
+    request: Request,
+    campaign_id: Id,
+    _viewer: Editor,
+    db: Db,
+    quiet_from: Annotated[Hour, Form()] = None,
+    quiet_until: Annotated[Hour, Form()] = None,
+) -> Response:
+    """When nobody is told of its leads at once."""
+    hours = quiet_hours(campaigns.set_quiet_hours(db, campaign_id, quiet_from, quiet_until))
+    said = f"Nobody is told of its leads at once from {hours}." if hours else "It has no quiet hours."
     return done(request, home(campaign_id, "settings"), Flash(said))
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.access import Action, may
-from api.alert_bodies import AlertBody, DeliveryBody, NewAlert, NewWebhook, WebhookBody, WebhookSecretBody
+from api.alert_bodies import AlertBody, DeliveryBody, NewAlert, NewWebhook, ToldBody, WebhookBody, WebhookSecretBody
 from api.deps import MAX_ID, Db, Id, Now, ReadDb, StateDep, by_token
 from api.errors import Forbidden, TooLarge
 from api.openapi import problems
@@ -16,7 +16,7 @@ from api.people_bodies import CountBody
 from api.routing import ApiRouter
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.models import User
-from overheard.notifications import alerts, deliveries, webhooks
+from overheard.notifications import alert_recipients, alerts, deliveries, webhooks
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundState
 from overheard.users import people
 
@@ -47,7 +47,7 @@ def read_alerts(user: Reader, db: ReadDb, params: Annotated[PageParams, Query()]
 
 @router.post("/alerts", status_code=201, operation_id="makeAlert", summary="Make an alert rule", responses=_WRITES)
 def make_alert(user: Teller, db: Db, now: Now, state: StateDep, body: NewAlert) -> AlertBody:
-    """It tells of leads from now on, each once, to whom the token belongs."""
+    """It tells of leads from now on, each once: to whom the token belongs, or to the people that are named."""
     check_way(user, body.way)
     return AlertBody.of(alerts.make(db, state.settings, people.get(db, user.id), body.wanted, now=now))
 
@@ -68,6 +68,29 @@ def delete_alert(user: Teller, rule_id: Id, db: Db) -> Response:
     """Nothing is told by it any more."""
     alerts.delete(db, alerts.get(db, user, rule_id))
     return Response(status_code=204)
+
+
+@router.get(
+    "/alerts/from-others",
+    operation_id="readAlertsFromOthers",
+    summary="Rules of others that tell oneself",
+    responses=problems(InvalidInput),
+)
+def read_from_others(user: Reader, db: ReadDb, params: Annotated[PageParams, Query()]) -> Page[ToldBody]:
+    """By mail, with those that one has stopped for oneself."""
+    return page_of(alert_recipients.from_others(db, user), params, ToldBody.of, key=lambda told: [told.id])
+
+
+@router.post("/alerts/{rule_id}/stop", operation_id="stopAlert", summary="Hear of it no more", responses=_WRITES)
+def stop_alert(user: Teller, rule_id: Id, db: Db, now: Now) -> ToldBody:
+    """By mail, oneself only: others are told as before, and who set the rule cannot turn it on again for you."""
+    return ToldBody.of(alert_recipients.stop(db, user, rule_id, now=now))
+
+
+@router.post("/alerts/{rule_id}/resume", operation_id="resumeAlert", summary="Hear of it again", responses=_WRITES)
+def resume_alert(user: Teller, rule_id: Id, db: Db) -> ToldBody:
+    """What came meanwhile stays untold."""
+    return ToldBody.of(alert_recipients.hear_again(db, user, rule_id))
 
 
 def check_way(user: User, way: AlertWay) -> None:

@@ -35,6 +35,13 @@ class ExclusionBody(BaseModel):
     at: datetime
 
 
+class QuietHours(Body):
+    """Hours of the team's day in which alerts that tell at once keep a campaign's leads until they are over."""
+
+    begin: int = Field(strict=True, ge=0, le=23)
+    end: int = Field(strict=True, ge=0, le=23, description="Other than `begin`; before it: on the next day.")
+
+
 class SettingsBody(BaseModel):
     """What is settled about a campaign."""
 
@@ -46,6 +53,7 @@ class SettingsBody(BaseModel):
     daily_budget: int | None = Field(description="Posts that may come into the queue a day; null: all.")
     hot_floor: float | None = Field(description="The score from which a lead is hot; null: none is.")
     samples_a_day: int = Field(description="Posts that are shown blind a day.")
+    quiet_hours: QuietHours | None = Field(description="Null: there are none.")
     archived_at: datetime | None
     exclusions: list[ExclusionBody]
 
@@ -61,6 +69,7 @@ class SettingsChange(Body):
     daily_budget: int | None = Field(None, strict=True, ge=1, le=100_000, description="Null lets all come in.")
     hot_floor: float | None = Field(None, strict=True, ge=0, le=1, description="Null: no lead is hot.")
     samples_a_day: int | None = Field(None, strict=True, ge=0, le=100, description="0: none.")
+    quiet_hours: QuietHours | None = Field(None, description="Null: there are none.")
     archived: bool | None = None
 
 
@@ -137,6 +146,10 @@ def change_settings(user: Editor, campaign_id: Id, db: Db, now: Now, body: Setti
         campaigns.set_hot_floor(db, campaign_id, body.hot_floor)
     if body.samples_a_day is not None:
         campaigns.set_samples_a_day(db, campaign_id, body.samples_a_day)
+    if "quiet_hours" in body.model_fields_set:
+        quiet = body.quiet_hours
+        hours = (quiet.begin, quiet.end) if quiet else (None, None)
+        campaigns.set_quiet_hours(db, campaign_id, *hours)
     if body.archived is not None:
         change = campaign_settings.archive if body.archived else campaign_settings.restore
         change(db, campaign_id, actor=user, now=now)
@@ -205,6 +218,11 @@ def _settings(db: Session, campaign_id: int) -> SettingsBody:
         daily_budget=campaign.daily_budget,
         hot_floor=campaign.hot_floor,
         samples_a_day=campaign.samples_a_day,
+        quiet_hours=(
+            None
+            if campaign.quiet_from is None or campaign.quiet_until is None
+            else QuietHours(begin=campaign.quiet_from, end=campaign.quiet_until)
+        ),
         archived_at=campaign.archived_at,
         exclusions=[_exclusion(row) for row in exclusions.exclusions(db, campaign_id)],
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
@@ -12,6 +12,7 @@ from overheard.keywords.queries import save_query
 from overheard.marketing import budget
 from overheard.marketing.relevance import DEFAULT_THRESHOLD
 from overheard.models import Campaign, Query, Source
+from overheard.notifications.rhythms import check_hours, is_quiet
 from overheard.vocabulary import Platform
 
 MAX_NAME = 120
@@ -92,6 +93,22 @@ def set_daily_budget(session: Session, campaign_id: int, daily_budget: int | Non
     campaign = get(session, campaign_id)
     campaign.daily_budget = budget.checked(daily_budget)
     return campaign
+
+
+def set_quiet_hours(session: Session, campaign_id: int, quiet_from: int | None, quiet_until: int | None) -> Campaign:
+    """Hours, in the team's time zone, in which alerts tell of none of its leads at once; None, None: there are none."""
+    check_hours(0, quiet_from, quiet_until)
+    if quiet_from is not None and quiet_from == quiet_until:
+        raise InvalidInput("Quiet hours that end at the hour at which they begin are none: choose another end.")
+    campaign = get(session, campaign_id)
+    campaign.quiet_from, campaign.quiet_until = quiet_from, quiet_until
+    return campaign
+
+
+def quiet(session: Session, zone: tzinfo, now: datetime) -> list[int]:
+    """The campaigns (ids) whose quiet hours it is."""
+    hours = sa.select(Campaign.id, Campaign.quiet_from, Campaign.quiet_until).where(Campaign.quiet_from.is_not(None))
+    return [row.id for row in session.execute(hours) if is_quiet(row.quiet_from, row.quiet_until, zone, now)]
 
 
 def set_samples_a_day(session: Session, campaign_id: int, samples: int) -> Campaign:

@@ -1,6 +1,15 @@
 """The tables. A row is data; what may happen to it stands in the module named after the thing."""
 
-from overheard.models.alerts import AlertedLead, AlertRule, LeadNews, OutboundDelivery, QueueFeed, Receiver, Webhook
+from overheard.models.alerts import (
+    AlertedLead,
+    AlertRecipient,
+    AlertRule,
+    LeadNews,
+    OutboundDelivery,
+    QueueFeed,
+    Receiver,
+    Webhook,
+)
 from overheard.models.api import StoredAnswer
 from overheard.models.base import Base
 from overheard.models.campaign_desk import Exclusion, campaign_members
@@ -50,6 +59,7 @@ from overheard.models.yields import COUNTED_BY
 
 __all__ = [
     "COUNTED_BY",
+    "AlertRecipient",
     "AlertRule",
     "AlertedLead",
     "Answer",

@@ -76,6 +76,23 @@ class AlertRule(Receiver, Base):
     """When the last alert was due."""
 
     user: Mapped[User] = relationship(lazy="raise")
+    recipients: Mapped[list["AlertRecipient"]] = relationship(
+        lazy="raise", back_populates="rule", order_by="AlertRecipient.id", passive_deletes="all"
+    )
+
+
+class AlertRecipient(Receiver, Base):
+    """Somebody whom an alert rule tells by mail. Who wants to hear no more of it pauses it for themselves."""
+
+    __tablename__ = "alert_recipients"
+    __table_args__ = (UniqueConstraint("rule_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = owner("alert_rules.id", index=False)
+    user_id: Mapped[int] = owner("users.id")
+
+    rule: Mapped[AlertRule] = relationship(lazy="raise", back_populates="recipients")
+    user: Mapped[User] = relationship(lazy="raise")
 
 
 class LeadNews(Base):
@@ -108,6 +125,8 @@ class OutboundDelivery(Base):
     event: Mapped[OutboundEvent]
     webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
     rule_id: Mapped[int | None] = mapped_column(ForeignKey("alert_rules.id", ondelete="CASCADE"), index=True)
+    recipient_id: Mapped[int | None]
+    """Whom a rule tells by it, if by mail. No foreign key: SQLite adds none to a table that others point to."""
     lead_id: Mapped[int | None]
     campaign_id: Mapped[int | None]
     """Neither is a foreign key: that a lead is gone is told too."""
@@ -127,6 +146,9 @@ class OutboundDelivery(Base):
 
     webhook: Mapped[Webhook | None] = relationship(lazy="raise")
     rule: Mapped[AlertRule | None] = relationship(lazy="raise")
+    recipient: Mapped[AlertRecipient | None] = relationship(
+        primaryjoin="foreign(OutboundDelivery.recipient_id) == AlertRecipient.id", viewonly=True, lazy="raise"
+    )
 
 
 class AlertedLead(Base):

@@ -45,6 +45,9 @@ class Campaign(Base):
 
     languages: Mapped[str | None]
     """ISO 639 codes with blanks between them; posts in others do not qualify. None: posts in any do."""
+    quiet_from: Mapped[int | None]
+    quiet_until: Mapped[int | None]
+    """Hours, in the team's time zone, in which alerts tell of none of its leads at once. None: there are none."""
     archived_at: Mapped[datetime | None]
     """Nobody becomes its lead any more."""
 

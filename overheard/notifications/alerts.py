@@ -1,19 +1,32 @@
 """Alert rules: who wants to be told of which new leads, when and how. An alert is a delivery like any other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from overheard.db import upsert
 from overheard.desk import review_queue
 from overheard.desk.review_queue import Filters
 from overheard.errors import InvalidInput, NotFound
 from overheard.listening.credentials import seal
-from overheard.models import AlertedLead, AlertRule, Campaign, Lead, OutboundDelivery, SavedView, Signal, User, Webhook
+from overheard.marketing import campaigns
+from overheard.models import (
+    AlertedLead,
+    AlertRecipient,
+    AlertRule,
+    Campaign,
+    Lead,
+    OutboundDelivery,
+    SavedView,
+    Signal,
+    User,
+    Webhook,
+)
+from overheard.notifications import alert_recipients
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent, OutboundState
 from overheard.notifications.rhythms import check_hours, is_quiet, last_due
 from overheard.settings import Settings
@@ -50,17 +63,22 @@ class Wanted:
     min_score: float | None = None
     only_hot: bool = False
     with_text: bool = False
+    people: Collection[int] = ()
+    """Whom it tells by mail (ids); nobody: who sets it."""
 
 
 def rules(session: Session, user: User) -> Sequence[AlertRule]:
     """Somebody's own, by name."""
     statement = sa.select(AlertRule).where(AlertRule.user_id == user.id).order_by(AlertRule.name, AlertRule.id)
-    return session.scalars(statement).all()
+    return session.scalars(statement.options(_WITH_PEOPLE)).all()
+
+
+_WITH_PEOPLE = selectinload(AlertRule.recipients).joinedload(AlertRecipient.user, innerjoin=True)
 
 
 def get(session: Session, user: User, rule_id: int) -> AlertRule:
     """One of somebody's own; what others set for themselves is not there at all."""
-    rule = session.get(AlertRule, rule_id)
+    rule = session.get(AlertRule, rule_id, options=[_WITH_PEOPLE])
     if rule is None or rule.user_id != user.id:
         raise NotFound(f"You have no alert rule {rule_id}.")
     return rule
@@ -90,6 +108,8 @@ def change(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted
     rule.changed_at = now
     rule.paused_at = rule.failing_since = rule.resting_until = None
     session.flush()
+    alert_recipients.choose(session, rule, wanted.people)
+    session.refresh(rule, ["recipients"])
 
 
 def delete(session: Session, rule: AlertRule) -> None:
@@ -113,6 +133,12 @@ def _check(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted
     if wanted.min_score is not None and wanted.only_hot:
         raise InvalidInput("A rule tells of hot leads or of those from a score on, not both: choose one.")
     _check_way(session, settings, rule, wanted)
+    _check_people(wanted)
+
+
+def _check_people(wanted: Wanted) -> None:
+    if wanted.people and wanted.way is not AlertWay.MAIL:
+        raise InvalidInput("People are told by e-mail, each at their own address: choose that way, or choose nobody.")
 
 
 def _check_way(session: Session, settings: Settings, rule: AlertRule, wanted: Wanted) -> None:
@@ -138,12 +164,17 @@ def visible_view(session: Session, user_id: int, view_id: int) -> SavedView:
 
 
 def gather(session: Session, settings: Settings, now: datetime, read_filters: ReadFilters) -> int:
-    """Make an alert of each rule that is due and has new leads to tell of; how many. A lead is told once by a rule."""
+    """Make an alert of each rule that is due and has new leads to tell of; how many. A lead is told once by a rule.
+
+    By mail a rule goes on for those whom it tells when who set it is gone.
+    """
+    by_mail = AlertRule.way == AlertWay.MAIL
     statement = (
         sa.select(AlertRule)
         .options(joinedload(AlertRule.user, innerjoin=True))
         .join(User, User.id == AlertRule.user_id)
-        .where(AlertRule.rhythm != DigestRhythm.OFF, AlertRule.paused_at.is_(None), User.disabled_at.is_(None))
+        .where(AlertRule.rhythm != DigestRhythm.OFF, AlertRule.paused_at.is_(None))
+        .where(sa.or_(User.disabled_at.is_(None), by_mail))
         .order_by(AlertRule.id)
         .with_for_update(of=AlertRule, skip_locked=True)
     )
@@ -154,16 +185,19 @@ def _gather(session: Session, settings: Settings, rule: AlertRule, now: datetime
     due = last_due(rule.rhythm, rule.hour, settings.zone, now)
     if due is None or due <= rule.changed_at or is_quiet(rule.quiet_from, rule.quiet_until, settings.zone, now):
         return False
-    wait = _GAP if rule.rhythm is DigestRhythm.INSTANT else timedelta()
-    if rule.told_at is not None and due <= rule.told_at + wait:
+    at_once = rule.rhythm is DigestRhythm.INSTANT
+    if rule.told_at is not None and due <= rule.told_at + (_GAP if at_once else timedelta()):
         return False
-    filters = _filters(session, rule, now, read_filters)
-    new = [] if filters is None else session.scalars(_new_leads(rule, filters, due, now)).all()
+    recipients = alert_recipients.open_recipients(session, rule) if rule.way is AlertWay.MAIL else [None]
+    filters = _filters(session, rule, now, read_filters) if recipients else None
+    if filters is None:
+        return False
+    resting = campaigns.quiet(session, settings.zone, now) if at_once else []
+    new = session.scalars(_new_leads(rule, filters, due, now).where(Lead.campaign_id.not_in(resting))).all()
     if not new:
         return False
     rule.told_at = due
     row = {
-        "key": f"msg_a{rule.id}_{due:%Y%m%dT%H%M%S}",
         "event": OutboundEvent.ALERT_LEADS,
         "rule_id": rule.id,
         "webhook_id": rule.webhook_id,
@@ -172,13 +206,17 @@ def _gather(session: Session, settings: Settings, rule: AlertRule, now: datetime
         "next_at": now,
         "attempts": 0,
     }
-    delivery_id = session.scalar(
-        upsert(session, OutboundDelivery).values(row).on_conflict_do_nothing().returning(OutboundDelivery.id)
-    )
-    if delivery_id is None:
+    key = f"msg_a{rule.id}_{due:%Y%m%dT%H%M%S}"
+    told = [
+        {"key": f"{key}_{one.user_id}" if one else key, "recipient_id": one.id if one else None} | row
+        for one in recipients
+    ]
+    insert = upsert(session, OutboundDelivery).values(told).on_conflict_do_nothing()
+    delivery_ids = session.scalars(insert.returning(OutboundDelivery.id)).all()
+    if not delivery_ids:
         return False
-    told = [{"rule_id": rule.id, "lead_id": lead_id, "delivery_id": delivery_id} for lead_id in new]
-    session.execute(sa.insert(AlertedLead), told)
+    leads = [{"rule_id": rule.id, "lead_id": lead_id, "delivery_id": min(delivery_ids)} for lead_id in new]
+    session.execute(sa.insert(AlertedLead), leads)
     return True
 
 
@@ -225,6 +263,8 @@ def queue_address(session: Session, settings: Settings, rule: AlertRule) -> str:
     return f"{settings.address}/queue" + (f"?{params}" if params else "")
 
 
-def told_leads(session: Session, delivery_id: int) -> Sequence[int]:
-    """The leads (ids) of an alert that are still there."""
-    return session.scalars(sa.select(AlertedLead.lead_id).where(AlertedLead.delivery_id == delivery_id)).all()
+def told_leads(session: Session, delivery: OutboundDelivery) -> Sequence[int]:
+    """The leads (ids) of an alert that are still there: they are kept with one delivery of those to all its people."""
+    of_one_alert = (OutboundDelivery.rule_id == delivery.rule_id, OutboundDelivery.at == delivery.at)
+    together = sa.select(OutboundDelivery.id).where(*of_one_alert)
+    return session.scalars(sa.select(AlertedLead.lead_id).where(AlertedLead.delivery_id.in_(together))).all()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from overheard.db import Sessions
 from overheard.errors import NotFound, OverheardError, WrongStage
-from overheard.models import AlertRule, OutboundDelivery, User, Webhook
+from overheard.models import AlertRecipient, AlertRule, OutboundDelivery, User, Webhook
 from overheard.notifications import alerts, notices, webhooks
 from overheard.notifications.alerts import ReadFilters
 from overheard.notifications.outbound_content import Outbound, outbound
@@ -118,7 +118,7 @@ def take(session: Session, settings: Settings, now: datetime) -> Outbound | None
 
 
 def _next(session: Session, now: datetime) -> OutboundDelivery | None:
-    def is_open(kind: type[Webhook | AlertRule]) -> sa.ColumnElement[bool]:
+    def is_open(kind: type[Webhook | AlertRule | AlertRecipient]) -> sa.ColumnElement[bool]:
         return kind.paused_at.is_(None) & sa.or_(kind.resting_until.is_(None), kind.resting_until <= now)
 
     waits = OutboundDelivery.state.in_((OutboundState.PENDING, OutboundState.SENDING))
@@ -126,7 +126,8 @@ def _next(session: Session, now: datetime) -> OutboundDelivery | None:
         sa.select(OutboundDelivery)
         .outerjoin(Webhook, Webhook.id == OutboundDelivery.webhook_id)
         .outerjoin(AlertRule, AlertRule.id == OutboundDelivery.rule_id)
-        .where(waits, OutboundDelivery.next_at <= now, is_open(Webhook), is_open(AlertRule))
+        .outerjoin(AlertRecipient, AlertRecipient.id == OutboundDelivery.recipient_id)
+        .where(waits, OutboundDelivery.next_at <= now, is_open(Webhook), is_open(AlertRule), is_open(AlertRecipient))
         .order_by(OutboundDelivery.next_at, OutboundDelivery.id)
         .limit(1)
         .with_for_update(of=OutboundDelivery, skip_locked=True)
@@ -143,6 +144,9 @@ def settle(session: Session, delivery_id: int, answer: Answer, error: str | None
     delivery.status, delivery.error = answer.status, error
     delivery.answer = clean(answer.said)[:_LONGEST_ANSWER] or None
     receiver = _receiver(session, delivery)
+    if receiver is None:  # whom it was for is told by this rule no more
+        delivery.state = OutboundState.DROPPED if error else OutboundState.DELIVERED
+        return
     if error is None:
         delivery.state, delivery.sent_at = OutboundState.DELIVERED, now
         receiver.failing_since = receiver.resting_until = None
@@ -155,9 +159,12 @@ def settle(session: Session, delivery_id: int, answer: Answer, error: str | None
     session.flush()
 
 
-def _receiver(session: Session, delivery: OutboundDelivery) -> Webhook | AlertRule:
+def _receiver(session: Session, delivery: OutboundDelivery) -> Webhook | AlertRule | AlertRecipient | None:
+    """What it goes to; None: somebody whom the rule is to tell no more."""
     if delivery.webhook_id is not None:
         return session.get_one(Webhook, delivery.webhook_id)
+    if delivery.recipient_id is not None:
+        return session.get(AlertRecipient, delivery.recipient_id)
     return session.get_one(AlertRule, delivery.rule_id)
 
 
@@ -168,13 +175,19 @@ def _wait(delivery: OutboundDelivery, retry_after: float | None) -> timedelta:
     return max(wait * jitter, timedelta(seconds=min(retry_after or 0, _LONGEST_WAIT.total_seconds())))
 
 
-def _pause(session: Session, receiver: Webhook | AlertRule, now: datetime) -> None:
+def _pause(session: Session, receiver: Webhook | AlertRule | AlertRecipient, now: datetime) -> None:
     if receiver.paused_at is not None:
         return
     receiver.paused_at = now
-    kind, to = ("webhook", receiver.created_by_id) if isinstance(receiver, Webhook) else ("alert", receiver.user_id)
-    text = f"The {kind} {receiver.name} is paused: what was sent there did not arrive. Mend it, then resume it."
-    key = f"{kind} {receiver.id} paused {now:%Y-%m-%dT%H:%M:%S}"
+    if isinstance(receiver, AlertRecipient):
+        to, name = receiver.user_id, f"alert {session.get_one(AlertRule, receiver.rule_id).name}"
+        text = f"Mails of the {name} to you did not arrive, so none are sent any more. Ask for them again there."
+    else:
+        is_webhook = isinstance(receiver, Webhook)
+        to = receiver.created_by_id if isinstance(receiver, Webhook) else receiver.user_id
+        name = f"{'webhook' if is_webhook else 'alert'} {receiver.name}"
+        text = f"The {name} is paused: what was sent there did not arrive. Mend it, then resume it."
+    key = f"{receiver.__tablename__} {receiver.id} paused {now:%Y-%m-%dT%H:%M:%S}"
     notices.notify(session, to, NoticeKind.ALERTS_PAUSED, text, "/alerts", now, key=key)
 
 
@@ -208,6 +221,7 @@ def log(
         sa.select(OutboundDelivery)
         .where(*conditions)
         .options(joinedload(OutboundDelivery.webhook), joinedload(OutboundDelivery.rule))
+        .options(joinedload(OutboundDelivery.recipient).joinedload(AlertRecipient.user, innerjoin=True))
     )
     return session.scalars(statement.order_by(OutboundDelivery.id.desc()).limit(limit + 1)).all()
 
@@ -217,7 +231,8 @@ def replay(session: Session, delivery_id: int, *, now: datetime, of: User | None
 
     `of`: only one of their own rules'.
     """
-    delivery = session.get(OutboundDelivery, delivery_id, populate_existing=True)
+    whom = joinedload(OutboundDelivery.recipient)
+    delivery = session.get(OutboundDelivery, delivery_id, options=[whom], populate_existing=True)
     if delivery is not None and of is not None:
         rule = session.get(AlertRule, delivery.rule_id) if delivery.rule_id else None
         delivery = delivery if rule is not None and rule.user_id == of.id else None
@@ -225,8 +240,11 @@ def replay(session: Session, delivery_id: int, *, now: datetime, of: User | None
         raise NotFound(f"There is no delivery {delivery_id}. They are kept for {_KEPT.days} days.")
     if delivery.state in (OutboundState.PENDING, OutboundState.SENDING):
         raise WrongStage(f"Delivery {delivery_id} is on its way already.")
+    receiver = _receiver(session, delivery)
+    if receiver is None or (isinstance(receiver, AlertRecipient) and receiver.paused_at is not None):
+        raise WrongStage("Whom this was for is told by this alert no more.")
     delivery.state, delivery.next_at, delivery.attempts = OutboundState.PENDING, now, 0
-    _receiver(session, delivery).resting_until = None
+    receiver.resting_until = None
     session.flush()
     return delivery
 

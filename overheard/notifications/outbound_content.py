@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from overheard.leads.lead_summaries import LeadSummary, summaries
 from overheard.listening.credentials import open_sealed
-from overheard.models import AlertRule, OutboundDelivery, User, Webhook
+from overheard.models import AlertRecipient, AlertRule, OutboundDelivery, User, Webhook
 from overheard.notifications import alerts, webhooks
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent
 from overheard.settings import Settings
@@ -59,7 +59,7 @@ def _data(
     if delivery.event is OutboundEvent.LEAD_ERASED:
         return {"lead_id": delivery.lead_id, "campaign_id": delivery.campaign_id}
     if rule is not None:
-        told = summaries(session, alerts.told_leads(session, delivery.id))
+        told = summaries(session, alerts.told_leads(session, delivery))
         with_text = rule.with_text and webhook.with_text
         return (
             None
@@ -111,8 +111,8 @@ def _time(at: datetime) -> str:
 
 
 def _letter(session: Session, settings: Settings, delivery: OutboundDelivery, rule: AlertRule) -> Outbound | None:
-    user = session.scalars(sa.select(User).where(User.id == rule.user_id, User.disabled_at.is_(None))).first()
-    told = summaries(session, alerts.told_leads(session, delivery.id))
+    user = _reader(session, delivery, rule)
+    told = summaries(session, alerts.told_leads(session, delivery))
     if user is None or not told:
         return None
     is_slack = rule.way is AlertWay.SLACK and rule.hook is not None
@@ -120,13 +120,24 @@ def _letter(session: Session, settings: Settings, delivery: OutboundDelivery, ru
     count = f"{len(told)} new lead{'s' if len(told) > 1 else ''}"
     more = f"\n\nAnd {len(told) - _SHOWN} more." if len(told) > _SHOWN else ""
     queue = alerts.queue_address(session, settings, rule)
+    chosen = "" if user.id == rule.user_id else "Somebody chose you for it; you can stop it for yourself there.\n"
     text = (
-        f"{_escaped(lines) if is_slack else lines}{more}\n\nThe queue: {queue}\nThis alert: {settings.address}/alerts\n"
+        f"{_escaped(lines) if is_slack else lines}{more}\n\n"
+        f"The queue: {queue}\nThis alert: {settings.address}/alerts\n{chosen}"
     )
     to = user.email
     if is_slack and rule.hook is not None:
         to = open_sealed(settings, rule.hook, "the alert's webhook", anew="on the page of alerts")["hook"]
     return Outbound(delivery.id, rule.way, to, f"Overheard: {count}, {rule.name}", text, {})
+
+
+def _reader(session: Session, delivery: OutboundDelivery, rule: AlertRule) -> User | None:
+    """Who reads it: whom it is mailed to, or who set the rule; None where they are switched off, or told no more."""
+    reader_id: int | None = rule.user_id
+    if rule.way is AlertWay.MAIL:
+        chosen = session.get(AlertRecipient, delivery.recipient_id) if delivery.recipient_id else None
+        reader_id = None if chosen is None else chosen.user_id
+    return session.scalars(sa.select(User).where(User.id == reader_id, User.disabled_at.is_(None))).first()
 
 
 def _lines(settings: Settings, told: LeadSummary, *, with_text: bool) -> str:

@@ -60,6 +60,39 @@ def test_a_rule_is_made_changed_and_deleted_without_script(world: World) -> None
     assert f"rule-{rule.id}" not in sam.get("/alerts").text
 
 
+def test_a_rule_for_others_is_theirs_to_stop(world: World) -> None:
+    cast = world.cast
+    sam, sue = world.browser(cast.sam), world.browser(cast.sue)
+    assert "<small>you</small>" in sam.get("/alerts").text
+    assert sam.submit("/alerts/rules", name="Hot", way="mail", people=cast.sue.id).status_code == 303
+    assert "To Sue." in sam.get("/alerts").text
+    assert "Set by <bdi>Sam</bdi>. At once, by e-mail." in sue.get("/alerts").text
+    assert sue.submit("/alerts/rules/1/stop").status_code == 303
+    assert "Tell me again" in sue.get("/alerts").text
+    assert "wants it no more" in (shown := sam.get("/alerts").text)
+    assert "To nobody any more." in shown
+    assert sam.submit("/alerts/rules/1", name="Hot", way="mail", people=cast.sue.id).status_code == 303
+    assert "Tell me again" in sue.get("/alerts").text
+    assert sue.submit("/alerts/rules/1/resume").status_code == 303
+    assert "Stop telling me" in sue.get("/alerts").text
+    assert world.browser(cast.eli).submit("/alerts/rules/1/stop").status_code == 404
+    assert sam.submit("/alerts/rules", name="Cold", way="mail", people=99).status_code == 422
+
+
+def test_a_program_chooses_whom_a_rule_tells_and_stops_one_for_its_user(world: World) -> None:
+    cast = world.cast
+    sam, sue = world.program(cast.sam), world.program(cast.sue)
+    rule = sam.post("/v1/alerts", json={"name": "Hot", "people": [cast.sam.id, cast.sue.id]}).json()
+    assert (rule["people"], rule["stopped"]) == ([cast.sam.id, cast.sue.id], [])
+    [told] = sue.get("/v1/alerts/from-others").json()["items"]
+    assert (told["rule_id"], told["owner"], told["stopped_at"]) == (rule["id"], "Sam", None)
+    assert sue.post(f"/v1/alerts/{rule['id']}/stop").json()["stopped_at"] is not None
+    assert sam.get("/v1/alerts").json()["items"][0]["stopped"] == [cast.sue.id]
+    assert sue.post(f"/v1/alerts/{rule['id']}/resume").json()["stopped_at"] is None
+    refused = sam.post("/v1/alerts", json={"name": "Cold", "way": "slack", "people": [cast.sue.id]})
+    assert (refused.status_code, refused.json()["error"]) == (422, "InvalidInput")
+
+
 def test_a_webhooks_secret_is_shown_once_and_its_address_never(world: World) -> None:
     mara = world.browser(world.cast.mara)
     made = mara.submit("/alerts/webhooks", **HOOK)

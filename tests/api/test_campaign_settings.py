@@ -45,6 +45,13 @@ def test_a_marketer_settles_a_campaign_by_forms_alone(world: World) -> None:
     page = mara.get("/campaigns/1").text
     assert "Sources (1)" in page
     assert "Members (1)" in page
+    mara.submit("/campaigns/1/quiet-hours", quiet_from=20, quiet_until=7)
+    page = mara.get("/campaigns/1").text
+    assert "Nobody is told of its leads at once from 20:00 to 07:00." in page
+    assert "Quiet hours (20:00 to 07:00)" in page
+    assert mara.submit("/campaigns/1/quiet-hours", quiet_from=20, quiet_until="").status_code == 422
+    mara.submit("/campaigns/1/quiet-hours", quiet_from="", quiet_until="")
+    assert "Quiet hours (none)" in mara.get("/campaigns/1").text
     mara.submit("/campaigns/1/questions", topic="need", question="Do they bake?")
     mara.submit("/campaigns/questions/1/weight", weight=4)
     with world.rows() as session:
@@ -77,8 +84,17 @@ def test_what_an_exclusion_takes_out_is_counted_before_it_is_made_and_comes_back
 def test_who_may_not_tune_reads_the_settings_and_changes_none(world: World) -> None:
     world.lead()
     sam = world.browser(world.cast.sam)
-    assert "Languages: all. Members: everybody." in sam.get("/campaigns/1").text
-    for path in ("settings", "sources", "members", "exclusions", "exclusions/count", "archive", "restore"):
+    assert "Languages: all. Members: everybody. Quiet hours: none." in sam.get("/campaigns/1").text
+    for path in (
+        "settings",
+        "sources",
+        "members",
+        "exclusions",
+        "exclusions/count",
+        "archive",
+        "restore",
+        "quiet-hours",
+    ):
         assert sam.submit(f"/campaigns/1/{path}", **PLACE).status_code == 403
 
 
@@ -94,6 +110,11 @@ def test_a_program_settles_a_campaign(world: World) -> None:
     kept = mara.patch("/v1/campaigns/1/settings", json={"daily_budget": 20}).json()
     assert (kept["daily_budget"], kept["hot_floor"], kept["samples_a_day"]) == (20, 0.9, 6)
     assert mara.patch("/v1/campaigns/1/settings", json={"samples_a_day": 2}).status_code == 422
+    night = {"quiet_hours": {"begin": 20, "end": 7}}
+    assert night.items() <= mara.patch("/v1/campaigns/1/settings", json=night).json().items()
+    assert mara.patch("/v1/campaigns/1/settings", json={"archived": False}).json()["quiet_hours"] is not None
+    assert mara.patch("/v1/campaigns/1/settings", json={"quiet_hours": {"begin": 7, "end": 7}}).status_code == 422
+    assert mara.patch("/v1/campaigns/1/settings", json={"quiet_hours": None}).json()["quiet_hours"] is None
     counted = mara.post("/v1/campaigns/1/exclusions", json=PLACE | {"dry_run": True}).json()
     assert counted == {"exclusion": None, "leads": [lead]}
     made = mara.post("/v1/campaigns/1/exclusions", json=PLACE).json()

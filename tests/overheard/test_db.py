@@ -49,6 +49,34 @@ def test_an_upgrade_from_before_meaning_keeps_every_campaign_as_it_was(empty: En
     empty.dispose()
 
 
+_BY_MAIL_AND_TO_SLACK = [
+    "INSERT INTO users (id, email, name, role, created_at) VALUES (7, 's@example.org', 'Sam', 'sdr', :now)",
+    """INSERT INTO alert_rules (id, user_id, name, rhythm, way, hour, with_text, changed_at, paused_at) VALUES
+    (3, 7, 'Hot', 'instant', 'mail', 9, false, :now, :now), (4, 7, 'Us', 'instant', 'slack', 9, false, :now, NULL)""",
+    """INSERT INTO outbound_deliveries (id, key, event, rule_id, at, state, next_at, attempts) VALUES
+    (5, 'm', 'alert.leads', 3, :now, 'pending', :now, 1), (6, 's', 'alert.leads', 4, :now, 'pending', :now, 1)""",
+]
+
+
+def test_who_was_told_by_mail_before_others_could_be_is_told_as_before(empty: Engine, now: datetime) -> None:
+    """And a pause, a delivery under way and what was told stay what they were, up and down."""
+    with empty.connect() as connection, connection.begin():
+        config = migration_config(connection)
+        command.upgrade(config, "0024")
+        for statement in _BY_MAIL_AND_TO_SLACK:
+            connection.execute(sa.text(statement), {"now": now})
+        command.upgrade(config, "0025")
+        told = connection.execute(sa.text("SELECT rule_id, user_id, paused_at IS NOT NULL FROM alert_recipients"))
+        assert [tuple(row) for row in told] == [(3, 7, True)]
+        kept = connection.execute(sa.text("SELECT id, recipient_id IS NOT NULL FROM outbound_deliveries ORDER BY id"))
+        assert [tuple(row) for row in kept] == [(5, True), (6, False)]
+        command.downgrade(config, "0024")
+        paused = connection.execute(sa.text("SELECT id FROM alert_rules WHERE paused_at IS NOT NULL"))
+        assert [tuple(row) for row in paused] == [(3,)]
+        assert connection.scalar(sa.text("SELECT count(*) FROM outbound_deliveries")) == 2
+    empty.dispose()
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine) -> None:
     errors: list[Exception] = []
 
