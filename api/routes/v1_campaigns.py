@@ -104,11 +104,19 @@ class ProposedQueryBody(BaseModel):
     posts: int
 
 
+class ProposedCompetitorBody(BaseModel):
+    """A product worth watching, and what naming it finds among the stored posts of 30 days."""
+
+    name: str
+    expression: str
+    posts: int
+
+
 class ProposalsBody(BaseModel):
     """What to listen for."""
 
     terms: list[str]
-    competitors: list[str]
+    competitors: list[ProposedCompetitorBody]
     queries: list[ProposedQueryBody]
 
 
@@ -199,7 +207,10 @@ def propose(
     found = campaign_proposals.propose(db, body.text, now=now)
     return ProposalsBody(
         terms=list(found.terms),
-        competitors=list(found.competitors),
+        competitors=[
+            ProposedCompetitorBody(name=one.name, expression=one.expression, posts=one.found.posts)
+            for one in found.competitors
+        ],
         queries=[
             ProposedQueryBody(name=one.name, why=one.why, expression=one.expression, posts=one.found.posts)
             for one in found.queries

@@ -27,6 +27,7 @@ _SOURCES = 12
 _BACKGROUND = 2_000  # posts that say what people say anyway
 _FEW = 50  # fewer than this say nothing about what is rare
 _NAMED_LATELY = 500
+_LONGEST_NAME = 60
 
 # What every product says of itself: no word to listen for.
 _OF_EVERY_OFFER = frozenset(
@@ -41,6 +42,7 @@ _ASKING = ("looking for", "recommend*", "suggest*", "which", "anyone use*", "wha
 _LEAVING = ("alternative* to", "instead of", "switch* from", "moving away from", "replace*", "better than")
 _SUFFERING = ("tired of", "sick of", "frustrat*", "struggl*", "hate", "lose track", "mess", "too expensive")
 _NOT_ASKING = ("hiring", "job", "we offer")
+_WITHOUT = " ".join(f"-{written(word)}" for word in _NOT_ASKING)
 
 _ADDRESS = re.compile(r"https?://\S+|www\.\S+")
 _OWN_NAME = re.compile(r"^\W*([A-Z]\w+) is\b", re.MULTILINE)
@@ -63,6 +65,20 @@ class ProposedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedCompetitor:
+    """A product worth watching by a query of its own, and what that finds among the stored posts."""
+
+    name: str
+    expression: str
+    found: Preview
+
+    @property
+    def query(self) -> str:
+        """How its query would be called."""
+        return f"names {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class ProposedSource:
     """A source that is read already, and how many of its posts the proposed queries find."""
 
@@ -75,7 +91,7 @@ class Proposals:
     """For one text."""
 
     terms: Sequence[str]
-    competitors: Sequence[str]
+    competitors: Sequence[ProposedCompetitor]
     """Named by the text, or else by people in leads of late."""
     queries: Sequence[ProposedQuery]
     sources: Sequence[ProposedSource]
@@ -96,16 +112,21 @@ def propose(session: Session, text: str, *, now: datetime) -> Proposals:
     everything = " OR ".join(f"({query.expression})" for query in queries)
     return Proposals(
         terms=terms,
-        competitors=[*rivals, *named][:_COMPETITORS],
+        competitors=[_competitor(session, name, now=now) for name in [*rivals, *named][:_COMPETITORS]],
         queries=queries,
         sources=_sources(session, everything, now=now) if queries else (),
         communities=[(platform, name) for (platform, _), name in places(text).items()],
     )
 
 
+def _competitor(session: Session, name: str, *, now: datetime) -> ProposedCompetitor:
+    expression = f"{written(name)} {_WITHOUT}"
+    return ProposedCompetitor(name, expression, preview(session, expression, now=now))
+
+
 def _expressions(terms: Sequence[str], rivals: Sequence[str]) -> list[tuple[str, str, str]]:
     """Name, reason and expression of each."""
-    about, without = _one_of(terms), " ".join(f"-{written(word)}" for word in _NOT_ASKING)
+    about, without = _one_of(terms), _WITHOUT
     found = []
     if terms:
         found = [
@@ -199,7 +220,7 @@ def _named_in_leads(session: Session) -> list[str]:
         for kind, field, start, end in (explanation or {}).get("signals", ()):
             if kind == SignalKind.COMPETITOR:
                 names[(title if field == "title" else body)[start:end].strip()] += 1
-    return [name for name, number in names.most_common(_COMPETITORS) if number > 1 and name]
+    return [name for name, number in names.most_common(_COMPETITORS) if number > 1 and 1 < len(name) <= _LONGEST_NAME]
 
 
 def _sources(session: Session, expression: str, *, now: datetime) -> list[ProposedSource]:

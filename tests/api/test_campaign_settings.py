@@ -123,7 +123,8 @@ def test_a_program_settles_a_campaign(world: World) -> None:
     assert mara.patch("/v1/campaigns/1/settings", json={"archived": True}).json()["archived_at"]
     assert mara.patch("/v1/campaigns/1/settings", json={"archived": False}).json()["archived_at"] is None
     found = mara.post("/v1/campaigns/propose", json={"text": "Bookkeeping for bakers. Unlike Xero."}).json()
-    assert found["competitors"] == ["Xero"]
+    assert [(one["name"], one["posts"]) for one in found["competitors"]] == [("Xero", 0)]
+    assert found["competitors"][0]["expression"].startswith("xero ")
     assert world.program(world.cast.sam).patch("/v1/campaigns/1/settings", json=change).status_code == 403
 
 

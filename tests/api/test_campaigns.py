@@ -106,6 +106,8 @@ def test_what_is_sold_is_enough_to_begin_with(world: World) -> None:
     page = mara.submit("/campaigns/propose", **offer).text
     assert "leaves a competitor" in page
     assert "<b>1 post in 30 days</b>" in page
+    assert "<bdi>HubSpot</bdi> <small>1 post in 30 days</small>" in page
+    assert '<input type="hidden" name="query" value="names HubSpot">' in page
     assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=-1).status_code == 422
     assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=0).status_code == 303
     assert "Of the stored posts, 1 lead waits in its queue." in mara.get("/campaigns/2").text

@@ -28,7 +28,7 @@ def test_a_text_yields_queries_that_find_who_asks_and_the_competitors_it_names(s
         now=now,
     )
     found = propose(session, OFFER, now=now)
-    assert found.competitors == ["QuickBooks", "Xero"]
+    assert [(one.name, one.found.posts) for one in found.competitors] == [("QuickBooks", 1), ("Xero", 0)]
     assert {"bookkeeping", "freelancers"} <= set(found.terms)
     assert "paperboat" not in found.terms  # nobody asks for it by its name
     by_name = {query.name: query for query in found.queries}
@@ -40,11 +40,22 @@ def test_a_text_yields_queries_that_find_who_asks_and_the_competitors_it_names(s
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "!!! ???", "the and of", "a" * 30_000, 'OR AND near/5 "', "ÄÖÜ 日本語 инвойс"]
+    "text",
+    [
+        "",
+        " ",
+        "!!! ???",
+        "the of",
+        "a" * 30_000,
+        'OR AND near/5 "',
+        "ÄÖÜ 日本語 инвойс",
+        "Unlike Or OR And, A&B+ or C+.-D",
+    ],
 )
 def test_every_text_yields_queries_that_can_be_read_or_none(session: Session, now: datetime, text: str) -> None:
-    for query in propose(session, text, now=now).queries:
-        read(query.expression)
+    found = propose(session, text, now=now)
+    for expression in [one.expression for one in found.queries] + [one.expression for one in found.competitors]:
+        read(expression)
     assert len(key_terms(session, text)) <= 6
 
 
