@@ -137,6 +137,7 @@ class PostBody(BaseModel):
     evidence: list[SpanBody] = Field(description="What carried the score.")
     explanation: ExplanationBody | None = Field(description="Null: it was judged before there were explanations.")
     matches: list[MatchBody] = Field(description="Why it is relevant to the campaign: queries that met it.")
+    from_sample: bool = Field(description="It came in as somebody who was shown it blind said that it is a lead.")
     relevance: float | None = Field(description="How likely the campaign's offer meets its need; null: not known.")
     closest: SpanBody | None = Field(description="The sentence closest to the offer, where it was close enough.")
 
@@ -292,6 +293,7 @@ def post_body(card: Card) -> PostBody:
             MatchBody(name=met.name, version=met.version, expression=met.expression, spans=_spans(met.spans))
             for met in card.matches
         ],
+        from_sample=card.from_sample,
         relevance=card.closeness.relevance if card.closeness else None,
         closest=_spans([card.closeness.sentence])[0] if card.closeness and card.closeness.sentence else None,
     )

@@ -17,8 +17,20 @@ from overheard.keywords.queries import Span, read_span
 from overheard.leads import do_not_contact
 from overheard.leads.leads import AnyLead
 from overheard.marketing.relevance import Closeness, offer_hash
-from overheard.models import Campaign, Lead, Match, Post, PostRelevance, Prediction, Query, Signal, Source
-from overheard.vocabulary import Intent, Platform, PostKind, SignalKind
+from overheard.models import (
+    Campaign,
+    Lead,
+    Match,
+    Post,
+    PostRelevance,
+    Prediction,
+    Query,
+    Sample,
+    Signal,
+    Source,
+    StratumDay,
+)
+from overheard.vocabulary import Intent, Platform, PostKind, SampleAnswer, SignalKind
 
 _MAX_CROSS_POSTS = 10
 
@@ -94,6 +106,8 @@ class Card(NamedTuple):
     """Where its author said the same."""
     is_do_not_contact: bool
     """Whether its author does not want to hear from us."""
+    from_sample: bool
+    """Whether it came in because somebody who was shown it blind said that it is a lead."""
 
     @property
     def evidence(self) -> list[Span]:
@@ -151,6 +165,12 @@ _IS_SAID_ELSEWHERE = sa.exists().where(
     _ELSEWHERE.text_hash == Post.text_hash,
     _ELSEWHERE.source_id != Post.source_id,
 )
+_CAME_BY_SAMPLE = sa.exists().where(
+    Sample.post_id == Post.id,
+    Sample.answer == SampleAnswer.LEAD,
+    StratumDay.id == Sample.stratum_day_id,
+    StratumDay.campaign_id == Lead.campaign_id,
+)
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 
 _OF_LEADS = (
@@ -158,6 +178,7 @@ _OF_LEADS = (
         Lead.id,
         Lead.campaign_id,
         _IS_SAID_ELSEWHERE,
+        _CAME_BY_SAMPLE,
         PostRelevance.offer_hash,
         Campaign.offer,
         *(getattr(Post, name) for name in SaidPost._fields),
@@ -182,7 +203,7 @@ _OF_LEADS = (
     .where(Lead.id.in_(_IDS))
 )
 _TOP_OF_LEADS = _OF_LEADS.where(Signal.post_id == Lead.top_post_id)
-_BEFORE_POST, _AFTER_POST = 5, 5 + len(SaidPost._fields)
+_BEFORE_POST, _AFTER_POST = 6, 6 + len(SaidPost._fields)
 
 
 def _cards(session: Session, statement: sa.Executable, lead_ids: Sequence[int], key: str) -> list[tuple[int, Card]]:
@@ -196,13 +217,14 @@ def _cards(session: Session, statement: sa.Executable, lead_ids: Sequence[int], 
     unwilling = _unwilling(session, posts, key)
     made = []
     for post, row in zip(posts, found, strict=True):
-        lead_id, campaign_id, _, offer_then, offer = row[:_BEFORE_POST]
+        lead_id, campaign_id, _, from_sample, offer_then, offer = row[:_BEFORE_POST]
         *told, relevance, closest = row[_AFTER_POST:]
         if offer_then is None or offer_then != offer_hash(offer):  # what is of a former offer is void
             relevance = closest = None
         met = tuple(matches.get((post.id, campaign_id), ()))
         also_in = cross_posts.get(post.id, ())
-        made.append((lead_id, Card._make((post, *told, relevance, closest, met, also_in, post.id in unwilling))))
+        others = (relevance, closest, met, also_in, post.id in unwilling, bool(from_sample))
+        made.append((lead_id, Card._make((post, *told, *others))))
     return made
 
 

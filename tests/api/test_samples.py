@@ -49,6 +49,14 @@ def test_a_sample_is_shown_blind_and_answered_from_the_queue(drawn: World) -> No
     assert "Blind sample" not in drawn.browser(drawn.cast.mara).get("/queue").text
     with drawn.rows() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Lead)) == 17
+        by_score = sa.select(sa.func.min(Lead.id)).group_by(Lead.score).order_by(Lead.score)
+        near, unmatched, shown = session.scalars(by_score).all()
+    assert sam.get("/queue").text.count(origin := "somebody said that it is a lead") == 5
+    assert [origin in sam.get(f"/leads/{lead}").text for lead in (near, unmatched, shown)] == [True, True, False]
+    assert "no query in force" not in sam.get(f"/leads/{unmatched}").text
+    program = drawn.program(drawn.cast.sam)
+    told = [program.get(f"/v1/leads/{lead}").json()["posts"][0]["from_sample"] for lead in (near, shown)]
+    assert told == [True, False]
 
     page = drawn.browser(drawn.cast.mara).get("/campaigns/1").text
     assert "At least 15 more blind samples must be answered" in page
