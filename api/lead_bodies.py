@@ -14,9 +14,11 @@ from overheard.leads.lead_desk import LeadDesk
 from overheard.leads.lead_history import Moment
 from overheard.leads.lead_notes import MAX_TAG
 from overheard.leads.people_links import Likeness
-from overheard.leads.qualification import Asked, Fit
+from overheard.leads.qualification import MAX_WEIGHT, Asked, Fit
 from overheard.models import Contact, Lead, QualifyingQuestion, User
 from overheard.vocabulary import ContactKind, LeadAction, Platform, Stage, Topic
+
+_WEIGHT = f"How much the answer counts in a lead's fit, 1 to {MAX_WEIGHT}."
 
 # --- what is taken -------------------------------------------------------------------------------------------------
 
@@ -70,6 +72,13 @@ class NewQuestion(Body):
 
     topic: Topic
     question: Text = Field(min_length=1, max_length=300)
+    weight: int = Field(1, strict=True, ge=1, le=MAX_WEIGHT, description=_WEIGHT)
+
+
+class QuestionChange(Body):
+    """How much a question counts from now on, in the fit of all leads of its campaign."""
+
+    weight: int = Field(strict=True, ge=1, le=MAX_WEIGHT, description=_WEIGHT)
 
 
 # --- what is given -------------------------------------------------------------------------------------------------
@@ -81,7 +90,7 @@ class FitBody(BaseModel):
     fitting: int
     known: int = Field(description="Questions that are answered, and of which it can be said whether the answer fits.")
     open: int
-    share: float | None = Field(description="`fitting` of `known`; null while nothing is known.")
+    share: float | None = Field(description="`fitting` of `known`, each by its weight; null while nothing is known.")
     sentence: str
 
     @classmethod
@@ -98,12 +107,13 @@ class QuestionBody(BaseModel):
     id: int
     topic: Topic
     question: str
+    weight: int = Field(description=_WEIGHT)
     retired_at: datetime | None
 
     @classmethod
     def of(cls, row: QualifyingQuestion) -> Self:
         """A question."""
-        return cls(id=row.id, topic=row.topic, question=row.question, retired_at=row.retired_at)
+        return cls(id=row.id, topic=row.topic, question=row.question, weight=row.weight, retired_at=row.retired_at)
 
 
 class AskedBody(BaseModel):

@@ -24,6 +24,7 @@ from api.lead_bodies import (
     QuestionBody,
 )
 from api.openapi import problems
+from api.paging import Page, PageParams, page_of
 from api.routing import ApiRouter
 from api.state import State
 from api.words import first_words, words_of
@@ -32,6 +33,7 @@ from overheard.desk.board import BoardCard
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.leads import contacts, funnel, lead_history, lead_notes, people_links, qualification
 from overheard.leads.lead_desk import lead_desk
+from overheard.marketing import campaigns
 from overheard.models import Lead, User
 
 router = ApiRouter(tags=["lead desk"])
@@ -211,6 +213,24 @@ def unmerge(user: Merger, lead_id: Id, db: Db, state: StateDep, now: Now) -> Lea
 # --- campaigns and the board ---------------------------------------------------------------------------------------
 
 
+@router.get(
+    "/campaigns/{campaign_id}/questions",
+    operation_id="readQuestions",
+    summary="What a campaign asks of its leads",
+    responses=problems(NotFound, InvalidInput),
+)
+def read_questions(
+    _user: Annotated[User, by_token(Action.READ_CAMPAIGNS)],
+    campaign_id: Id,
+    db: ReadDb,
+    params: Annotated[PageParams, Query()],
+) -> Page[QuestionBody]:
+    """ICP criteria and qualifying questions, in the order in which they were added, each with what it counts."""
+    campaigns.get(db, campaign_id)
+    asked = qualification.questions(db, [campaign_id]).get(campaign_id, [])
+    return page_of(asked, params, QuestionBody.of, key=lambda question: [question.id])
+
+
 @router.post(
     "/campaigns/{campaign_id}/questions",
     status_code=201,
@@ -220,7 +240,19 @@ def unmerge(user: Merger, lead_id: Id, db: Db, state: StateDep, now: Now) -> Lea
 )
 def add_question(_user: Asker, campaign_id: Id, db: Db, body: desk_bodies.NewQuestion) -> QuestionBody:
     """Another question of a campaign to its leads."""
-    return QuestionBody.of(qualification.add_question(db, campaign_id, topic=body.topic, question=body.question))
+    made = qualification.add_question(db, campaign_id, topic=body.topic, question=body.question, weight=body.weight)
+    return QuestionBody.of(made)
+
+
+@router.patch(
+    "/questions/{question_id}",
+    operation_id="weighQuestion",
+    summary="Let it count more, or less",
+    responses=problems(NotFound, InvalidInput, TooLarge),
+)
+def weigh_question(_user: Asker, question_id: Id, db: Db, body: desk_bodies.QuestionChange) -> QuestionBody:
+    """The fit of all leads of its campaign is told anew by it."""
+    return QuestionBody.of(qualification.weigh_question(db, question_id, body.weight))
 
 
 @router.post(

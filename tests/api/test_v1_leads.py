@@ -66,6 +66,25 @@ def test_questions_are_answered_and_give_the_fit_on_desk_and_board(world: World,
     assert (column["stage"], column["total"], column["cards"][0]["fit"]) == ("marketing_qualified", 1, fit)
     assert column["ways"] == {"sales_qualified": "promote", "disqualified": "disqualify"}
     assert sam.get("/v1/board?mine=true").json()["columns"][0]["total"] == 0
+    heavy = {"topic": "budget", "question": "Can they pay?", "weight": 3}
+    heavier = mara.post(f"/v1/campaigns/{campaign}/questions", json=heavy).json()
+    assert heavier["weight"] == 3
+    desk = sam.put(f"/v1/leads/{lead}/answers/{heavier['id']}", json={"answer": "No.", "fits": False}).json()
+    assert desk["fit"]["share"] == 0.25
+    assert mara.patch(f"/v1/questions/{question}", json={"weight": 3}).json()["weight"] == 3
+    assert sam.get(f"/v1/leads/{lead}/desk").json()["fit"]["share"] == 0.5
+    first = sam.get(f"/v1/campaigns/{campaign}/questions", params={"limit": 1}).json()
+    assert [(one["question"], one["weight"]) for one in first["items"]] == [("Do they?", 3)]
+    rest = sam.get(f"/v1/campaigns/{campaign}/questions", params={"after": first["next"]}).json()
+    assert ([one["id"] for one in rest["items"]], rest["next"]) == ([heavier["id"]], None)
+    for wrong in (0, 6, 2.5, "2"):
+        assert mara.patch(f"/v1/questions/{question}", json={"weight": wrong}).status_code == 422
+    assert sam.patch(f"/v1/questions/{question}", json={"weight": 2}).status_code == 403
+    assert [
+        mara.patch("/v1/questions/99", json={"weight": 2}).status_code,
+        sam.get("/v1/campaigns/99/questions").status_code,
+    ] == [404, 404]
+    assert mara.post(f"/v1/questions/{heavier['id']}/retire").status_code == 200
     assert mara.post(f"/v1/questions/{question}/retire").json()["retired_at"] is not None
     assert sam.get(f"/v1/leads/{lead}/desk").json()["fit"] is None
 
