@@ -54,6 +54,19 @@ def get_db(request: Request, state: StateDep, now: Now) -> Iterator[Session]:
         _write_down(request, session, now)
 
 
+def before_asking(request: Request, state: StateDep, now: Now) -> None:
+    """What asks the outside world asks for this first: a request that was answered under its key is answered again
+    here, and nobody is asked twice. Key and transaction are taken when the answer is there (`Db`, behind it), so that
+    no lock is held while others are slow.
+    """
+    if attempt := attempt_of(request):
+        with state.reading() as session:
+            attempt.look(session, now=now)
+
+
+BeforeAsking = Annotated[None, Depends(before_asking)]
+
+
 def _write_down(request: Request, session: Session, now: datetime) -> None:
     """Into the audit log, what it tells of; a page that shows a refusal has done nothing (`api.pages.page`)."""
     deed: tuple[User, Action] | None = getattr(request.state, "deed", None)

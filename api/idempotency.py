@@ -1,7 +1,8 @@
 """Idempotency keys: a write that is sent again under the same key is answered with the stored answer, not done again.
 
 The key is taken and the answer kept by the very transaction that does the work (`api.deps.get_db`), so that a crash
-leaves both or neither. What was refused has done nothing; nothing is kept of it, and its key may be used again.
+leaves both or neither. What asks the outside world does so before, while no transaction is open
+(`api.deps.before_asking`). What was refused has done nothing; nothing is kept of it, and its key may be used again.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import NoReturn
 
 from cryptography.fernet import Fernet
 from fastapi.concurrency import run_in_threadpool
@@ -51,6 +53,15 @@ class Attempt:
         if kept is None:
             self._session = session
             return
+        self._end_with(kept)
+
+    def look(self, session: Session, *, now: datetime) -> None:
+        """End the request with what is kept under its key, if anything is; the key is not taken."""
+        kept = stored_answers.known(session, self.key_hash, now=now)
+        if kept is not None:
+            self._end_with(kept)
+
+    def _end_with(self, kept: StoredAnswer) -> NoReturn:
         if kept.request_hash != self._request_hash:
             raise KeyReused
         raise _Answered(self._opened(kept))

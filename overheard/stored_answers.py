@@ -36,6 +36,12 @@ def take(session: Session, key_hash: str, request_hash: str, *, now: datetime) -
     return session.scalars(sa.select(StoredAnswer).where(StoredAnswer.key_hash == key_hash)).one()
 
 
+def known(session: Session, key_hash: str, *, now: datetime) -> StoredAnswer | None:
+    """What is kept under a key by a transaction that has ended; nothing is taken."""
+    kept = sa.select(StoredAnswer).where(StoredAnswer.key_hash == key_hash, StoredAnswer.at >= now - KEPT)
+    return session.scalars(kept).one_or_none()
+
+
 def keep(session: Session, key_hash: str, *, status: int, media_type: str | None, sealed: bytes) -> None:
     """Keep the answer under the key that this transaction has taken."""
     answer = {"status": status, "media_type": media_type, "sealed": sealed}

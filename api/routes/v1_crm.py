@@ -1,16 +1,18 @@
-"""The API for programs, of CRM connections. What asks a CRM does so before it writes anything here."""
+"""The API for programs, of CRM connections. A CRM is asked before the transaction begins in which the answer is kept:
+what asks stands before `Db` among what a route asks for.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.access import Action
 from api.crm_bodies import CrmAccess, CrmBody, CrmEntryBody, CrmWishes, NewCrm
-from api.deps import Db, Id, Now, ReadDb, StateDep, by_token
+from api.deps import BeforeAsking, Db, Id, Now, ReadDb, StateDep, by_token
 from api.errors import TooLarge
 from api.openapi import problems
 from api.paging import Page, PageParams, page_from, page_of
@@ -27,6 +29,26 @@ router = ApiRouter(tags=["crm"])
 Reader = Annotated[User, by_token(Action.READ_CRM)]
 Keeper = Annotated[User, by_token(Action.CHANGE_CRM)]
 
+Asked = tuple[Access, Sequence[RemoteStage]]
+"""A CRM that opens, and its stages."""
+
+
+def asked_first(_keeper: Keeper, _before: BeforeAsking, state: StateDep, body: NewCrm) -> Asked:
+    """The CRM that somebody wants to connect."""
+    access = connections.checked_access(state.settings, body.access.of(body.platform))
+    return access, stages_of(state, access)
+
+
+def asked_anew(_keeper: Keeper, _before: BeforeAsking, state: StateDep, connection_id: Id, body: CrmAccess) -> Asked:
+    """A CRM with a new token."""
+    return tried(state, connection_id, body)
+
+
+def tested(_keeper: Keeper, _before: BeforeAsking, state: StateDep, connection_id: Id) -> CrmConnection:
+    """A connection by which a record was made and deleted just now."""
+    return push_test(state, connection_id)
+
+
 _WRITES = problems(NotFound, InvalidInput, TooLarge)
 
 
@@ -37,10 +59,11 @@ def read_crms(_user: Reader, db: ReadDb, params: Annotated[PageParams, Query()])
 
 
 @router.post("/crm", status_code=201, operation_id="connectCrm", summary="Connect a CRM", responses=_WRITES)
-def connect_crm(*, user: Keeper, db: Db, now: Now, state: StateDep, body: NewCrm) -> CrmBody:
+def connect_crm(
+    *, user: Keeper, asked: Annotated[Asked, Depends(asked_first)], db: Db, now: Now, state: StateDep, body: NewCrm
+) -> CrmBody:
     """Its token is tried, and its stages are read, before anything is kept."""
-    access = connections.checked_access(state.settings, body.access.of(body.platform))
-    stages = stages_of(state, access)
+    access, stages = asked
     made = connections.make(db, state.settings, access, stages, body.wanted, actor=user, now=now)
     return CrmBody.of(made)
 
@@ -54,18 +77,20 @@ def change_crm(user: Keeper, connection_id: Id, db: Db, now: Now, body: CrmWishe
 
 
 @router.put("/crm/{connection_id}/access", operation_id="renewCrm", summary="Give a new token", responses=_WRITES)
-def renew_crm(*, user: Keeper, connection_id: Id, db: Db, now: Now, state: StateDep, body: CrmAccess) -> CrmBody:
+def renew_crm(
+    *, user: Keeper, connection_id: Id, asked: Annotated[Asked, Depends(asked_anew)], db: Db, now: Now, state: StateDep
+) -> CrmBody:
     """It is tried first; a paused connection goes on."""
-    access, stages = tried(state, connection_id, body)
+    access, stages = asked
     connection = connections.get(db, connection_id)
     connections.renew(db, state.settings, connection, access, stages, actor=user, now=now)
     return CrmBody.of(connection)
 
 
 @router.post("/crm/{connection_id}/test", operation_id="testCrm", summary="Push a test", responses=_WRITES)
-def try_crm(_user: Keeper, connection_id: Id, _db: Db, state: StateDep) -> CrmBody:
+def try_crm(_user: Keeper, connection: Annotated[CrmConnection, Depends(tested)], _db: Db) -> CrmBody:
     """An invented record is made there, and deleted at once."""
-    return CrmBody.of(push_test(state, connection_id))
+    return CrmBody.of(connection)
 
 
 @router.post("/crm/{connection_id}/pause", operation_id="pauseCrm", summary="Pause a connection", responses=_WRITES)

@@ -1,10 +1,12 @@
 """The page of CRMs and its API, with a door to a CRM that stands on the loopback interface."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from httpx2 import Response
 from sqlalchemy.engine import Engine
 
 from api.app import create_app
@@ -107,3 +109,46 @@ def test_a_program_connects_a_crm_and_reads_its_log(world: World, crm: CrmWorld)
     assert alice.post("/v1/crm/1/test").status_code >= 400
     assert alice.delete("/v1/crm/1").status_code == 204
     assert world.program(world.cast.mara).get("/v1/crm").status_code == 403
+
+
+@pytest.mark.parametrize("way", [("POST", "/v1/crm"), ("PUT", "/v1/crm/1/access"), ("POST", "/v1/crm/1/test")])
+def test_while_a_crm_is_slow_others_write_and_what_is_sent_again_asks_it_nothing(
+    world: World, crm: CrmWorld, engine: Engine, way: tuple[str, str]
+) -> None:
+    alice, sam = world.program(world.cast.alice), world.program(world.cast.sam)
+    access = {"address": crm.address, "token": TOKEN}
+    assert alice.post("/v1/crm", json={"platform": "hubspot", "name": "First", "access": access}).status_code == 201
+    lead_id, key = world.lead(), {"Idempotency-Key": "asked once"}
+    new = {"platform": "hubspot", "name": "Second", "access": access}
+    body = {"/v1/crm": new, "/v1/crm/1/access": access}.get(way[1])
+
+    def send() -> Response:
+        return alice.request(*way, json=body, headers=key)
+
+    crm.arrived.clear()
+    crm.is_awake.clear()
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(send)
+        assert crm.arrived.wait(10)
+        assert engine.pool.checkedout() == 0  # type: ignore[attr-defined] # both databases have a pool that counts
+        assert sam.post(f"/v1/leads/{lead_id}/promote", headers=key).status_code == 200
+        assert send().json()["error"] == "StillRunning"
+        crm.is_awake.set()
+        first = slow.result(30)
+    assert first.status_code in (200, 201)
+    asked = len(crm.requests)
+    again = send()
+    assert (again.headers["Idempotency-Replayed"], again.json(), len(crm.requests)) == ("true", first.json(), asked)
+    with world.rows() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(CrmConnection)) == (
+            2 if way[1] == "/v1/crm" else 1
+        )
+
+
+def test_a_token_that_a_crm_refuses_frees_its_key(world: World, crm: CrmWorld) -> None:
+    alice, key = world.program(world.cast.alice), {"Idempotency-Key": "once more"}
+    new = {"platform": "hubspot", "name": "Ours", "access": {"address": crm.address, "token": "wrong"}}
+    assert alice.post("/v1/crm", json=new, headers=key).status_code == 422
+    new["access"] = {"address": crm.address, "token": TOKEN}
+    assert alice.post("/v1/crm", json=new, headers=key).status_code == 201
+    assert alice.post("/v1/crm", json=new | {"name": "Other"}, headers=key).json()["error"] == "KeyReused"

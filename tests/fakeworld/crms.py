@@ -30,6 +30,10 @@ class CrmWorld:
     writes: int = 0
     faults: list[tuple[str, int | None]] = field(default_factory=list)
     """`(part of the path, status)`: what the next such request is answered with; None: it is done, and nobody hears."""
+    arrived: threading.Event = field(default_factory=threading.Event)
+    """Somebody has asked for something."""
+    is_awake: threading.Event = field(default_factory=threading.Event)
+    """Cleared, it answers nobody until it is set."""
     retry_after: str = "70"
     address: str = ""
     token: str = TOKEN
@@ -58,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(size).decode()
         at = urlsplit(self.path)
+        world.arrived.set()
+        assert world.is_awake.wait(30)
         with world.lock:
             world.requests.append((self.command, at.path))
             fault = next((one for one in world.faults if one[0] in f"{self.command} {at.path}"), None)
@@ -309,6 +315,7 @@ def _data(said: Any, status: int = 200) -> Reply:  # noqa: ANN401 - JSON
 def serve_crm() -> Iterator[CrmWorld]:
     """A CRM that is served at `address`."""
     world = CrmWorld()
+    world.is_awake.set()
     server = _Server(world)
     world.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -316,6 +323,7 @@ def serve_crm() -> Iterator[CrmWorld]:
     try:
         yield world
     finally:
+        world.is_awake.set()
         server.shutdown()
         thread.join()
         server.server_close()
