@@ -18,7 +18,7 @@ from overheard.labelling.exchange import LabelledPost, labelled_posts, take_in
 from overheard.labelling.formats import LabelFormat, decode, encode
 from overheard.listening.terms import may_train
 from overheard.marketing import campaigns
-from overheard.measuring.recall import Estimate
+from overheard.measuring.intervals import Estimate
 from overheard.models import Source
 from overheard.vocabulary import Platform
 

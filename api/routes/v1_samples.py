@@ -18,7 +18,7 @@ from overheard.labelling import samples
 from overheard.labelling.samples import BlindCard
 from overheard.marketing import campaigns
 from overheard.measuring import recall
-from overheard.measuring.recall import Estimate
+from overheard.measuring.intervals import Estimate
 from overheard.models import User
 from overheard.vocabulary import Platform, SampleAnswer, Stratum
 
@@ -86,6 +86,11 @@ class RecallBody(BaseModel):
     decisions_lacking: int
     days: int
     shown: int
+    decided: int = Field(description="So many decided leads tell what was found.")
+    is_by_chance: bool = Field(
+        description="Whether these leads were drawn by chance. Else they are all that were decided, of which the best "
+        "come first, so that what was found, and recall, are overestimated."
+    )
     found: EstimateBody
     missed: EstimateBody
     strata: list[StratumBody]
@@ -148,6 +153,8 @@ def read_recall(
         decisions_lacking=found.decisions_lacking,
         days=found.days,
         shown=found.shown,
+        decided=found.decided,
+        is_by_chance=found.is_by_chance,
         found=estimate_body(found.found),
         missed=estimate_body(found.missed),
         strata=[

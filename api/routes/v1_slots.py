@@ -72,7 +72,9 @@ class QualityBody(BaseModel):
     share_of_all_decisions: float | None = Field(
         description="To compare with: people look at the top, so it is biased."
     )
-    recall: EstimateBody | None = Field(description="Null as long as blind samples do not tell.")
+    recall: EstimateBody | None = Field(
+        description="Of all that are out there; the same as `recall` tells. Null as long as blind samples do not tell."
+    )
     thresholds: list[AtThresholdBody]
     calibration: list[BinBody]
     calibration_error: float | None

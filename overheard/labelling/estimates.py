@@ -1,58 +1,23 @@
-"""How good what the queue holds is: precision, recall and calibration, from leads that were drawn by chance.
+"""How good what the queue holds is: precision, recall and calibration, from leads that were drawn by chance (`drawn`).
 
-People look at the top of the queue, so the share of good ones among their decisions says nothing about the rest. Each
-drawn lead stands for as many as its propensity says (Hajek's ratio estimator). `docs/labels.md` has the formulas.
+`docs/labels.md` has the formulas.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
-from math import inf
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.labelling.labels import BLIND
+from overheard.labelling.drawn import FEWEST, WINDOW, Decided, said, share
 from overheard.labelling.slots import DRAWN
 from overheard.measuring import recall
-from overheard.measuring.intervals import wilson
-from overheard.measuring.recall import Estimate, recall_of
-from overheard.models import Campaign, Label, Lead
+from overheard.measuring.intervals import Estimate
+from overheard.models import Campaign, Lead
 
-WINDOW = timedelta(days=30)
-_Z = 1.644854  # 90 of 100 intervals hold the truth
-FEWEST = 20
-"""Decided leads that were drawn; with fewer nothing is said."""
 _BORDERS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A lead that was drawn, and what a person said about it."""
-
-    score: float
-    """By which it was drawn."""
-    propensity: float
-    is_lead: bool
-
-
-def share(decided: Sequence[Decided]) -> Estimate:
-    """The share of leads in all that the decided ones were drawn from, with its 90 % interval.
-
-    Hajek's estimator; its variance by linearisation for draws that do not depend on one another; the interval by
-    Wilson's formula for as many answers as would be worth the same, which holds near 0 and 1 too.
-    """
-    whole = sum(1 / one.propensity for one in decided)
-    if not whole:
-        return Estimate(0.0, 0.0, 1.0)
-    p = sum(one.is_lead / one.propensity for one in decided) / whole
-    spread = sum((1 - one.propensity) * ((one.is_lead - p) / one.propensity) ** 2 for one in decided) / whole**2
-    if 0 < p < 1:
-        worth = p * (1 - p) / spread if spread else inf
-    else:  # all alike: by Kish's count, as their spread tells nothing
-        worth = whole**2 / sum(1 / one.propensity**2 for one in decided)
-    return Estimate(p, *((p, p) if worth == inf else wilson(p, worth, _Z)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,41 +71,20 @@ def quality(session: Session, campaign: Campaign, now: datetime) -> QueueQuality
     was_drawn = Lead.shown_because.in_(DRAWN)
     counts = sa.select(sa.func.count(), sa.func.count().filter(was_drawn)).where(*came_in)
     held, drawn = session.execute(counts).one()
-    newest = sa.select(sa.func.max(Label.id)).where(
-        Label.lead_id == Lead.id,
-        Label.withdrawn_at.is_(None),
-        Label.is_lead.is_not(None),
-        Label.shown_because != BLIND,
-    )
-    told = (
-        sa.select(Lead.drawn_score, Lead.propensity, Label.is_lead, was_drawn)
-        .join(Label, Label.id == newest.correlate(Lead).scalar_subquery())
-        .where(*came_in)
-    )
-    rows = session.execute(told).all()
-    decided = [Decided(score or 0.0, chance or 1.0, bool(good)) for score, chance, good, by_chance in rows if by_chance]
-    precision = share(decided)
-    bins = calibration(decided)
+    told = said(session, campaign, now)
+    recalled = recall.estimate(session, campaign, now)
+    bins = calibration(told.decided)
     return QueueQuality(
         held=held,
         drawn=drawn,
-        decided=len(decided),
-        precision=precision,
-        naive=sum(bool(good) for _, _, good, _ in rows) / len(rows) if rows else None,
-        recall=_recall(session, campaign, precision, now) if len(decided) >= FEWEST else None,
-        thresholds=at_thresholds(decided),
+        decided=len(told.decided),
+        precision=share(told.decided),
+        naive=told.while_drawing.value,
+        recall=recalled.recall if recalled.can_tell and recalled.is_by_chance else None,
+        thresholds=at_thresholds(told.decided),
         bins=bins,
-        calibration_error=_calibration_error(decided, bins),
+        calibration_error=_calibration_error(told.decided, bins),
     )
-
-
-def _recall(session: Session, campaign: Campaign, precision: Estimate, now: datetime) -> Estimate | None:
-    """What was shown counts as good as the drawn ones of it were; what was not shown is told by blind samples."""
-    blind = recall.estimate(session, campaign, now)
-    if not blind.days or blind.answers_lacking:
-        return None
-    found = Estimate(*(blind.shown * number for number in (precision.value, precision.low, precision.high)))
-    return recall_of(found, blind.missed)
 
 
 def at_thresholds(decided: Sequence[Decided]) -> list[AtThreshold]:

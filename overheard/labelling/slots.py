@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput
 from overheard.marketing import campaigns
+from overheard.measuring.intervals import NINE_IN_TEN
 from overheard.models import Campaign, Lead
 from overheard.vocabulary import Platform
 
@@ -30,7 +31,6 @@ TO_BEGIN_WITH = (0.05, 0.05)
 """The random and the uncertain share that are proposed."""
 _HIGH = 1.0  # the highest score there can be
 _LATELY = timedelta(days=30)
-_Z = 1.644854  # 90 of 100 intervals hold the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def price(session: Session, campaign: Campaign, now: datetime, *, random: float,
     ).one()
     days = _LATELY.days
     worth = count**2 / float(weight) if weight else 0.0  # answers of equal weight (Kish)
-    return Price(count / days, float(drawn or 0) / days, _Z * sqrt(0.25 / worth) if worth else None)
+    return Price(count / days, float(drawn or 0) / days, NINE_IN_TEN * sqrt(0.25 / worth) if worth else None)
 
 
 def _chance(key: str) -> float:

@@ -8,6 +8,8 @@ CONFIDENT = 1.959964
 """95 of 100 intervals hold the true share."""
 SURE = 2.575829
 """99 of 100: where many things are looked at at once, and each that stands out is named."""
+NINE_IN_TEN = 1.644854
+"""90 of 100: what is estimated from draws."""
 
 _WIDE = 0.2
 """An interval of a difference that is wider than this holds too much to call the share steady."""
@@ -20,6 +22,15 @@ def wilson(p: float, n: float, z: float = CONFIDENT) -> tuple[float, float]:
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return (0.0 if p == 0 else max(middle - half, 0.0), 1.0 if p == 1 else min(middle + half, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number that was not counted but estimated, with its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,36 +7,26 @@ Thompson). `docs/recall.md` has the formulas, their sources and what is promised
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import inf, sqrt
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from overheard.keywords.queries import Span, read_span
+from overheard.labelling import drawn
+from overheard.labelling.drawn import WINDOW
 from overheard.labelling.judged import shown_from
 from overheard.labelling.samples import DRAWN_FROM
 from overheard.marketing.relevance import is_relevant, offer_hash
-from overheard.measuring.forecast import decisions
-from overheard.measuring.intervals import Share, wilson
+from overheard.measuring.intervals import NINE_IN_TEN, Estimate, Share, wilson
 from overheard.models import Campaign, Lead, Post, PostRelevance, Prediction, Sample, Signal, Source, StratumDay
 from overheard.vocabulary import SampleAnswer, Stratum
 
-WINDOW = timedelta(days=30)
-_Z = 1.644854  # 90 of 100 intervals hold the truth
 _FEWEST_ANSWERS = 20
 _FEWEST_OF_A_STRATUM = 2
 _FEWEST_DECISIONS = 10
 _TAUGHT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number that was not counted but estimated, with its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ def missed_in(days: Sequence[Draws]) -> Estimate:
     # Unequal weights make answers worth less (Kish); what was read of a small stratum need not be guessed.
     worth = weights**2 / sum(weight**2 * day.answered for weight, day in read)
     unread = 1 - sum(day.answered for _, day in read) / size
-    low, high = wilson(share, worth / unread if unread > 0 else inf, _Z)
+    low, high = wilson(share, worth / unread if unread > 0 else inf, NINE_IN_TEN)
     return Estimate(size * share, size * low, size * high)
 
 
@@ -72,10 +62,15 @@ def total(parts: Iterable[Estimate]) -> Estimate:
     return Estimate(value, max(low, 0.0), value + sqrt(sum((part.high - part.value) ** 2 for part in parts)))
 
 
+def found_by_chance(shown: int, share: Estimate) -> Estimate:
+    """How many of the posts that were shown are leads, by those that were drawn of them."""
+    return Estimate(*(shown * number for number in (share.value, share.low, share.high)))
+
+
 def found_among(shown: int, decided: Share) -> Estimate:
-    """How many of the posts that were shown are leads, those yet undecided as likely as the decided."""
+    """The same by all that were decided, as if those yet undecided were like them."""
     unread = 1 - min(decided.whole / shown, 1) if shown else 0
-    low, high = wilson(decided.value or 0.0, decided.whole / unread if unread > 0 else inf, _Z)
+    low, high = wilson(decided.value or 0.0, decided.whole / unread if unread > 0 else inf, NINE_IN_TEN)
     return Estimate(shown * (decided.value or 0.0), shown * low, shown * high)
 
 
@@ -129,7 +124,11 @@ class Recall:
 
     days: int
     shown: int
-    decided: Share
+    decided: int
+    """So many leads tell what was found."""
+    is_by_chance: bool
+    """Whether these were drawn by chance. Else they are all that were decided, and as the best are decided first, what
+    was found is overestimated."""
     strata: list[Missed]
     not_judged: int
     found: Estimate
@@ -164,21 +163,22 @@ def estimate(session: Session, campaign: Campaign, now: datetime) -> Recall:
     strata = [_missed(stratum, draws[stratum]) for stratum in DRAWN_FROM]
     strata = [one for one in strata if one.posts]
     shown = sum(day.size for day in draws[Stratum.SHOWN])
-    told = decisions(session, campaign.id, since=now - WINDOW)
-    decided = Share(sum(one.is_good for one in told), len(told))
-    found, missed = found_among(shown, decided), total(one.missed for one in strata)
+    said = drawn.said(session, campaign, now)
+    found = found_by_chance(shown, drawn.share(said.decided)) if said.can_tell else found_among(shown, said.of_all)
+    missed = total(one.missed for one in strata)
     unread = sum(max(_FEWEST_OF_A_STRATUM - one.answered, 0) for one in strata)
     return Recall(
         days=len(days),
         shown=shown,
-        decided=decided,
+        decided=len(said.decided) if said.can_tell else said.of_all.whole,
+        is_by_chance=said.can_tell,
         strata=strata,
         not_judged=sum(day.size for day in draws[Stratum.NOT_JUDGED]),
         found=found,
         missed=missed,
         recall=recall_of(found, missed),
         answers_lacking=max(_FEWEST_ANSWERS - sum(one.answered for one in strata), unread, 0),
-        decisions_lacking=max(_FEWEST_DECISIONS - decided.whole, 0),
+        decisions_lacking=max(_FEWEST_DECISIONS - said.of_all.whole, 0),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from overheard.labelling import samples
+from overheard.leads.funnel import promote
 from overheard.leads.qualify import qualify
 from overheard.marketing import budget
 from overheard.models import Campaign, HeldPost, Lead, Notice, Sample
@@ -124,3 +125,42 @@ def test_what_was_held_back_is_named_shown_and_let_in_by_one_click(world: World)
         assert set(session.scalars(sa.select(HeldPost.released_by_id))) == {world.cast.mara.id}
         budget.tell(session, world.now + timedelta(days=1))
         assert session.scalars(sa.select(Notice)).all() == []  # they were let in: there is nothing to tell
+
+
+def test_the_campaigns_page_says_what_its_recall_rests_on(world: World) -> None:
+    yesterday = world.now - timedelta(days=1)
+    with world.sessions.begin() as session:
+        campaign = make_campaign(session, now=yesterday, queries={"crm": "crm"})
+        campaign.random_share, campaign.samples_a_day = 0.5, 20
+        for number in range(80):
+            post = new_post(title="crm", author=f"writer {number}", posted_at=yesterday)
+            predict(session, store(session, post, now=yesterday)[0], now=yesterday, score=0.4 + 0.4 * (number < 60))
+        qualify(session, model_version=MODEL, threshold=0.5, now=yesterday)
+        samples.draw(session, world.now, model_version=MODEL, threshold=0.5)
+        for card in samples.open_cards(session, world.now, limit=20):
+            said = SampleAnswer.NO if card.sample_id % 3 else SampleAnswer.LEAD
+            samples.answer(session, card.sample_id, said, actor=world.cast.sam, now=world.now, key="key")
+        leads = session.scalars(sa.select(Lead).where(Lead.score > 0.5).order_by(Lead.id)).all()
+    eli, mara = world.browser(world.cast.eli), world.browser(world.cast.mara)
+    program = world.program(world.cast.eli)
+
+    def decide(leads: list[Lead]) -> None:
+        with world.sessions.begin() as session:
+            for lead in leads:
+                promote(session, lead.id, actor=world.cast.sam, now=world.now)
+
+    decide([lead for lead in leads if lead.shown_because == "top"][:12])
+    assert "told from all 12 decisions. The best leads are decided first" in eli.get("/campaigns/1").text
+    told = program.get("/v1/campaigns/1/recall").json()
+    assert (told["decided"], told["is_by_chance"], told["recall"] is not None) == (12, False, True)
+    assert program.get("/v1/campaigns/1/quality").json()["recall"] is None
+
+    drawn = [lead for lead in leads if lead.shown_because == "random"]
+    decide(drawn)
+    page = eli.get("/campaigns/1").text
+    assert f"told from {len(drawn)} leads that were drawn by chance" in page
+    assert "/labels/measures#campaign-1" in page
+    assert f"told from {len(drawn)} leads" in mara.get("/campaigns/1").text
+    told = program.get("/v1/campaigns/1/recall").json()
+    assert (told["decided"], told["is_by_chance"]) == (len(drawn), True)
+    assert program.get("/v1/campaigns/1/quality").json()["recall"] == told["recall"]

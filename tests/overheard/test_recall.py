@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.labelling import samples
+from overheard.labelling.estimates import quality
 from overheard.labelling.samples import allocate
 from overheard.leads import do_not_contact
 from overheard.leads.funnel import disqualify, promote
@@ -17,7 +18,7 @@ from overheard.leads.qualify import qualify
 from overheard.listening.intake import Erased, take_in
 from overheard.marketing import campaigns
 from overheard.measuring import recall
-from overheard.measuring.intervals import Share
+from overheard.measuring.intervals import Estimate, Share
 from overheard.measuring.recall import Draws, found_among, missed_in, recall_of, total
 from overheard.models import Campaign, Label, Lead, Sample, StratumDay
 from overheard.vocabulary import DisqualifyReason, Platform, SampleAnswer, Stage, Stratum
@@ -69,8 +70,8 @@ def test_the_interval_of_recall_holds_the_truth_as_often_as_it_says(a_day: int) 
 
 
 def test_what_was_read_whole_is_known_and_what_nobody_read_is_not() -> None:
-    assert missed_in([Draws(3, 3, 3, 2)]) == recall.Estimate(2.0, 2.0, 2.0)
-    assert missed_in([Draws(40, 2, 0, 0)]) == recall.Estimate(0.0, 0.0, 40.0)
+    assert missed_in([Draws(3, 3, 3, 2)]) == Estimate(2.0, 2.0, 2.0)
+    assert missed_in([Draws(40, 2, 0, 0)]) == Estimate(0.0, 0.0, 40.0)
     told = missed_in([Draws(100, 2, 2, 1), Draws(10, 2, 2, 0)])
     assert told.value == pytest.approx(110 * 50 / 110)  # each answer counts by the chance that its post had
     nothing_decided = recall_of(found_among(10, Share(0, 0)), told)
@@ -88,9 +89,10 @@ def test_draws_go_where_they_make_the_estimate_surest_and_to_every_stratum() -> 
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def watching(session: Session, now: datetime, *, posts: int = 12) -> Campaign:
-    """A campaign for which a day's posts stand in every way, a dozen each."""
+def watching(session: Session, now: datetime, *, posts: int = 12, drawn: float = 0.0) -> Campaign:
+    """A campaign for which a day's posts stand in every way, a dozen each; a share of its leads is drawn."""
     campaign = make_campaign(session, now=now, queries={"crm": "crm"})
+    campaign.random_share = drawn
     kinds = {
         "shown": ("crm", 0.9),
         "near": ("crm", 0.4),
@@ -192,7 +194,32 @@ def test_the_estimate_says_how_many_answers_it_needs_and_then_what_is_missed(
         answer = SampleAnswer.LEAD if near else SampleAnswer.NO
         samples.answer(session, card.sample_id, answer, actor=cast.sam, now=now, key=KEY)
     said = recall.estimate(session, campaign, now)
-    assert (said.can_tell, said.shown, said.decided, said.not_judged) == (True, 12, Share(9, 12), 1)
+    assert (said.can_tell, said.shown, said.decided, said.not_judged) == (True, 12, 12, 1)
     assert said.missed.value == pytest.approx(12)  # the near ones, and no others
     assert said.recall.value == pytest.approx(9 / 21)
     assert said.recall.low < said.recall.value <= said.recall.high
+    assert not said.is_by_chance, "no lead was drawn"
+
+
+def test_what_was_found_is_told_from_the_drawn_leads_and_not_from_what_people_looked_at_first(
+    session: Session, cast: Cast, now: datetime
+) -> None:
+    campaign = watching(session, now, posts=60, drawn=0.5)
+    campaigns.set_samples_a_day(session, campaign.id, 40)
+    leads = session.scalars(sa.select(Lead).order_by(Lead.id)).all()
+    drawn = [lead for lead in leads if lead.shown_because == "random"]
+    for lead in leads:
+        if lead not in drawn or lead.id % 2:
+            promote(session, lead.id, actor=cast.sam, now=now)
+        else:
+            disqualify(session, lead.id, reason=DisqualifyReason.NO_NEED, actor=cast.sam, now=now)
+    now += DAY
+    draw(session, now)
+    for card in samples.open_cards(session, now, limit=100):
+        answer = SampleAnswer.LEAD if card.sample_id % 2 else SampleAnswer.NO
+        samples.answer(session, card.sample_id, answer, actor=cast.sam, now=now, key=KEY)
+    said = recall.estimate(session, campaign, now)
+    assert (said.can_tell, said.is_by_chance, said.decided) == (True, True, len(drawn))
+    assert said.found.value == pytest.approx(60 * sum(lead.id % 2 for lead in drawn) / len(drawn))
+    assert said.found.high < sum(lead not in drawn or lead.id % 2 for lead in leads), "all decisions are biased upwards"
+    assert quality(session, campaign, now).recall == said.recall, "one number, wherever it is told"

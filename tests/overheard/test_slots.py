@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from overheard.desk.review_queue import Filters, page
 from overheard.errors import InvalidInput
 from overheard.labelling import slots
-from overheard.labelling.estimates import Decided, at_thresholds, calibration, quality, share
+from overheard.labelling.drawn import Decided, share
+from overheard.labelling.estimates import at_thresholds, calibration, quality
 from overheard.labelling.labels import Seen
 from overheard.leads import funnel
 from overheard.models import Campaign, Label, Lead
