@@ -14,6 +14,7 @@ from cli import (
     deliver,
     demo,
     digests,
+    doctor,
     labels,
     listen,
     mcp,
@@ -58,6 +59,7 @@ app.command("sweep")(work.sweep)
 app.command("serve")(work.serve)
 app.command("mcp")(mcp.mcp)
 app.command("check")(work.check)
+app.command("doctor")(doctor.doctor)
 app.command("send")(send.send)
 app.command("dead-letters")(work.dead_letters)
 app.add_typer(campaigns.app, name="campaigns")

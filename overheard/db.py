@@ -216,10 +216,15 @@ def is_behind(connection: Connection) -> bool:
 
 
 @cache
+def head_revision() -> str:
+    """The newest migration that this code knows."""
+    return ScriptDirectory.from_config(migration_config()).get_current_head() or ""
+
+
+@cache
 def _older_forms() -> frozenset[str | None]:
-    directory = ScriptDirectory.from_config(migration_config())
-    known = {script.revision for script in directory.walk_revisions()}
-    return frozenset({None, *known}) - {directory.get_current_head()}
+    known = {script.revision for script in ScriptDirectory.from_config(migration_config()).walk_revisions()}
+    return frozenset({None, *known}) - {head_revision()}
 
 
 def upgrade(engine: Engine) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from overheard.errors import OverheardError
 from overheard.settings import Settings
 
-_SECRET_KEY = "secret_key"  # noqa: S105 - a file name
-_CREDENTIALS_KEY = "credentials_key"
+SECRET_KEY = "secret_key"  # noqa: S105 - a file name
+CREDENTIALS_KEY = "credentials_key"
+"""Files in it, where the settings name no such key."""
 
 
 def prepare_home(settings: Settings) -> None:
@@ -27,14 +28,14 @@ def secret_key(settings: Settings) -> str:
     """The key that signs form tokens: the one in the settings, or one that is made once and kept at home."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    return _kept(settings, _SECRET_KEY)
+    return _kept(settings, SECRET_KEY)
 
 
 def credentials_key(settings: Settings) -> str:
     """The key that encrypts the credentials of platforms; kept like the other one, and never in the database."""
     if settings.credentials_key is not None:
         return settings.credentials_key.get_secret_value()
-    return _kept(settings, _CREDENTIALS_KEY)
+    return _kept(settings, CREDENTIALS_KEY)
 
 
 def _kept(settings: Settings, name: str) -> str:

@@ -12,7 +12,7 @@ from overheard.db import is_behind
 
 OK = "ok"
 
-_ENOUGH = 64 * 1024 * 1024
+ENOUGH_DISK = 64 * 1024 * 1024
 """Bytes. With less, the next write-ahead log, upload or key may find no room."""
 
 
@@ -40,4 +40,4 @@ def _home(home: Path) -> dict[str, str]:
         room = shutil.disk_usage(home).free
     except OSError as error:
         return {"home": f"cannot be written: {error.strerror}", "disk": "unknown"}
-    return {"home": OK, "disk": OK if room >= _ENOUGH else "full"}
+    return {"home": OK, "disk": OK if room >= ENOUGH_DISK else "full"}

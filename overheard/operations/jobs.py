@@ -51,11 +51,24 @@ _DEFER = sa.text(
     "CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))]::procrastinate_job_to_defer_v1[])"
 )
 _RETRY = sa.text("SELECT procrastinate_retry_job_v2(:id, :at, NULL, NULL, NULL)")
-_LOST = sa.text(
-    "SELECT job.id FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id "
+_STALLED = (
+    "FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id "
     "WHERE job.status = 'doing' "
-    "AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds)) "
-    "FOR UPDATE OF job SKIP LOCKED"
+    "AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds))"
+)
+_LOST = sa.text(f"SELECT job.id {_STALLED} FOR UPDATE OF job SKIP LOCKED")
+_LOST_NUMBER = sa.text(f"SELECT count(*) {_STALLED}")
+_ALIVE = sa.text(
+    "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat >= now() - make_interval(secs => :seconds)"
+)
+_LONGEST_WAITING = sa.text(
+    "SELECT job.queue_name, min(since.at) FROM procrastinate_jobs job "
+    "CROSS JOIN LATERAL (SELECT COALESCE(job.scheduled_at, max(event.at)) AS at FROM procrastinate_events event "
+    "WHERE event.job_id = job.id) since WHERE job.status = 'todo' AND since.at <= now() "
+    "AND NOT EXISTS (SELECT FROM procrastinate_jobs other JOIN procrastinate_workers worker ON worker.id = "
+    "other.worker_id WHERE other.queue_name = job.queue_name AND other.status = 'doing' "
+    "AND worker.last_heartbeat >= now() - make_interval(secs => :seconds)) "
+    "GROUP BY job.queue_name"
 )
 
 
@@ -80,7 +93,7 @@ class Job:
 
 def jobs(session: Session, *, states: Collection[str] | None = None, limit: int = 100) -> list[Job]:
     """The newest jobs, newest first; of these states, or of all. What was done well leaves no row behind."""
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return []
     statement = _jobs().order_by(_JOBS.c.id.desc()).limit(limit)
     if states is not None:
@@ -90,13 +103,31 @@ def jobs(session: Session, *, states: Collection[str] | None = None, limit: int 
 
 def counts(session: Session) -> dict[str, dict[str, int]]:
     """How many jobs each task has in each state."""
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return {}
     statement = sa.select(_JOBS.c.task_name, _STATE, sa.func.count()).group_by(_JOBS.c.task_name, _STATE)
     found: dict[str, dict[str, int]] = {}
     for task, state, number in session.execute(statement.order_by(_JOBS.c.task_name)):
         found.setdefault(task, {})[state] = number
     return found
+
+
+def workers_alive(session: Session) -> int:
+    """How many workers gave a sign of life within `STALLED_AFTER`; one process is one for each queue that it serves."""
+    return session.scalar(_ALIVE, {"seconds": STALLED_AFTER}) or 0 if has_jobs(session) else 0
+
+
+def longest_waiting(session: Session) -> dict[str, datetime]:
+    """Since when a job waits in each queue of which nobody does anything; the other queues are left out."""
+    if not has_jobs(session):
+        return {}
+    rows = session.execute(_LONGEST_WAITING, {"seconds": STALLED_AFTER})
+    return {queue: since for queue, since in rows}  # noqa: C416 - dict() of rows confuses mypy
+
+
+def stalled(session: Session) -> int:
+    """How many jobs stand in `RUNNING` whose worker has not been heard of for a while."""
+    return session.scalar(_LOST_NUMBER, {"seconds": STALLED_AFTER}) or 0 if has_jobs(session) else 0
 
 
 def retry(session: Session, job_id: int, *, now: datetime) -> None:
@@ -135,7 +166,7 @@ def defer(
     `lock`: of the jobs with this one, one runs at a time. `queueing_lock`: only one job with this one waits; another
     is not added. The second to add one waits for the end of the first one's transaction.
     """
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return
     values = {
         "queue": queue,
@@ -161,7 +192,7 @@ def take_waiting(session: Session, task: str) -> int:
 
     What was committed together with one of them is seen by every statement of the caller that comes after this.
     """
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return 0
     waiting = (
         sa.select(_JOBS.c.id)
@@ -172,7 +203,8 @@ def take_waiting(session: Session, task: str) -> int:
     return len(session.scalars(gone).all())
 
 
-def _has_jobs(session: Session) -> bool:
+def has_jobs(session: Session) -> bool:
+    """Whether this database has jobs at all: it is PostgreSQL."""
     return session.get_bind().dialect.name == "postgresql"
 
 
@@ -184,7 +216,7 @@ def _jobs() -> sa.Select[Any]:
 
 
 def _get(session: Session, job_id: int) -> Job:
-    row = session.execute(_jobs().where(_JOBS.c.id == job_id)).first() if _has_jobs(session) else None
+    row = session.execute(_jobs().where(_JOBS.c.id == job_id)).first() if has_jobs(session) else None
     if row is None:
         raise NotFound(f"There is no job {job_id}: it may be done by now.")
     return Job(*row)
@@ -195,14 +227,14 @@ def _get(session: Session, job_id: int) -> Job:
 
 def is_waiting(session: Session, task: str) -> bool:
     """Whether a job of this task waits for a worker."""
-    return _has_jobs(session) and bool(
+    return has_jobs(session) and bool(
         session.scalar(sa.select(sa.exists().where(_JOBS.c.task_name == task, _STATE == WAITING)))
     )
 
 
 def is_there(session: Session, lock: str) -> bool:
     """Whether a job with this lock waits or runs."""
-    return _has_jobs(session) and bool(
+    return has_jobs(session) and bool(
         session.scalar(sa.select(sa.exists().where(_JOBS.c.lock == lock, _STATE.in_((WAITING, RUNNING)))))
     )
 
@@ -210,7 +242,7 @@ def is_there(session: Session, lock: str) -> bool:
 def is_held(session: Session, job_id: int, worker_id: int | None) -> bool:
     """Whether a job is still this worker's: one that was paused for long may have lost it to another."""
     mine = sa.exists().where(_JOBS.c.id == job_id, _STATE == RUNNING, _JOBS.c.worker_id == worker_id)
-    return _has_jobs(session) and bool(session.scalar(sa.select(mine)))
+    return has_jobs(session) and bool(session.scalar(sa.select(mine)))
 
 
 def is_held_up(session: Session, queue: str) -> bool:
@@ -218,7 +250,7 @@ def is_held_up(session: Session, queue: str) -> bool:
     running = _JOBS.alias()
     is_locked = sa.exists().where(running.c.lock == _JOBS.c.lock, sa.cast(running.c.status, sa.String) == RUNNING)
     waits = sa.exists().where(_JOBS.c.queue_name == queue, _STATE == WAITING, ~is_locked)
-    return _has_jobs(session) and bool(session.scalar(sa.select(waits)))
+    return has_jobs(session) and bool(session.scalar(sa.select(waits)))
 
 
 def take_back(session: Session) -> int:
@@ -226,7 +258,7 @@ def take_back(session: Session) -> int:
 
     Procrastinate lets them stand in `doing` (its issue 1518), where their locks keep all others like them from running.
     """
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return 0
     lost = session.scalars(_LOST, {"seconds": STALLED_AFTER}).all()
     for job_id in lost:
@@ -242,7 +274,7 @@ def prune(session: Session) -> None:
     """Keep the newest of each task that were given up or cancelled, so that one that fails again and again fills no
     disk.
     """
-    if not _has_jobs(session):
+    if not has_jobs(session):
         return
     place = sa.func.row_number().over(partition_by=_JOBS.c.task_name, order_by=_JOBS.c.id.desc())
     ended = sa.select(_JOBS.c.id, place.label("place")).where(_STATE.not_in((WAITING, RUNNING))).subquery()
