@@ -1,3 +1,4 @@
+import re
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,10 @@ from sqlalchemy.engine import Engine
 
 from overheard.db import Sessions, make_engine, make_reading_sessions, make_sessions, migration_config, upgrade
 from overheard.errors import OverheardError
-from overheard.models import Base, Campaign
+from overheard.models import Base, Campaign, Query
+from overheard.query_language import PostText, read
+from overheard.text import normalise
+from overheard.vocabulary import Platform, PostKind
 from tests.conftest import create_postgres_database
 from tests.factories import make_campaign
 
@@ -46,6 +50,82 @@ def test_an_upgrade_from_before_meaning_keeps_every_campaign_as_it_was(empty: En
     with make_sessions(empty)() as session:
         campaign = session.scalars(sa.select(Campaign)).one()
         assert (campaign.name, campaign.offer, campaign.meaning_threshold) == ("Rye CRM", "A small CRM.", None)
+    empty.dispose()
+
+
+_PLACE = (Platform.REDDIT, PostKind.SUBMISSION, "en")
+_TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
+
+
+def _met_formerly(expression: str, text: str) -> bool:
+    """The first form of the language: whole words and phrases, all of which must occur, but for those with a minus."""
+    for token in _TOKEN.finditer(expression):
+        if token["word"] == "*" and not token["minus"]:
+            continue
+        words = normalise(token["word"] if token["phrase"] is None else token["phrase"]).text.split()
+        pattern = r"\s+".join(map(re.escape, words))
+        if bool(re.search(rf"(?<!\w){pattern}(?!\w)", normalise(text).text)) is bool(token["minus"]):
+            return False
+    return True
+
+
+_FORMER = """crm
+CRM -hiring
+"looking for" crm -"job offer"
+* -spam
+ryecrm.com
+Node.js -sub.domain.example
+c++ -c#
+near/5 onear/3 b
+OR else
+NOT now -AND
+title:foo
+-note:this *
+http://x.example
+(small) shop
+~booking -~hall
+${brands}
+`c` a/b
+f*ck -sh*t
+"best * tool"
+"a OR b" -"(x)"
+$99 100% @rye #hash""".splitlines()
+_SAID = """CRM|looking for a crm|crm job offer|crm, hiring|spam|ryecrm.com|ryecrm[.]com|my-ryecrm.com
+hxxp ryecrm (dot) com|node.js|node[.]js|node.js at sub.domain.example
+c++|c++ c#|c|near/5 and onear/3 b|near 5 b|or else|else|not now|now
+not now and later|title:foo|foo|note:this|this note|http://x.example|https://x.example|x.example|(small) shop|small shop
+~booking|~booking ~hall|bookings|${brands}|brands|`c` a/b|c a b|f*ck|F*CK this|fork|f*ck sh*t|f*ck shut|best * tool
+best free tool|A or B|a or b (x)|a b|$99 100% @rye #hash|99 100 rye hash""".replace("\n", "|").split("|")
+
+
+def test_a_query_saved_in_the_former_form_means_the_same_ever_after(empty: Engine, now: datetime) -> None:
+    with empty.connect() as connection, connection.begin():
+        command.upgrade(migration_config(connection), "0008")
+        campaign = "INSERT INTO campaigns (id, name, offer, created_at) VALUES (1, 'Rye', 'A CRM.', :now)"
+        connection.execute(sa.text(campaign), {"now": now})
+        query = "INSERT INTO queries (campaign_id, name, version, expression, created_at) VALUES (1, :e, 1, :e, :now)"
+        connection.execute(sa.text(query), [{"e": one, "now": now} for one in _FORMER])
+    upgrade(empty)
+    with make_sessions(empty)() as session:
+        kept = {name: read(now_says) for name, now_says in session.execute(sa.select(Query.name, Query.expression))}
+    for former in _FORMER:
+        finds = {said for said in _SAID if kept[former].find(PostText("", said, "ann", "r/b", *_PLACE)) is not None}
+        assert finds == {said for said in _SAID if _met_formerly(former, said)}, former
+        assert finds, former
+    empty.dispose()
+
+
+def test_a_phrase_in_the_marks_of_typesetters_can_be_read_ever_after(empty: Engine, now: datetime) -> None:
+    """As its writer meant it: these marks stood for themselves, and what they enclosed was no phrase."""
+    with empty.connect() as connection, connection.begin():
+        command.upgrade(migration_config(connection), "0008")
+        campaign = "INSERT INTO campaigns (id, name, offer, created_at) VALUES (1, 'Rye', 'A CRM.', :now)"
+        connection.execute(sa.text(campaign), {"now": now})
+        query = "INSERT INTO queries (campaign_id, name, version, expression, created_at) VALUES (1, :e, 1, :e, :now)"
+        connection.execute(sa.text(query), {"e": "“small shops” crm", "now": now})
+    upgrade(empty)
+    with make_sessions(empty)() as session:
+        assert session.scalars(sa.select(Query.expression)).one() == '"small" "shops" crm'
     empty.dispose()
 
 
