@@ -1,7 +1,8 @@
 """Which model versions there are, and which one is in use. The only writer of a version's state.
 
 The champion judges; a challenger waits; one of them may judge in the shadow of the champion, seen by nobody in the
-queue. A version that was in use is retired and stays, so that a roll back finds it.
+queue. A version that was in use is retired and stays, so that a roll back finds it. A campaign may have a champion of
+its own: a head on what the champion reads, whose score stands for that campaign alone.
 """
 
 from datetime import datetime
@@ -63,13 +64,32 @@ def champion(session: Session) -> ModelVersion | None:
     return _standing(session, ModelState.CHAMPION)
 
 
+def own_champion(session: Session, campaign_id: int) -> ModelVersion | None:
+    """A campaign's own head in use, whether or not it fits what the champion reads."""
+    return _standing(session, ModelState.CHAMPION, campaign_id)
+
+
+def own_heads(session: Session) -> list[ModelVersion]:
+    """The campaigns' own heads in use. One that was made for another encoder than the champion's rests, and judges
+    again as soon as that encoder is in use again.
+    """
+    reader = sa.select(ModelVersion.reader).where(_holds(ModelState.CHAMPION, None)).scalar_subquery()
+    is_own = (ModelVersion.state == ModelState.CHAMPION) & ModelVersion.campaign_id.is_not(None)
+    statement = sa.select(ModelVersion).where(is_own, ModelVersion.reader == reader).order_by(ModelVersion.id)
+    return list(session.scalars(statement))
+
+
 def shadow(session: Session) -> ModelVersion | None:
     """The version that judges unseen."""
     return _standing(session, ModelState.SHADOW)
 
 
-def _standing(session: Session, state: ModelState) -> ModelVersion | None:
-    return session.scalars(sa.select(ModelVersion).where(ModelVersion.state == state)).one_or_none()
+def _standing(session: Session, state: ModelState, campaign_id: int | None = None) -> ModelVersion | None:
+    return session.scalars(sa.select(ModelVersion).where(_holds(state, campaign_id))).one_or_none()
+
+
+def _holds(state: ModelState, campaign_id: int | None) -> sa.ColumnElement[bool]:
+    return (ModelVersion.state == state) & ModelVersion.campaign_id.is_not_distinct_from(campaign_id)
 
 
 def add(
@@ -82,8 +102,10 @@ def add(
     dataset_id: int | None,
     report: dict[str, Any],
     now: datetime,
+    campaign_id: int | None = None,
+    reader: str | None = None,
 ) -> ModelVersion:
-    """Write down a version whose files are in place."""
+    """Write down a version whose files are in place; with `campaign_id` a campaign's own head."""
     version = ModelVersion(
         name=name,
         parent=parent,
@@ -93,6 +115,8 @@ def add(
         report=report,
         state=state,
         activated_at=now if state is ModelState.CHAMPION else None,
+        campaign_id=campaign_id,
+        reader=reader,
     )
     session.add(version)
     session.flush()
@@ -103,11 +127,19 @@ def add(
 
 
 def activate(session: Session, settings: Settings, name: str, *, actor: User | None, now: datetime) -> ModelVersion:
-    """Make a version the champion, at once and for all workers; the one before is retired."""
+    """Make a version the champion, at once and for all workers; the one before is retired. A campaign's own head
+    takes the place of the campaign's former one alone.
+    """
     _lock(session)
-    version, before = get(session, name), champion(session)
+    version = get(session, name)
+    before = _standing(session, ModelState.CHAMPION, version.campaign_id)
     if version is before:
         raise WrongStage(f"{version.name} is in use already.")
+    if version.campaign_id is not None and (shared := champion(session)) and shared.reader != version.reader:
+        raise WrongStage(
+            f"{version.name} was made for another encoder than that of {shared.name}, which is in use. "
+            "Retrain the campaign's head."
+        )
     _put_in_place(session, settings, version, before, actor=actor, now=now)
     version.replaced_id = before.id if before else None
     detail = f"in place of {before.name}" if before else ""
@@ -118,10 +150,35 @@ def activate(session: Session, settings: Settings, name: str, *, actor: User | N
 def rollback(session: Session, settings: Settings, *, actor: User | None, now: datetime) -> ModelVersion:
     """Make the version champion again whose place the champion took."""
     _lock(session)
-    current = champion(session)
+    former = _roll_back(session, settings, champion(session), actor=actor, now=now)
+    if former is None:
+        raise WrongStage("There is nothing to roll back to: no other version was in use before this one.")
+    return former
+
+
+def rollback_own(
+    session: Session, settings: Settings, campaign_id: int, *, actor: User | None, now: datetime
+) -> ModelVersion | None:
+    """Make the campaign's former head its own again; None where there was none, so that the shared head judges."""
+    _lock(session)
+    current = own_champion(session, campaign_id)
+    if current is None:
+        raise WrongStage("The campaign has no head of its own in use.")
+    former = _roll_back(session, settings, current, actor=actor, now=now)
+    if former is None:
+        current.state = ModelState.RETIRED
+        session.flush()
+        detail = "the shared head judges again"
+        audit.record(session, actor, AuditAction.MODEL_ROLLED_BACK, f"model {current.name}", detail, now=now)
+    return former
+
+
+def _roll_back(
+    session: Session, settings: Settings, current: ModelVersion | None, *, actor: User | None, now: datetime
+) -> ModelVersion | None:
     former = session.get(ModelVersion, current.replaced_id) if current and current.replaced_id else None
     if current is None or former is None:
-        raise WrongStage("There is nothing to roll back to: no other version was in use before this one.")
+        return None
     _put_in_place(session, settings, former, current, actor=actor, now=now)
     audit.record(
         session, actor, AuditAction.MODEL_ROLLED_BACK, f"model {former.name}", f"in place of {current.name}", now=now
@@ -174,6 +231,8 @@ def start_shadow(session: Session, name: str, *, actor: User | None, now: dateti
     version = get(session, name)
     if version.state is ModelState.CHAMPION:
         raise WrongStage(f"{version.name} is in use: it cannot be its own shadow.")
+    if version.campaign_id is not None:
+        raise WrongStage(f"{version.name} is a campaign's own head: the shadow judges for all.")
     stop_shadow(session, actor=actor, now=now)
     version.state, version.shadow_since = ModelState.SHADOW, now
     session.flush()

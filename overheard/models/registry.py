@@ -12,7 +12,8 @@ from overheard.models.base import Base, owner
 from overheard.models.people import User
 from overheard.vocabulary import Intent
 
-_IS_CHAMPION = sa.text("state = 'champion'")
+_IS_CHAMPION = sa.text("state = 'champion' AND campaign_id IS NULL")
+_IS_OWN_CHAMPION = sa.text("state = 'champion' AND campaign_id IS NOT NULL")
 _IS_SHADOW = sa.text("state = 'shadow'")
 
 
@@ -26,6 +27,13 @@ class ModelVersion(Base):
     __table_args__ = (
         Index(
             "ix_model_versions_champion", "state", unique=True, sqlite_where=_IS_CHAMPION, postgresql_where=_IS_CHAMPION
+        ),
+        Index(
+            "ix_model_versions_own_champion",
+            "campaign_id",
+            unique=True,
+            sqlite_where=_IS_OWN_CHAMPION,
+            postgresql_where=_IS_OWN_CHAMPION,
         ),
         Index("ix_model_versions_shadow", "state", unique=True, sqlite_where=_IS_SHADOW, postgresql_where=_IS_SHADOW),
     )
@@ -47,8 +55,22 @@ class ModelVersion(Base):
     replaced_id: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
     """Whose place it took when it was activated: where a roll back leads."""
     shadow_since: Mapped[datetime | None]
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    """Whose own head it is. None: it judges for all."""
+    reader: Mapped[str | None]
+    """What its head looks at: encoder, changed layers and which layers. An own head needs a champion of its reader."""
 
     activated_by: Mapped[User | None] = relationship(lazy="raise")
+
+
+class CampaignScore(Base):
+    """What a campaign's own head said about a post, beside what the model said for all."""
+
+    __tablename__ = "campaign_scores"
+
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True)
+    score: Mapped[float]
 
 
 class ShadowPrediction(Base):
