@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from classifier.relevance import SHIPPED, Offer, Relevance, load_relevance, space_version
+from classifier.runtime import Precision
 from classifier.text import PostText, Sentence
 from overheard.db import Sessions, upsert
 from overheard.leads.qualify import qualify
@@ -78,14 +79,14 @@ class Measured:
 class Meaning:
     """Where posts and offers are compared. The encoder is loaded when the first post asks for it."""
 
-    def __init__(self, encoder_path: Path | None) -> None:
-        self._encoder_path = encoder_path
+    def __init__(self, encoder_path: Path | None, precision: Precision = "f32") -> None:
+        self._encoder_path, self._precision = encoder_path, precision
         self.space = space_version(SHIPPED)
 
     @cached_property
     def relevance(self) -> Relevance:
         """What compares; loading it takes a second."""
-        return load_relevance(self._encoder_path)
+        return load_relevance(self._encoder_path, self._precision)
 
     def measure(self, candidates: Sequence[Candidate], listeners: Sequence[Listener]) -> list[Measured]:
         """Vectors, relevance to each offer, and where that is close enough the closest sentence."""

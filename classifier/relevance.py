@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from classifier.encoder_files import TextEncoder, Vectors, find_encoder
-from classifier.runtime import Runtime
+from classifier.runtime import Precision, Runtime
 from classifier.text import PostText, Sentence, has_word, split_sentences
 from overheard.errors import ModelError
 
@@ -187,10 +187,11 @@ def _read_scheme(folder: Path) -> Scheme:
         raise ModelError(f"{_UNREADABLE} {folder}: {error}") from error
 
 
-def load_relevance(encoder_path: Path | None) -> Relevance:
-    """What is shipped, on the encoder that is found."""
+def load_relevance(encoder_path: Path | None, precision: Precision = "f32") -> Relevance:
+    """What is shipped, on the encoder that is found. Eight bits, for which this encoder has no ranges, are `native`."""
     scheme = _read_scheme(SHIPPED)
-    return Relevance.load(SHIPPED, Runtime(find_encoder(encoder_path), depth=scheme.layer))
+    chosen: Precision = "native" if precision == "i8" else precision
+    return Relevance.load(SHIPPED, Runtime(find_encoder(encoder_path), depth=scheme.layer, precision=chosen))
 
 
 def encode(encoder: TextEncoder, texts: Sequence[str], layer: int) -> Vectors:

@@ -51,7 +51,7 @@ class Judging:
     def _meaning(self) -> "Meaning":
         from classifier.meaning import Meaning
 
-        return Meaning(self._context.settings.encoder_path)
+        return Meaning(self._context.settings.encoder_path, self._context.settings.precision)
 
     def fresh(self) -> "Classified":
         """Judge what no model has judged, until nothing of it is left."""

@@ -173,7 +173,7 @@ def classify_all(context: Context) -> None:
     from classifier.run import classify_pending, count_pending
 
     model = InUse(context.sessions, context.settings, make_loader(context.settings)).judge()
-    meaning = Meaning(context.settings.encoder_path)
+    meaning = Meaning(context.settings.encoder_path, context.settings.precision)
     with context.sessions() as session:
         pending = count_pending(session, model.version)
     started = time.monotonic()
