@@ -17,7 +17,10 @@ VISIT_COOKIE = "overheard_visit"
 """Binds the form tokens of somebody who is not logged in yet."""
 
 _PAGES = (
+    "/admin",
     "/alerts",
+    "/crm",
+    "/insights",
     "/models",
     "/labels",
     *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -54,7 +54,15 @@ class Site:
 
 
 @pytest.fixture
-def site(sqlite_template: Path, tmp_path: Path, settings: Settings, now: datetime) -> Iterator[Site]:
+def rooms() -> dict[str, Any]:
+    """What the roof hands to the application besides: doors to other rooms."""
+    return {}
+
+
+@pytest.fixture
+def site(
+    sqlite_template: Path, tmp_path: Path, settings: Settings, rooms: dict[str, Any], now: datetime
+) -> Iterator[Site]:
     path = tmp_path / "overheard.db"
     path.write_bytes(sqlite_template.read_bytes())
     engine = make_engine(f"sqlite:///{path}")
@@ -67,7 +75,7 @@ def site(sqlite_template: Path, tmp_path: Path, settings: Settings, now: datetim
             signals = [["team_size", "body", 7, 19], ["competitor", "title", 0, len(title)], ["budget", "body", 0, 80]]
             told = {"need": ["body", 21, 38], "signals": signals[: number + 1]}
             make_lead(session, now=now, campaign=campaign, post=post, score=0.9 - number / 10, explanation=told)
-    with serving(create_app(settings, engine=engine, clock=lambda: now)) as (url, _):
+    with serving(create_app(settings, engine=engine, clock=lambda: now, **rooms)) as (url, _):
         yield Site(url, sessions, cast, now)
     engine.dispose()
 

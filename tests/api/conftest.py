@@ -20,10 +20,10 @@ from overheard.db import Sessions, make_sessions
 from overheard.models import User
 from overheard.settings import Settings
 from overheard.users import accounts
-from tests.api.browsing import browser, context, site
+from tests.api.browsing import browser, context, rooms, site
 from tests.factories import Cast, make_cast, make_lead
 
-__all__ = ["browser", "context", "site"]  # fixtures of theirs
+__all__ = ["browser", "context", "rooms", "site"]  # fixtures of theirs
 
 
 class Browser(TestClient):

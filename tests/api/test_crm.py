@@ -48,7 +48,7 @@ def test_a_crm_is_connected_mapped_tried_paused_and_removed_without_script(
     assert refused.status_code != 303
     assert "does not know this token" in refused.text
     assert "wrong" not in refused.text.split("does not know this token")[1].split("<select")[0]
-    assert alice.submit("/crm", **new, token=TOKEN).status_code == 303
+    assert alice.submit("/crm", **new, token=TOKEN).headers["location"] == "/crm#crm-1"
     page = alice.get("/crm").text
     assert "Our &lt;b&gt;HubSpot&lt;/b&gt;" in page
     assert '<option value="won default/won" selected>Sales: Won</option>' in page

@@ -140,7 +140,9 @@ def test_an_address_that_is_not_one_of_our_pages_becomes_the_queue(address: str)
     assert own_page(address) == "/queue"
 
 
-@pytest.mark.parametrize("address", ["/queue?stage=disqualified&after=abc", "/leads/12", "/campaigns"])
+@pytest.mark.parametrize(
+    "address", ["/queue?stage=disqualified&after=abc", "/leads/12", "/campaigns", "/crm#crm-1", "/insights?by=week"]
+)
 def test_an_address_of_ours_is_kept(address: str) -> None:
     assert own_page(address) == address
 

@@ -88,7 +88,7 @@ def test_rates_count_replies_that_went_out_and_people_who_answered(session: Sess
     session.flush()
     told = reply_totals(session, now=now)
     assert (told.sent, told.answered, told.positive, told.removed) == (6, 3, 1, 1)
-    assert (told.reply_rate, told.positive_rate) == (pytest.approx(3 / 6), pytest.approx(1 / 6))
+    assert [told.reply_rate, told.positive_rate] == pytest.approx([3 / 6, 1 / 6])
     hers = reply_totals(session, now=now, user_id=cast.sue.id)
     assert (hers.sent, hers.answered, hers.positive, hers.reply_rate) == (3, 0, 0, 0.0)
     longer = reply_totals(session, now=now, days=32)
@@ -98,8 +98,8 @@ def test_rates_count_replies_that_went_out_and_people_who_answered(session: Sess
 def test_time_to_first_reply_is_the_median_over_leads_from_what_they_asked(
     session: Session, cast: Cast, now: datetime
 ) -> None:
-    def after(minutes: float, lead: Lead, asked_at: datetime, **more: str) -> None:
-        _replied(session, lead, cast.sam, asked_at + timedelta(minutes=minutes), **more)
+    def after(minutes: float, lead: Lead, asked_at: datetime, to: str = "") -> None:
+        _replied(session, lead, cast.sam, asked_at + timedelta(minutes=minutes), to=to)
 
     at = now - timedelta(days=2)
     slow, quick, unsaid, ahead, below = (_asked(session, at, now=now, posted=number != 2) for number in range(5))
