@@ -1,11 +1,13 @@
 """The versions of a query: who wrote each of them, when and why, what differs, and going back to one."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import groupby
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,6 +17,9 @@ from overheard.keywords.queries import save_query
 from overheard.models import Query, User
 
 _PART = re.compile(r"\s+|\w+|[^\w\s]")
+_TERM = re.compile(r".*?\b(?:OR|AND|NOT)\b\s*|.+", re.DOTALL)
+_MOST_PAIRS = 500_000
+"""Of parts that are alike. What compares them takes a step for each, or for each of them several times."""
 
 
 class Change(StrEnum):
@@ -61,18 +66,42 @@ def versions(session: Session, campaign_id: int, name: str) -> list[Version]:
 
 
 def difference(former: str, later: str) -> list[Run]:
-    """What was taken from an expression and what was put in, word by word."""
-    before, after = _PART.findall(former), _PART.findall(later)
+    """What was taken from an expression and what was put in: word by word, in long lists term by term."""
+    start = _alike(former, later)
+    end = _alike(former[start:][::-1], later[start:][::-1])
+    while start and not former[start - 1].isspace():  # back to where the word begins
+        start -= 1
+    while end and not former[-end].isspace():
+        end -= 1
+    same, middle, new = former[:start], former[start : len(former) - end], later[start : len(later) - end]
+    runs = [Run(same, Change.KEPT), *_changed(middle, new), Run(former[len(former) - end :], Change.KEPT)]
+    alike = groupby((run for run in runs if run.text), key=lambda run: run.change)
+    return [Run("".join(run.text for run in group), change) for change, group in alike]
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many characters both begin."""
+    unlike = (place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
+    return next(unlike, min(len(one), len(other)))
+
+
+def _changed(former: str, later: str) -> list[Run]:
+    for parts in (_PART, _TERM):
+        before, after = parts.findall(former), parts.findall(later)
+        counts = Counter(after)
+        if sum(counts[part] for part in before) <= _MOST_PAIRS:
+            return _compared(before, after)
+    return [Run(former, Change.REMOVED), Run(later, Change.ADDED)]
+
+
+def _compared(before: list[str], after: list[str]) -> list[Run]:
     runs: list[Run] = []
-    for tag, *ends in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        start, end, new_start, new_end = ends
+    for tag, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             runs.append(Run("".join(before[start:end]), Change.KEPT))
             continue
-        if start < end:
-            runs.append(Run("".join(before[start:end]), Change.REMOVED))
-        if new_start < new_end:
-            runs.append(Run("".join(after[new_start:new_end]), Change.ADDED))
+        runs.append(Run("".join(before[start:end]), Change.REMOVED))
+        runs.append(Run("".join(after[new_start:new_end]), Change.ADDED))
     return runs
 
 

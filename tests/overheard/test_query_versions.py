@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from overheard.errors import InvalidInput, NotFound
-from overheard.keywords import queries
+from overheard.keywords import queries, query_versions
 from overheard.keywords.query_versions import Change, Run, difference, roll_back, versions
 from overheard.models import User
 from tests.factories import make_campaign
@@ -44,3 +44,21 @@ def test_from_a_difference_both_expressions_can_be_read(former: str, later: str)
     runs = difference(former, later)
     assert "".join(run.text for run in runs if run.change is not Change.ADDED) == former
     assert "".join(run.text for run in runs if run.change is not Change.REMOVED) == later
+
+
+def test_of_long_lists_the_terms_that_differ_are_told() -> None:
+    terms = [f"term{number}" for number in range(10_000)]
+    edited = [*terms[:7], "new", *terms[7:4_000], *terms[4_001:], "last"]
+    runs = difference(" OR ".join(terms), " OR ".join(edited))
+    assert [run.text for run in runs if run.change is not Change.KEPT] == [
+        "new OR ",
+        "term4000 OR ",
+        "term9999",
+        "term9999 OR last",
+    ]
+
+
+def test_what_differs_everywhere_and_is_alike_everywhere_is_told_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_versions, "_MOST_PAIRS", 20)
+    runs = difference("x a OR a OR a OR a OR a y", "z a AND a AND a AND a AND a q")
+    assert [run.change for run in runs] == [Change.REMOVED, Change.ADDED]
