@@ -19,6 +19,7 @@ class ModelBody(BaseModel):
     id: int
     name: str = Field(description="Predictions carry it as their `model_version`.")
     state: ModelState
+    campaign_id: int | None = Field(description="Whose own head it is; null: it judges for all campaigns.")
     parent: str | None
     dataset_id: int | None
     created_at: datetime

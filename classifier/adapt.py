@@ -51,10 +51,19 @@ class Adapted:
     scheme: Scheme
 
 
-def adapt(head: Head, scheme: Scheme, labelled: Labelled, settings: Adaptation, *, seed: int) -> Adapted:
+def adapt(
+    head: Head,
+    scheme: Scheme,
+    labelled: Labelled,
+    settings: Adaptation,
+    *,
+    seed: int,
+    calibrate_by: Flags | None = None,
+) -> Adapted:
     """The head that learned from the labels, calibrated on scores that each post got from heads which had not seen it.
 
-    The threshold stays: it says from which probability on a post is worth a person's time.
+    The threshold stays: it says from which probability on a post is worth a person's time. `calibrate_by`: by some of
+    the labels alone; default: by all.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums are then added in one order
@@ -68,7 +77,8 @@ def adapt(head: Head, scheme: Scheme, labelled: Labelled, settings: Adaptation, 
                 unseen[asked] = lead_log_odds(taught.log_probabilities(labelled.vectors[asked]))
     finally:
         torch.set_num_threads(threads)
-    slope, intercept = recalibrate(unseen, labelled, scheme, settings.calibration_prior)
+    by = np.ones(len(unseen), dtype=bool) if calibrate_by is None else calibrate_by
+    slope, intercept = recalibrate(unseen[by], labelled.only(by), scheme, settings.calibration_prior)
     return Adapted(adapted, scheme.model_copy(update={"slope": slope, "intercept": intercept}))
 
 

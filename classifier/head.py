@@ -103,6 +103,15 @@ def lead_log_odds(log_probabilities: Doubles) -> Doubles:
     return _log_sum(log_probabilities[:, IS_LEAD]) - _log_sum(log_probabilities[:, ~IS_LEAD])
 
 
+def scores_of(head: Head, scheme: Scheme, vectors: Vectors) -> Doubles:
+    """Calibrated, of posts as the head sees them."""
+    if not len(vectors):
+        return np.zeros(0)
+    line = scheme.slope * lead_log_odds(head.log_probabilities(vectors)) + scheme.intercept
+    scores: Doubles = 1 / (1 + np.exp(-line))
+    return scores
+
+
 def head_bytes(head: Head) -> bytes:
     """The weights as a safetensors file; equal weights give equal bytes."""
     return save({field.name: np.ascontiguousarray(getattr(head, field.name)) for field in fields(head)})

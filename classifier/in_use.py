@@ -7,7 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from classifier.registry import champion
+from classifier.model import seen_in
+from classifier.own_heads import ManyHeaded
+from classifier.registry import champion, own_folders
 from classifier.run import Judge
 from overheard.db import Sessions
 from overheard.errors import OverheardError
@@ -31,20 +33,38 @@ class InUse:
         self._sessions, self._settings, self._load = sessions, settings, load
         self._folder: Path | None = None
         self._judge: Judge | None = None
+        self._heads: dict[int, Path] = {}
 
     def judge(self) -> Judge:
         """The one in use, as of now. What it said before, if it was in use once, counts again."""
         with self._sessions() as session:
-            folder = champion(session, self._settings)
+            folder, heads = champion(session, self._settings), own_folders(session, self._settings)
         if self._judge is None or folder != self._folder:
             self._judge = self._loaded(folder)
-            self._folder = folder
+            self._folder, self._heads = folder, {}
             take_over(self._sessions, self._judge)
+        if heads != self._heads:
+            self._take(self._judge, heads)
+            self._heads = heads
         return self._judge
 
     def is_current(self, session: Session) -> bool:
-        """Whether nobody else has taken its place: one look at an index."""
-        return champion(session, self._settings) == self._folder
+        """Whether nobody else has taken its place, nor that of a campaign's own head: two looks at indexes."""
+        is_same = champion(session, self._settings) == self._folder
+        return is_same and own_folders(session, self._settings) == self._heads
+
+    def _take(self, judge: Judge, heads: dict[int, Path]) -> None:
+        """One that cannot be used leaves the shared head alone at work."""
+        if not isinstance(judge, ManyHeaded) or self._folder is None:
+            return
+        try:
+            seen = seen_in(self._folder)
+            judge.take_heads({number: head for number, head in heads.items() if seen_in(head) == seen})
+        except OverheardError:
+            judge.take_heads({})
+            logger.exception(
+                "Campaigns' own heads cannot be used; the shared one judges", extra={"action": "not_loaded"}
+            )
 
     def _loaded(self, folder: Path) -> Judge:
         try:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.models import Campaign, DoNotContact, Exclusion, Query, QueryVariable, campaign_sources
+from overheard.modelling.vocabulary import ModelState
+from overheard.models import Campaign, DoNotContact, Exclusion, ModelVersion, Query, QueryVariable, campaign_sources
 
 AT_LEAST_EVERY = timedelta(minutes=10)
 """Whatever is known: for what nobody foresaw. A look takes a second or two where a million posts are stored."""
@@ -49,6 +50,7 @@ def _conditions(session: Session) -> Hashable:
             Campaign.archived_at,
         ),
         sa.select(campaign_sources),
+        sa.select(ModelVersion.id, ModelVersion.campaign_id).where(ModelVersion.state == ModelState.CHAMPION),
         sa.select(Query.id).where(Query.retired_at.is_(None)),
         sa.select(QueryVariable.name, QueryVariable.changed_at),
         *(sa.select(sa.func.count(), sa.func.max(table.id)) for table in (Exclusion, DoNotContact)),

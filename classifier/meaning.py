@@ -21,6 +21,7 @@ from classifier.text import PostText, Sentence
 from overheard.db import Sessions, upsert
 from overheard.leads.qualify import qualify
 from overheard.marketing.relevance import offer_hash
+from overheard.marketing.score import best_score
 from overheard.models import Campaign, Embedding, Post, PostRelevance, Prediction, campaign_sources
 from overheard.vectors import pack, unpack
 
@@ -241,15 +242,19 @@ def _next_batch(
     floor: float,
     before: int | None,
 ) -> list[Candidate]:
-    lacks = [_may_be_lead_of(listener) & ~sa.exists().where(*_measured_for(listener, None)) for listener in listeners]
+    lacks = [
+        _may_be_lead_of(session, listener) & ~sa.exists().where(*_measured_for(listener, None))
+        for listener in listeners
+    ]
+    score = best_score(session)
     statement = (
-        sa.select(Post, Prediction.score, Embedding.vector)
+        sa.select(Post, score.label("best_score"), Embedding.vector)
         .join(Prediction, Prediction.post_id == Post.id)
         .outerjoin(Embedding, Embedding.post_id == Post.id)
         .where(
             Prediction.model_version == model_version,
             Prediction.is_judged,
-            Prediction.score >= floor,
+            score >= floor,
             sa.or_(Embedding.id.is_(None), *lacks),
         )
         .order_by(Post.id.desc())
@@ -277,8 +282,8 @@ def _next_batch(
     ]
 
 
-def _may_be_lead_of(listener: Listener) -> sa.ColumnElement[bool]:
-    reaches = Prediction.score >= listener.threshold
+def _may_be_lead_of(session: Session, listener: Listener) -> sa.ColumnElement[bool]:
+    reaches = best_score(session) >= listener.threshold
     return reaches & Post.source_id.in_(listener.source_ids) if listener.source_ids else reaches
 
 

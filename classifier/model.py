@@ -1,8 +1,8 @@
 """The intent model: posts in, verdicts out. Needs nothing that only training needs."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +26,7 @@ from classifier.head import (
     lead_log_odds,
     read_head,
     read_scheme,
+    scores_of,
 )
 from classifier.language import ENGLISH, find_language
 from classifier.ranges import read_ranges
@@ -66,6 +67,8 @@ class Verdict:
     """Whether the first stage alone said so. The score is its own, and it knows nothing of the nine intents."""
     explanation: Explanation | None = None
     """Of a post that may be a lead, where it was asked for."""
+    own: Mapping[int, float] = field(default_factory=dict)
+    """The scores by campaigns' own heads (numbers of their versions), where the shared head did not dismiss it."""
 
 
 class IntentModel:
@@ -87,6 +90,7 @@ class IntentModel:
         _check_teacher(first_stage, version_alone)
         self._scheme, self._head, self._encoder, self._first_stage = scheme, head, encoder, first_stage
         self._version, self._version_alone = version, version_alone
+        self._own: dict[int, tuple[Head, Scheme]] = {}
         self._later = np.isin(scheme.layers, encoder.later)
         # With a first stage little is to be read, without one all in full.
         in_part = first_stage is not None and self._later.any()
@@ -122,6 +126,39 @@ class IntentModel:
         """The score from which a post is a lead."""
         return self._scheme.threshold
 
+    @property
+    def heads(self) -> Collection[int]:
+        """The campaigns' own heads that judge beside the shared one, by the numbers of their versions."""
+        return self._own.keys()
+
+    @property
+    def read_from(self) -> float:
+        """Posts of which the shared head says less are dismissed for all campaigns: of some not all layers are read."""
+        return _SURE * min(self._scheme.evidence_floor, self.threshold)
+
+    def take_heads(self, folders: Mapping[int, Path]) -> None:
+        """Let these campaigns' own heads judge too, and no others. They look at what the shared head looks at."""
+        taken = {version_id: (read_head(folder), read_scheme(folder)) for version_id, folder in folders.items()}
+        for head, scheme in taken.values():
+            if (scheme.encoder, scheme.layers) != (self._scheme.encoder, self._scheme.layers):
+                raise ModelError(f"A head of the model {scheme.name} was made for another encoder than {self.version}.")
+            if head.mean.shape != self._head.mean.shape:
+                raise ModelError(f"A head of the model {scheme.name} looks at other layers than {self.version}.")
+        self._own = taken
+
+    def own_scores(self, posts: Sequence[PostText]) -> list[dict[int, float]]:
+        """What the campaigns' own heads say of posts, which are read in full."""
+        found: list[dict[int, float]] = []
+        for start in range(0, len(posts), _POSTS_AT_ONCE):
+            texts = [post.whole for post in posts[start : start + _POSTS_AT_ONCE]]
+            found += self._said_by_own(self._encoder.encode_layers(texts, self._scheme.layers))
+        return found
+
+    def _said_by_own(self, vectors: Vectors) -> list[dict[int, float]]:
+        inputs = vectors.reshape(len(vectors), -1)
+        scores = {number: scores_of(head, scheme, inputs) for number, (head, scheme) in self._own.items()}
+        return [{number: float(of_all[row]) for number, of_all in scores.items()} for row in range(len(inputs))]
+
     def predict(self, posts: Sequence[PostText], *, explain: bool = True) -> list[Verdict]:
         """One verdict a post, in order. A post without a letter or digit is no lead, with score 0.
 
@@ -155,20 +192,30 @@ class IntentModel:
         floor = min(self._scheme.evidence_floor, self.threshold)
 
         def enough(vectors: Vectors) -> bool:
-            return float(self._scores(vectors[None])[0]) < _SURE * floor
+            return float(self._scores(vectors[None])[0]) < self.read_from
 
         if not explain:
             vectors = self._encoder.encode_layers(texts, self._scheme.layers, enough=enough if self._glance else None)
-            yield from map(self._verdict, self._probabilities(vectors))
+            yield from self._verdicts(vectors)
             return
         readings = self._encoder.read(texts, self._scheme.layers, enough=enough if self._glance else None)
-        probabilities = self._probabilities(np.array([reading.vectors for reading in readings]))
-        for post, reading, row in zip(posts, readings, probabilities, strict=True):
-            verdict = self._verdict(row)
+        verdicts = self._verdicts(np.array([reading.vectors for reading in readings]))
+        for post, reading, verdict in zip(posts, readings, verdicts, strict=True):
             if verdict.score >= floor:
                 evidence = find_evidence(post, reading, self._scores)
-                verdict = replace(verdict, evidence=evidence, explanation=explain_post(post, evidence))
-            yield verdict
+                yield replace(verdict, evidence=evidence, explanation=explain_post(post, evidence))
+            else:
+                yield verdict
+
+    def _verdicts(self, vectors: Vectors) -> list[Verdict]:
+        verdicts = [self._verdict(row) for row in self._probabilities(vectors)]
+        if self._own:
+            said = self._said_by_own(vectors)
+            return [
+                replace(verdict, own=own) if verdict.score >= self.read_from else verdict
+                for verdict, own in zip(verdicts, said, strict=True)
+            ]
+        return verdicts
 
     def _verdict(self, probabilities: Doubles) -> Verdict:
         score = float(probabilities[IS_LEAD].sum())
@@ -284,6 +331,16 @@ def _version(folder: Path, scheme: Scheme, stage: FirstStage | None = None) -> s
     if stage:
         content += b"".join(stage.files().values())
     return f"{scheme.name}-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def seen_in(folder: Path) -> str:
+    """Of what the head in a folder looks at: encoder, changed layers, and which layers. Heads of which it is equal can
+    judge in one reading.
+    """
+    scheme, adapters = read_scheme(folder), folder / ADAPTERS_FILE
+    told = hashlib.sha256(f"{scheme.encoder} {scheme.layers} ".encode())
+    told.update(adapters.read_bytes() if adapters.exists() else b"")
+    return told.hexdigest()[:16]
 
 
 def depth_of(folder: Path, adapters: Adapters | None) -> int:

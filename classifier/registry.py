@@ -18,11 +18,11 @@ from classifier import first_stage
 from classifier.adapters import ADAPTERS_FILE
 from classifier.card import CARD_FILE
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE, read_scheme
-from classifier.model import SHIPPED, version_of
+from classifier.model import SHIPPED, seen_in, version_of
 from classifier.ranges import RANGES_FILE
 from overheard.errors import ModelError
 from overheard.home import prepare_home
-from overheard.modelling.versions import activate, add, folder_of, rollback, versions
+from overheard.modelling.versions import activate, add, folder_of, own_heads, rollback, versions
 from overheard.modelling.versions import champion as champion_row
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import ModelVersion
@@ -54,6 +54,11 @@ def champion(session: Session, settings: Settings) -> Path:
     return folder_of(settings, row) if row else SHIPPED
 
 
+def own_folders(session: Session, settings: Settings) -> dict[int, Path]:
+    """The folders of the campaigns' own heads in use, by the numbers of their versions."""
+    return {head.id: folder_of(settings, head) for head in own_heads(session)}
+
+
 def register(
     session: Session,
     settings: Settings,
@@ -63,9 +68,10 @@ def register(
     dataset_id: int | None = None,
     report: dict[str, Any],
     now: datetime,
+    campaign_id: int | None = None,
 ) -> ModelVersion:
     """Take a trained model in, as a challenger: its files are copied to the home folder. A model that is known already
-    stays as it is.
+    stays as it is. With `campaign_id` it is a campaign's own head.
 
     With the first one the shipped model is taken in too, as the champion that it is.
     """
@@ -82,6 +88,7 @@ def register(
         dataset_id=dataset_id,
         report=report,
         now=now,
+        campaign_id=campaign_id,
     )
 
 
@@ -95,11 +102,14 @@ def _take_in(
     dataset_id: int | None,
     report: dict[str, Any],
     now: datetime,
+    campaign_id: int | None = None,
 ) -> ModelVersion:
     name = version_of(folder)
     known = [one for one in versions(session) if one.name == name]
     if known:
         return known[0]
+    if campaign_id is not None and (shared := champion_row(session)) and shared.reader is None:
+        shared.reader = seen_in(folder_of(settings, shared))  # it was registered before there were own heads
     version = add(
         session,
         name,
@@ -109,6 +119,8 @@ def _take_in(
         dataset_id=dataset_id,
         report=report,
         now=now,
+        campaign_id=campaign_id,
+        reader=seen_in(folder),
     )
     prepare_home(settings)
     told = json.dumps(report, indent=2, sort_keys=True) + "\n"

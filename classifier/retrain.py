@@ -27,7 +27,8 @@ from classifier.card import CARD_FILE
 from classifier.datasets import Side, divide, snapshot
 from classifier.encoder_files import Vectors
 from classifier.gate import Scored, Thresholds, judge
-from classifier.head import INTENTS, Doubles, Head, Scheme, encoder_of, lead_log_odds, read_head, read_scheme
+from classifier.head import INTENTS, Doubles, encoder_of, lead_log_odds, read_head, read_scheme, scores_of
+from classifier.metrics import Flags
 from classifier.model import version_of
 from classifier.registry import activate, champion, register
 from classifier.retrain_config import RetrainConfig
@@ -38,9 +39,10 @@ from overheard.db import Sessions
 from overheard.errors import InvalidInput, WrongStage
 from overheard.labelling.examples import Example, training_examples
 from overheard.labelling.judged import batches
+from overheard.marketing.campaigns import by_name
 from overheard.modelling.files import checkpoint_file, follow_erasures
 from overheard.modelling.retrainings import Told, UnderWay, alone
-from overheard.modelling.versions import refuse_pinned
+from overheard.modelling.versions import folder_of, own_heads, refuse_pinned
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import Campaign, Post
 from overheard.settings import Settings
@@ -72,12 +74,14 @@ def retrain(
     *,
     clock: Callable[[], datetime],
     dry_run: bool = False,
+    campaign: str | None = None,
     load: Callable[[Path, Settings], Encode] = make_encode,
     on_progress: Told = lambda _phase, _done, _of: None,
 ) -> Retrained:
     """Make a challenger, measure it, register it, and activate it if the gate accepts it.
 
-    `dry_run`: measure only. `on_progress` is told how far it is; the table of retrainings is told too.
+    `dry_run`: measure only. `campaign`: a head for that campaign alone, measured with its own labels.
+    `on_progress` is told how far it is; the table of retrainings is told too.
     """
     with alone(settings):
         run = None if dry_run else UnderWay(sessions, clock)
@@ -88,7 +92,8 @@ def retrain(
                 run.tell(phase, done, total)
 
         with run.watched() if run else nullcontext(), tempfile.TemporaryDirectory() as made:
-            result = _Retraining(sessions, settings, config, clock, load, tell, Path(made)).run(dry_run=dry_run)
+            wanted = _Retraining(sessions, settings, config, clock, load, tell, Path(made), campaign)
+            result = wanted.run(dry_run=dry_run)
             if run:
                 run.end(version=result.version, is_accepted=bool(result.report["accepted"]))
             return result
@@ -104,9 +109,13 @@ class _Retraining:
     tell: Told
     made: Path
     """Where files are that are needed while it runs."""
+    campaign: str | None
+    """Whose own head is made; None: the one that judges for all."""
 
     def run(self, *, dry_run: bool) -> Retrained:
         config = self.config
+        if self.campaign is not None and config.tuning:
+            raise InvalidInput("A campaign's own head learns on the encoder as it is: leave out the section [tuning].")
         with self.sessions.begin() as session:
             if not dry_run:
                 refuse_pinned(self.settings)
@@ -114,28 +123,37 @@ class _Retraining:
             folder = champion(session, self.settings)
             sides, checkpoint = self._sides(session, folder)
             campaigns = {row.id: row.name for row in session.scalars(sa.select(Campaign))}
-        measured = (*sides[Side.FROZEN], *sides[Side.RECENT])
+            own = None if self.campaign is None else _Own.of(session, self.settings, self.campaign, folder)
+        by_which = own.measured(sides) if own else sides
+        measured = (*by_which[Side.FROZEN], *by_which[Side.RECENT])
         before = self._vectors(folder, measured if config.tuning else [*measured, *sides[Side.TRAIN]])
         head, scheme = read_head(folder), read_scheme(folder)
         if config.tuning:
             adapted, adapters = self._tuned(folder, sides[Side.TRAIN], checkpoint)
         else:
-            learned = as_labelled(sides[Side.TRAIN], before.read(hashes_of(sides[Side.TRAIN])))
+            taught = own.weighed(sides[Side.TRAIN], config.own_head.others) if own else sides[Side.TRAIN]
+            learned = as_labelled(taught, before.read(hashes_of(taught)))
             self.tell("learning on the processor", 0, 0)
-            adapted, adapters = adapt(head, scheme, learned, config.adaptation, seed=config.seed), None
+            by = own.are_own(taught) if own else None
+            adapted = adapt(head, scheme, learned, config.adaptation, seed=config.seed, calibrate_by=by)
+            adapters = None
         challenger = self.made / "challenger"
         files.write(challenger, folder, adapted.head, adapted.scheme, adapters)
         after = self._vectors(challenger, measured) if adapters else before
         self.tell("measuring", 0, 0)
+        if own:  # in use for the campaign, whether shared or its own
+            head, scheme = read_head(own.folder), read_scheme(own.folder)
         scored = {}
         for side in (Side.FROZEN, Side.RECENT):
-            hashes = hashes_of(sides[side])
+            hashes = hashes_of(by_which[side])
             both = (
                 scores_of(head, scheme, before.read(hashes)),
                 scores_of(adapted.head, adapted.scheme, after.read(hashes)),
             )
-            scored[side] = _scored(sides[side], both, campaigns)
+            scored[side] = _scored(by_which[side], both, campaigns)
         thresholds = Thresholds(scheme.threshold, adapted.scheme.threshold)
+        if own and own.threshold is not None:
+            thresholds = Thresholds(own.threshold, own.threshold)
         report = {
             **judge(scored[Side.FROZEN], scored[Side.RECENT], thresholds, config.gate, seed=config.seed),
             "learned_from": {
@@ -144,13 +162,16 @@ class _Retraining:
             },
             "seed": config.seed,
             "tuned": adapters is not None,
+            **({"own_head_of": self.campaign} if own else {}),
             "first_stage": self._first_stage(challenger) if adapters else "the one of the version it was made from",
         }
         version, parent = version_of(challenger), version_of(folder)
         result = Retrained(version, report, files.page(version, parent, report))
         if not dry_run:
             (challenger / CARD_FILE).write_text(result.page, encoding="utf-8")
-            result = _take_in(self.sessions, self.settings, challenger, folder, sides, result=result, now=self.clock())
+            result = _take_in(
+                self.sessions, self.settings, challenger, folder, sides, result=result, now=self.clock(), own=own
+            )
             self._track(result)
         if config.tuning:
             checkpoint.file.unlink(missing_ok=True)
@@ -240,6 +261,36 @@ class _Retraining:
         return files.teach_first_stage(challenger, posts, self.settings)
 
 
+@dataclass(frozen=True)
+class _Own:
+    """The campaign whose own head is made."""
+
+    campaign_id: int
+    folder: Path
+    """Of the head that is in use for it: its own, or the shared one."""
+    threshold: float | None
+
+    @classmethod
+    def of(cls, session: Session, settings: Settings, name: str, shared: Path) -> "_Own":
+        campaign = by_name(session, name)
+        standing = {head.campaign_id: folder_of(settings, head) for head in own_heads(session)}
+        return cls(campaign.id, standing.get(campaign.id, shared), campaign.threshold)
+
+    def are_own(self, examples: Sequence[Example]) -> Flags:
+        """Which of them are its own: by these its head is calibrated."""
+        return np.array([one.campaign_id == self.campaign_id for one in examples], dtype=bool)
+
+    def measured(self, sides: Sides) -> Sides:
+        """Its own examples: what others say of their posts tells nothing of it."""
+        return {side: [one for one in some if one.campaign_id == self.campaign_id] for side, some in sides.items()}
+
+    def weighed(self, examples: list[Example], others: float) -> list[Example]:
+        """All examples; those of others count less."""
+        return [
+            one if one.campaign_id == self.campaign_id else replace(one, weight=one.weight * others) for one in examples
+        ]
+
+
 def _key(config: RetrainConfig, folder: Path, sides: Sides) -> str:
     """Of all that the weights depend on."""
     told = hashlib.sha256(f"{config.model_dump_json()} {version_of(folder)} {read_scheme(folder).encoder}".encode())
@@ -303,14 +354,6 @@ def _scored(examples: Sequence[Example], both: tuple[Doubles, Doubles], campaign
     )
 
 
-def scores_of(head: Head, scheme: Scheme, vectors: Vectors) -> Doubles:
-    if not len(vectors):
-        return np.zeros(0)
-    line = scheme.slope * lead_log_odds(head.log_probabilities(vectors)) + scheme.intercept
-    scores: Doubles = 1 / (1 + np.exp(-line))
-    return scores
-
-
 def _take_in(
     sessions: Sessions,
     settings: Settings,
@@ -320,6 +363,7 @@ def _take_in(
     *,
     result: Retrained,
     now: datetime,
+    own: "_Own | None",
 ) -> Retrained:
     parent = version_of(champion_folder)
     with sessions.begin() as session:
@@ -329,7 +373,14 @@ def _take_in(
         learned_from = sum(map(len, sides.values()))
         dataset = snapshot(session, settings, _still_there(session, sides), of=learned_from, now=now)
         version = register(
-            session, settings, challenger, parent=parent, dataset_id=dataset.id, report=result.report, now=now
+            session,
+            settings,
+            challenger,
+            parent=parent,
+            dataset_id=dataset.id,
+            report=result.report,
+            now=now,
+            campaign_id=own.campaign_id if own else None,
         )
         if not result.report["accepted"] or version.state is ModelState.CHAMPION:
             return result

@@ -32,6 +32,12 @@ class Adaptation(Section):
     calibration_prior: float = Field(ge=0)
 
 
+class OwnHead(Section):
+    """How a campaign's own head learns."""
+
+    others: float = Field(ge=0, le=1)
+
+
 class Retuning(Section):
     """How the encoder's upper layers learn too; dropout and the calibration's prior are those of `Adaptation`."""
 
@@ -76,6 +82,7 @@ class RetrainConfig(Section):
     seed: int = Field(ge=0)
     sides: Sides
     adaptation: Adaptation
+    own_head: OwnHead
     tuning: Retuning | None = None
     """Without it the encoder stays, and the head alone learns."""
     gate: Gate

@@ -14,6 +14,8 @@ from classifier.looking_back import LookingBack
 from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
 from classifier.meaning import store as store_meaning
 from classifier.model import Verdict
+from classifier.own_heads import ManyHeaded, settle, store_own
+from classifier.own_heads import catch_up as let_own_heads_catch_up
 from classifier.text import PostText
 from overheard.db import Sessions, alone, make_reading_sessions, upsert
 from overheard.leads.qualify import QUALIFYING, qualify, qualify_held, waiting
@@ -111,7 +113,13 @@ def classify_pending(
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
         on_progress(len(batch))
-    is_done = not (is_overtaken or backlog.is_cut)
+    has_caught_up = True
+    if looks_back and not is_overtaken and isinstance(model, ManyHeaded):
+        more, has_caught_up = let_own_heads_catch_up(
+            sessions, model, clock=clock, key=key, is_current=is_current, at_most=again
+        )
+        leads += more
+    is_done = has_caught_up and not (is_overtaken or backlog.is_cut)
     if (posts or looks_back) and not is_overtaken:  # now that all is judged
         with sessions.begin() as session:
             leads += qualify_held(session, model_version=model.version, threshold=model.threshold, now=clock(), key=key)
@@ -139,6 +147,7 @@ def _look_back(
     with make_reading_sessions(sessions.kw["bind"])() as session:  # nobody who writes waits for it
         found = waiting(session, model_version=version, threshold=threshold, now=clock())
     leads = 0
+    settle(sessions, version, threshold)
     for start in range(0, len(found), BATCH):
         among = found[start : start + BATCH]
         with sessions.begin() as session:
@@ -165,7 +174,7 @@ def _flagged(batch: Sequence[Row], verdicts: Sequence[Verdict], *, floor: float)
     return [
         Candidate(row.id, row.source_id, row.text_hash, PostText.of(row.title, row.body), verdict.score)
         for row, verdict in zip(batch, verdicts, strict=True)
-        if verdict.is_judged and verdict.score >= floor
+        if verdict.is_judged and max([verdict.score, *verdict.own.values()]) >= floor
     ]
 
 
@@ -202,6 +211,8 @@ def _store(
     session.execute(sa.delete(TakenPost).where(TakenPost.post_id.in_([post.id for post in batch])))
     if rows:
         session.execute(upsert(session, Prediction).on_conflict_do_nothing(), rows)
+        own = {post.id: verdict.own for post, verdict in zip(batch, verdicts, strict=True) if post.id not in left}
+        store_own(session, own)
         done = [row["post_id"] for row in rows]
         session.execute(sa.delete(UnjudgedPost).where(UnjudgedPost.post_id.in_(done)))
     return left

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 from rich.table import Column, Table
+from sqlalchemy.orm import Session
 
 from cli.context import clock, out, start
 from overheard.errors import InvalidInput
+from overheard.marketing import campaigns
 from overheard.modelling import versions
 from overheard.modelling.differences import differences
 from overheard.modelling.figures import figures
 from overheard.modelling.files import erased_examples
+from overheard.models import ModelVersion
 
 app = typer.Typer(help="The versions of the model: look at them, compare, activate, roll back.", no_args_is_help=True)
 
@@ -30,12 +33,16 @@ def list_versions() -> None:
     with context.sessions() as session:
         found = versions.versions(session)
         folder = champion(session, context.settings)
-    table = Table(Column("version", no_wrap=True), "state", "made", "in use since", "from", "F1", "AP", box=None)
+        judge_for = {one.id: _judges_for(session, one) for one in found}
+    table = Table(
+        Column("version", no_wrap=True), "state", "judges for", "made", "in use since", "from", "F1", "AP", box=None
+    )
     for one in found:
         told = dict(figures(one.report))
         table.add_row(
             one.name,
             one.state.value,
+            judge_for[one.id],
             f"{one.created_at:%Y-%m-%d}",
             f"{one.activated_at:%Y-%m-%d}" if one.activated_at else "",
             one.parent or "",
@@ -48,6 +55,10 @@ def list_versions() -> None:
         out.print(f"In use by OVERHEARD_MODEL_PATH, whatever is activated: {version_of(folder)}", soft_wrap=True)
     elif not found:
         out.print(f"In use: {version_of(folder)}, the model that is shipped. No other is registered.", soft_wrap=True)
+
+
+def _judges_for(session: Session, version: ModelVersion) -> str:
+    return "all" if version.campaign_id is None else campaigns.get(session, version.campaign_id).name
 
 
 @app.command("register")
@@ -72,11 +83,13 @@ def show(name: Name) -> None:
     with context.sessions() as session:
         version = versions.get(session, name)
         erased = erased_examples(session).get(version.dataset_id or 0, 0)
+        judges_for = _judges_for(session, version)
     folder = versions.folder_of(context.settings, version)
     table = Table("what", "value", box=None)
     for what, value in {
         "version": version.name,
         "state": version.state.value,
+        "judges for": judges_for,
         "made": f"{version.created_at:%Y-%m-%d %H:%M}",
         "from": version.parent or "",
         "dataset": "" if version.dataset_id is None else str(version.dataset_id),
@@ -141,10 +154,16 @@ def activate(name: Name) -> None:
 
 
 @app.command("rollback")
-def rollback() -> None:
+def rollback(*, campaign: Annotated[str | None, typer.Option(help="Of this campaign's own head.")] = None) -> None:
     """Put the version to use again that was in use before."""
     context = start()
     with context.typed.begin() as session:
+        if campaign is not None:
+            campaign_id = campaigns.by_name(session, campaign).id
+            former = versions.rollback_own(session, context.settings, campaign_id, actor=None, now=clock())
+            said = f"In use again: {former.name}." if former else "The shared head judges for this campaign again."
+            out.print(f"{said} Workers take it up within seconds.", soft_wrap=True)
+            return
         version = versions.rollback(session, context.settings, actor=None, now=clock())
     out.print(f"In use again: {version.name}. Workers take it up within seconds.")
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -30,6 +31,9 @@ def retrain(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure only: keep nothing, activate nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration; default: the shipped one.", exists=True)] = None,
+    campaign: Annotated[
+        str | None, typer.Option(help="A head for this campaign alone, measured with its own labels.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make a challenger from the labels, and use it if the gate finds it better. The report says why, or why not."""
@@ -45,6 +49,7 @@ def retrain(
             read_config(config),
             clock=clock,
             dry_run=dry_run,
+            campaign=campaign,
             on_progress=lambda phase, steps, total: progress.update(
                 task, description=phase, completed=steps, total=total or None
             ),
@@ -56,7 +61,8 @@ def retrain(
     if dry_run:
         out.print(f"Nothing was kept. {done.version} would {'' if done.report['accepted'] else 'not '}be used.")
     elif done.is_active:
-        out.print(f"In use: {done.version}. Undo: overheard model rollback", soft_wrap=True)
+        undo = "overheard model rollback" + ("" if campaign is None else f" --campaign {shlex.quote(campaign)}")
+        out.print(f"In use: {done.version}. Undo: {undo}", soft_wrap=True)
     else:
         out.print(f"Kept as a challenger: {done.version}. The model in use stays.", soft_wrap=True)
 

@@ -10,8 +10,10 @@ from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, on_page
 from api.pages import Flash, done, page
 from overheard.errors import NotFound
+from overheard.marketing import campaigns
 from overheard.modelling import drift, retrainings, versions
 from overheard.modelling.differences import Differences, differences
+from overheard.modelling.files import erased_examples
 from overheard.models import ModelVersion, Source, User
 
 router = APIRouter(prefix="/models")
@@ -33,6 +35,8 @@ def show_models(request: Request, viewer: Reader, state: StateDep, db: ReadDb, n
         viewer=viewer,
         versions=found,
         names={one.id: one.name for one in found},
+        campaigns={campaign_id: name for campaign_id, name in campaigns.names(db)},  # noqa: C416 - dict() of rows confuses mypy
+        erased=erased_examples(db),
         pinned=state.settings.model_path,
         shadow=versions.shadow(db),
         compared=compared(db, now=now),

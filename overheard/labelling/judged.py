@@ -8,6 +8,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.marketing.score import score_for
 from overheard.models import Campaign, Lead, LeadEvent, Prediction, Signal
 from overheard.vocabulary import DisqualifyReason, Stage
 
@@ -74,7 +75,7 @@ def judge(session: Session, campaign: Campaign, post_ids: Sequence[int]) -> dict
     threshold = shown_from(session, campaign)
     found = dict.fromkeys(post_ids, Judgement())
     for ids in batches(post_ids):
-        found |= _by_the_model(session, ids, threshold)
+        found |= _by_the_model(session, campaign, ids, threshold)
         rows = session.execute(
             sa.select(Signal.post_id, Lead.id, Lead.stage)
             .join(Lead, Lead.id == Signal.lead_id)
@@ -87,10 +88,13 @@ def judge(session: Session, campaign: Campaign, post_ids: Sequence[int]) -> dict
     return found
 
 
-def _by_the_model(session: Session, post_ids: Sequence[int], threshold: float) -> dict[int, Judgement]:
+def _by_the_model(
+    session: Session, campaign: Campaign, post_ids: Sequence[int], threshold: float
+) -> dict[int, Judgement]:
     # The newest word of any version: while a new one catches up, the former's is better than none.
     statement = (
-        sa.select(Prediction.post_id, Prediction.score, Prediction.is_judged)
+        sa.select(Prediction.post_id, score_for(session), Prediction.is_judged)
+        .join(Campaign, Campaign.id == campaign.id)
         .where(Prediction.post_id.in_(post_ids))
         .order_by(Prediction.id)
     )

@@ -20,6 +20,7 @@ from overheard.leads import do_not_contact
 from overheard.leads.qualify import qualify_by_person
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import is_relevant
+from overheard.marketing.score import score_for
 from overheard.models import (
     Campaign,
     HeldPost,
@@ -128,7 +129,7 @@ def _posts_of(
     )
     sources = sa.select(campaign_sources.c.source_id).where(campaign_sources.c.campaign_id == campaign.id)
     statement = (
-        sa.select(Post.id, Prediction.score, Prediction.is_judged, is_relevant(session, Post.id), shown, held)
+        sa.select(Post.id, score_for(session), Prediction.is_judged, is_relevant(session, Post.id), shown, held)
         .select_from(Prediction)
         .join(Post, Post.id == Prediction.post_id)
         .join(Campaign, sa.true())

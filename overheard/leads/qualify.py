@@ -15,6 +15,7 @@ from overheard.leads import do_not_contact
 from overheard.marketing import budget
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import is_relevant
+from overheard.marketing.score import score_for
 from overheard.models import Campaign, HeldPost, Lead, LeadEvent, Post, Prediction, Signal, User
 from overheard.vocabulary import LeadAction, Platform, Stage
 
@@ -31,6 +32,8 @@ class _Candidate:
     campaign_id: int
     post: Post
     prediction: Prediction
+    score: float
+    """For this campaign."""
 
 
 def qualify(
@@ -80,7 +83,7 @@ def waiting(session: Session, *, model_version: str, threshold: float, now: date
     that only reads, and hand the posts to `qualify` in batches.
     """
     ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=None)
-    best = sa.func.max(Prediction.score).desc()
+    best = sa.func.max(score_for(session)).desc()
     return session.scalars(ready.with_only_columns(Post.id).group_by(Post.id).order_by(best, Post.id.desc())).all()
 
 
@@ -98,18 +101,19 @@ def qualify_held(session: Session, *, model_version: str, threshold: float, now:
 
 
 def _qualify_best(
-    session: Session, ready: sa.Select[int, Post, Prediction], room: int, *, key: str | None, now: datetime
+    session: Session, ready: sa.Select[int, Post, Prediction, float], room: int, *, key: str | None, now: datetime
 ) -> int:
     """Of one campaign's posts the best-scored, as long as there is room; the others are held back."""
     made = 0
-    best = ready.order_by(Prediction.score.desc(), Post.id.desc())
+    score = score_for(session)
+    best = ready.order_by(score.desc(), Post.id.desc())
     after = (2.0, 0)  # above every score
     while room > 0:
-        next_best = best.where(sa.tuple_(Prediction.score, Post.id) < after).limit(min(room, _QUALIFY_BATCH))
+        next_best = best.where(sa.tuple_(score, Post.id) < after).limit(min(room, _QUALIFY_BATCH))
         candidates = _read(session, next_best)
         if not candidates:
             return made
-        after = (candidates[-1].prediction.score, candidates[-1].post.id)
+        after = (candidates[-1].score, candidates[-1].post.id)
         wanted = _without_unwilling(session, candidates, key)
         made += _qualify_each(session, wanted, now=now)
         room -= len(wanted)
@@ -134,11 +138,16 @@ def qualify_by_person(
 
     None where the post is not judged, or its author wants no contact.
     """
-    judged = sa.select(Prediction).where(Prediction.post_id == post.id).order_by(Prediction.id.desc()).limit(1)
-    prediction = session.scalars(judged).one_or_none()
-    if prediction is None:
+    judged = (
+        sa.select(Prediction, score_for(session))
+        .join(Campaign, Campaign.id == campaign_id)
+        .where(Prediction.post_id == post.id)
+    )
+    said = session.execute(judged.order_by(Prediction.id.desc()).limit(1)).one_or_none()
+    if said is None:
         return None
-    candidate = _Candidate(campaign_id, post, prediction)
+    prediction, score = said
+    candidate = _Candidate(campaign_id, post, prediction, score)
     if not _without_unwilling(session, [candidate], key):
         return None
     lead_id, _ = _add_signal(session, candidate, now=now)
@@ -162,7 +171,8 @@ def release(
     and over the threshold; how many came in.
     """
     held = budget.held(session, campaign_id, day=day).where(admits()).limit(at_most)
-    candidates = [_Candidate(campaign_id, post, prediction) for _, post, prediction in session.execute(held)]
+    rows = session.execute(held.add_columns(score_for(session)))
+    candidates = [_Candidate(campaign_id, post, prediction, score) for _, post, prediction, score in rows]
     wanted = _without_unwilling(session, candidates, key)
     campaign = session.get_one(Campaign, campaign_id)
     for candidate in wanted:
@@ -190,23 +200,24 @@ def _ready(
     threshold: float,
     now: datetime,
     among: Sequence[int] | sa.Select[int] | None,
-) -> sa.Select[int, Post, Prediction]:
-    """Campaign, post and prediction of what is relevant, over the threshold, not yet a signal of its campaign, and not
-    held back on a former day.
+) -> sa.Select[int, Post, Prediction, float]:
+    """Campaign, post, prediction and score of what is relevant, over the threshold, not yet a signal of its campaign,
+    and not held back on a former day.
     """
     # Of a few posts: written so that no index of the version's scores is of use. SQLite takes that one else, and reads
     # every lead there is for each batch.
     said_by = Prediction.model_version if among is None else Prediction.model_version.concat("")
     already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
+    score = score_for(session)
     statement = (
-        sa.select(Campaign.id, Post, Prediction)
+        sa.select(Campaign.id, Post, Prediction, score.label("score_for_campaign"))
         .select_from(Prediction)
         .join(Post, Post.id == Prediction.post_id)
         .join(Campaign, sa.true())
         .where(
             said_by == model_version,
             Prediction.is_judged,
-            Prediction.score >= sa.func.coalesce(Campaign.threshold, threshold),
+            score >= sa.func.coalesce(Campaign.threshold, threshold),
             is_relevant(session, Post.id),
             admits(),
             ~already,
@@ -216,7 +227,7 @@ def _ready(
     return statement if among is None else statement.where(Prediction.post_id.in_(among))
 
 
-def _read(session: Session, statement: sa.Select[int, Post, Prediction]) -> list[_Candidate]:
+def _read(session: Session, statement: sa.Select[int, Post, Prediction, float]) -> list[_Candidate]:
     return [_Candidate(*row) for row in session.execute(statement)]
 
 
@@ -230,7 +241,8 @@ def _add_signal(
     post, prediction = candidate.post, candidate.prediction
     signalled_on = (post.posted_at or post.collected_at).date()
     author = author_key(post)
-    slot = slots.draw(drawn_by, post.platform, author, prediction.score) if drawn_by else Slot(prediction.score)
+    score = candidate.score
+    slot = slots.draw(drawn_by, post.platform, author, score) if drawn_by else Slot(score)
     inserted = session.execute(
         upsert(session, Lead)
         .values(
@@ -242,11 +254,11 @@ def _add_signal(
             qualified_at=now,
             top_post_id=post.id,
             signalled_on=signalled_on,
-            score=prediction.score,
+            score=score,
             rank=slot.rank,
             shown_because=slot.because,
             propensity=slot.propensity,
-            drawn_score=None if slot.propensity is None else prediction.score,
+            drawn_score=None if slot.propensity is None else score,
             intent=prediction.intent,
         )
         .on_conflict_do_nothing()
@@ -259,7 +271,7 @@ def _add_signal(
         .values(
             lead_id=lead_id,
             post_id=post.id,
-            score=prediction.score,
+            score=score,
             intent=prediction.intent,
             model_version=prediction.model_version,
             signalled_on=signalled_on,
@@ -304,19 +316,19 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
     """
     relevant = sa.and_(is_relevant(session, Signal.post_id), admits())
     statement = (
-        sa.select(Signal, Prediction, sa.func.coalesce(Campaign.threshold, threshold), relevant)
+        sa.select(Signal, Prediction, score_for(session), sa.func.coalesce(Campaign.threshold, threshold), relevant)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
         .join(Post, Post.id == Signal.post_id)
         .join(Lead, Lead.id == Signal.lead_id)
         .join(Campaign, Campaign.id == Lead.campaign_id)
         .where(Signal.post_id.in_(among))
     )
-    for signal, prediction, needed, fits in session.execute(statement).all():
-        is_signal = prediction.is_judged and prediction.score >= needed and fits
+    for signal, prediction, score, needed, fits in session.execute(statement).all():
+        is_signal = prediction.is_judged and score >= needed and fits
         if not is_signal and not _is_decided(session, signal.lead_id):
             session.delete(signal)
         else:
-            signal.score, signal.intent = prediction.score, prediction.intent
+            signal.score, signal.intent = score, prediction.intent
             signal.model_version = prediction.model_version
         session.flush()
         refresh(session, [signal.lead_id])
@@ -331,6 +343,25 @@ def take_up(session: Session, *, model_version: str, threshold: float) -> int:
         sa.select(Signal.post_id)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
         .where(Signal.model_version != model_version)
+        .distinct()
+        .limit(_QUALIFY_BATCH)
+    )
+    among = session.scalars(posts).all()
+    _rejudge(session, model_version=model_version, threshold=threshold, among=among)
+    return len(among)
+
+
+def weigh_anew(session: Session, *, model_version: str, threshold: float) -> int:
+    """Let some signals have the score that holds for their campaigns now, where a head of a campaign's own was put to
+    use or taken back; how many posts. 0 when all is done.
+    """
+    alone(session, QUALIFYING)
+    posts = (
+        sa.select(Signal.post_id)
+        .join(Lead, Lead.id == Signal.lead_id)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
+        .where(Signal.model_version == model_version, Signal.score != score_for(session))
         .distinct()
         .limit(_QUALIFY_BATCH)
     )

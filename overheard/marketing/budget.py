@@ -16,6 +16,7 @@ from overheard.days import begins
 from overheard.db import upsert
 from overheard.errors import InvalidInput
 from overheard.marketing.relevance import is_relevant
+from overheard.marketing.score import score_for
 from overheard.models import Campaign, HeldPost, Lead, Match, Post, Prediction, Query, Signal, User
 from overheard.notifications import notices
 from overheard.vocabulary import NoticeKind, Role
@@ -120,6 +121,7 @@ def held(session: Session, campaign_id: int, *, day: date | None = None) -> sa.S
     """What is held back and would still come in, the best-scored first."""
     other = aliased(Prediction)
     newest = sa.select(sa.func.max(other.id)).where(other.post_id == Post.id).correlate(Post).scalar_subquery()
+    score = score_for(session)
     statement = (
         sa.select(HeldPost, Post, Prediction)
         .join(Post, Post.id == HeldPost.post_id)
@@ -129,10 +131,10 @@ def held(session: Session, campaign_id: int, *, day: date | None = None) -> sa.S
             HeldPost.campaign_id == campaign_id,
             HeldPost.released_at.is_(None),
             Prediction.is_judged,
-            Prediction.score >= sa.func.coalesce(Campaign.threshold, 0.0),
+            score >= sa.func.coalesce(Campaign.threshold, 0.0),
             is_relevant(session, Post.id),
         )
-        .order_by(Prediction.score.desc(), Post.id.desc())
+        .order_by(score.desc(), Post.id.desc())
     )
     return statement if day is None else statement.where(HeldPost.held_on == day)
 

@@ -140,6 +140,14 @@ def find(session: Session, name: str) -> Campaign | None:
     return session.scalars(sa.select(Campaign).where(Campaign.name == name)).one_or_none()
 
 
+def by_name(session: Session, name: str) -> Campaign:
+    """The campaign of that name; `NotFound` when there is none."""
+    campaign = find(session, name)
+    if campaign is None:
+        raise NotFound(f"There is no campaign {name!r}. See: overheard campaigns list")
+    return campaign
+
+
 def get(session: Session, campaign_id: int) -> Campaign:
     """The campaign of that id; `NotFound` when there is none."""
     campaign = session.get(Campaign, campaign_id)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from overheard.keywords.queries import Span
+from overheard.marketing.score import score_for
 from overheard.models import Campaign, Match, PostRelevance, Prediction, Query
 
 DEFAULT_THRESHOLD = 0.3
@@ -67,7 +68,7 @@ def count_by_meaning(session: Session, campaign: Campaign) -> int:
     reaches: sa.ColumnElement[bool] = sa.true()
     if campaign.threshold is not None:  # it may have been raised since relevance was measured
         reaches = sa.exists().where(
-            Prediction.post_id == PostRelevance.post_id, Prediction.is_judged, Prediction.score >= campaign.threshold
+            Prediction.post_id == PostRelevance.post_id, Prediction.is_judged, score_for(session) >= campaign.threshold
         )
     statement = (
         sa.select(sa.func.count())

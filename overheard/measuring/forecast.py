@@ -16,6 +16,7 @@ from overheard.labelling.labels import BLIND
 from overheard.marketing import campaigns
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import offer_hash
+from overheard.marketing.score import score_for
 from overheard.measuring.intervals import Share
 from overheard.models import (
     Campaign,
@@ -255,7 +256,7 @@ def _scores(
     ids = posts.subquery()
     written = sa.func.coalesce(Post.posted_at, Post.collected_at)
     base = (
-        sa.select(Prediction.id, Prediction.post_id, Prediction.score, written.label("written"))
+        sa.select(Prediction.id, Prediction.post_id, score_for(session), written.label("written"))
         .join(Post, Post.id == Prediction.post_id)
         .join(Campaign, Campaign.id == campaign.id)
         .where(Prediction.post_id.in_(sa.select(ids.c[0])), Prediction.is_judged, written <= now, admits())

@@ -5,13 +5,15 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.models import Dataset, IntentLabel, Label, Sample
+from overheard.models import Dataset, IntentLabel, Label, ModelVersion, Sample
 from overheard.vocabulary import SampleAnswer
 
 
 def last_trained(session: Session) -> datetime | None:
-    """When the newest dataset was made."""
-    return session.scalar(sa.select(sa.func.max(Dataset.created_at)))
+    """When the newest dataset was made; one that only a campaign's own head was made from is left aside."""
+    made = sa.exists().where(ModelVersion.dataset_id == Dataset.id)
+    is_for_all = made.where(ModelVersion.campaign_id.is_(None)) | ~made
+    return session.scalar(sa.select(sa.func.max(Dataset.created_at)).where(is_for_all))
 
 
 def labels_since(session: Session, since: datetime | None) -> int:

@@ -9,7 +9,7 @@ from overheard.errors import InvalidInput
 from overheard.leads import funnel
 from overheard.modelling import retrainings, versions
 from overheard.modelling.vocabulary import ModelState
-from overheard.models import AuditEntry, ModelVersion, Retraining, ShadowPrediction
+from overheard.models import AuditEntry, Campaign, Dataset, ModelVersion, Retraining, ShadowPrediction
 from overheard.settings import Settings
 from overheard.vocabulary import Intent
 from tests.api.conftest import World
@@ -46,6 +46,20 @@ def test_the_page_shows_versions_the_shadow_and_drift_and_escapes_what_strangers
     assert "too few" in drift
     assert "<script>alert" not in drift
     assert 'href="/models"' not in judged.browser(judged.cast.sam).get("/queue").text
+
+
+def test_the_page_says_whose_own_head_a_version_is_and_what_was_erased_of_it(judged: World) -> None:
+    with judged.sessions.begin() as session:
+        own = versions.get(session, "dark-2")
+        dataset = Dataset(checksum="any", created_at=judged.now, examples=3, lines=0)
+        session.add(dataset)
+        session.flush()
+        campaign = session.scalars(sa.select(Campaign)).one()
+        own.state, own.campaign_id, own.dataset_id = ModelState.CHAMPION, campaign.id, dataset.id
+    page = judged.browser(judged.cast.eli).get("/models").text
+    assert f'<a href="/campaigns/{campaign.id}"><bdi>Rye</bdi></a>: it judges for this campaign alone' in page
+    assert "3 of the posts it was made from were erased since" in page
+    assert "/models/rollback" not in page
 
 
 def test_a_version_is_activated_and_rolled_back_by_a_form_and_the_log_says_who(judged: World) -> None:

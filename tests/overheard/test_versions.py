@@ -13,7 +13,7 @@ from overheard.modelling import versions
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import AuditEntry, ModelVersion
 from overheard.settings import Settings
-from tests.factories import Cast
+from tests.factories import Cast, make_campaign
 from tests.model_versions import make_version, settings_in
 
 
@@ -87,3 +87,33 @@ def test_a_shadow_steps_back_for_another_and_becomes_champion(
     assert _states(session) == {"b": "champion", "old": "retired", "a": "challenger"}
     assert session.scalars(sa.select(ModelVersion.shadow_since).where(ModelVersion.name == "b")).one() is None
     versions.stop_shadow(session, actor=None, now=now)  # there is none: nothing happens
+
+
+def test_a_campaigns_own_head_stands_beside_the_champion_and_rests_under_another_encoder(
+    session: Session, settings: Settings, cast: Cast, now: datetime
+) -> None:
+    campaign = make_campaign(session, now=now)
+    for name, reader, state in (("all-1", "a", ModelState.CHAMPION), ("all-2", "b", ModelState.CHALLENGER)):
+        make_version(session, settings, name, state=state, now=now).reader = reader
+    for name, reader in (("own-1", "a"), ("own-2", "a"), ("own-3", "b")):
+        own = make_version(session, settings, name, now=now)
+        own.campaign_id, own.reader = campaign.id, reader
+    for name in ("own-1", "own-2"):
+        versions.activate(session, settings, name, actor=cast.eli, now=now)
+    assert _states(session) == {
+        "all-1": "champion", "own-1": "retired", "own-2": "champion", "own-3": "challenger", "all-2": "challenger"
+    }  # fmt: skip
+    with pytest.raises(WrongStage, match="own-3 was made for another encoder than that of all-1"):
+        versions.activate(session, settings, "own-3", actor=None, now=now)
+    with pytest.raises(WrongStage, match="campaign's own head"):
+        versions.start_shadow(session, "own-1", actor=None, now=now)
+    assert [one.name for one in versions.own_heads(session)] == ["own-2"]
+    versions.activate(session, settings, "all-2", actor=None, now=now)
+    assert versions.own_heads(session) == []
+    versions.rollback(session, settings, actor=None, now=now)
+    assert [one.name for one in versions.own_heads(session)] == ["own-2"]
+    back = [versions.rollback_own(session, settings, campaign.id, actor=None, now=now) for _ in range(2)]
+    assert [one.name if one else None for one in back] == ["own-1", None]
+    with pytest.raises(WrongStage, match="no head of its own"):
+        versions.rollback_own(session, settings, campaign.id, actor=None, now=now)
+    assert _states(session)["all-1"] == "champion"
