@@ -20,6 +20,11 @@ class PrecisionRecall:
     precision: Doubles
     recall: Doubles
 
+    def at(self, threshold: float) -> tuple[float, float]:
+        """Recall and precision of what scores at least that; where nothing does, of the highest score."""
+        place = max(int(np.searchsorted(-self.threshold, -threshold, side="right")) - 1, 0)
+        return float(self.recall[place]), float(self.precision[place])
+
 
 def precision_recall(scores: Doubles, truth: Flags) -> PrecisionRecall:
     """Precision and recall of the lead class for every threshold that would change something."""

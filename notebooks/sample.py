@@ -2,17 +2,20 @@
 
 `OVERHEARD_HOME` or `OVERHEARD_DATABASE_URL` in the environment names yours; it is only read. Without them a sample is
 made once, in the folder for temporary files: seven weeks of posts, judged by the shipped model, decided on by two
-invented SDRs who err now and then, and labelled by both of them where a post was drawn for it.
+invented SDRs who err now and then, and labelled by both of them where a post was drawn for it. What is true of a post
+stands in `sample_labels.toml`, which knows nothing of the model.
 """
 
 import hashlib
 import os
 import tempfile
+import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -28,7 +31,7 @@ from overheard.leads import funnel
 from overheard.listening.intake import take_in
 from overheard.listening.posts import NewPost
 from overheard.marketing import campaigns
-from overheard.models import Campaign, Lead, Post, Prediction, Source, User
+from overheard.models import Campaign, Lead, Post, Source, User
 from overheard.settings import Settings, read_settings
 from overheard.users import accounts
 from overheard.vocabulary import DisqualifyReason, Intent, Platform, Role, Stage
@@ -40,22 +43,34 @@ NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 _WEEKS = 7
-_A_DAY = 40
+_A_DAY = 36
+_ERRS = {"sam": 0.04, "sue": 0.12}
+"""How often they say something else than what is true."""
+_LABELS = Path(__file__).with_name("sample_labels.toml")
 _OPENERS = (
     "Long time reader here.", "Not sure where to ask this.", "Context first.", "Sorry if this comes up often.",
     "Typing on a phone.", "We are five people.", "Second month on the job.", "Asking for my team.",
 )  # fmt: skip
-_NEW_TALK = (
-    "Our agent calls the tool twice and the context window overflows, any gateway that meters tokens?",
-    "Prompt caching broke after the last release and inference costs doubled, which router do you use?",
-    "We let an agent triage tickets; embeddings drift and the vector store grows without bound.",
-)
+_NEW_TALK = {
+    "Our agent calls the tool twice and the context window overflows, any gateway that meters tokens?": Intent.RECOMMENDATION,
+    "Prompt caching broke after the last release and token costs doubled, which router do your agents use?": Intent.RECOMMENDATION,
+    "Our token bill tripled when the agent host changed its plans. Where did you take your agents?": Intent.ALTERNATIVE,
+    "Hosted vector store or our own, for an agent with two million embeddings? We sign on Friday.": Intent.COMPARISON,
+    "Need somebody for a week to put guardrails around our agent and its prompts, 4k, remote is fine.": Intent.PURCHASE,
+    "Every prompt change breaks some other prompt and I check forty agent runs by hand. How do you live with it?": Intent.PAIN,
+    "We let an agent triage tickets; embeddings drift, the vector store grows, tokens burn. How do others cope?": Intent.PAIN,
+    "I wrote a small proxy that counts tokens by agent, try it and tell me what breaks.": Intent.PROMOTION,
+    "Tool calls of our agent come back with an empty prompt since the update, where do I set the schema?": Intent.SUPPORT,
+    "My agent apologised to the printer in forty tokens. The printer has not answered.": Intent.DISCUSSION,
+}
+"""Of what a community talks that the model has not seen, and what that is."""
 _PLACES = {Platform.REDDIT: "r/smallbusiness", Platform.HACKERNEWS: "Hacker News", Platform.SLACK: "shopkeepers/#tools"}
 _QUERIES = {
-    "everything": "*",
-    "looking for": '"looking for" OR "recommend*"',
-    "alternatives": 'alternative* OR "instead of"',
-    "tools": "tool OR software OR app",
+    "looking for": '"looking for" OR recommend* OR anyone',
+    "which one": 'which OR who OR "what do you" OR "what are you" OR "do you use"',
+    "moving away": 'alternative* OR "instead of" OR replace* OR moved OR moving OR switched OR doubled',
+    "tools": "tool OR software OR app OR system OR agent*",
+    "paid work": "budget OR hire OR hiring OR quote* OR freelancer OR paid",
 }
 
 
@@ -80,7 +95,8 @@ def installation() -> Installation:
     if {"OVERHEARD_HOME", "OVERHEARD_DATABASE_URL"} & set(os.environ):
         settings = read_settings()
         return Installation(_sessions(settings), settings, datetime.now(UTC), is_sample=False)
-    made_of = hashlib.sha256(SAMPLE.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
+    parts = (SAMPLE, _LABELS, Path(__file__))
+    made_of = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"overheard-notebooks-{made_of}"
     settings = Settings(home=home, _env_file=None)  # type: ignore[call-arg] # pydantic-settings' own switch
     if not home.exists():
@@ -109,7 +125,7 @@ def _make(settings: Settings) -> None:
     with sessions.begin() as session:
         team = [
             accounts.add_user(session, email=f"{name}@example.org", name=name.title(), role=Role.SDR, now=NOW)
-            for name in ("sam", "sue")
+            for name in _ERRS
         ]
         campaigns.create(
             session, name="Tools for small teams", offer="Simple software for small teams.", queries=_QUERIES,
@@ -133,26 +149,41 @@ def _make(settings: Settings) -> None:
 
 def _posts_of_a_day(now: datetime, number: int, dice: Random) -> Iterator[NewPost]:
     """Some of the bundled posts in other words; in the last week one community talks of something new."""
-    bundled = list(sample_posts(now))
+    bundled, new = list(sample_posts(now)), list(_NEW_TALK)
     for place, post in enumerate(dice.sample(bundled, _A_DAY)):
         sentences = post.body.split(". ")
         if len(sentences) > 3:
-            sentences.pop(dice.randrange(1, len(sentences)))
-        body = f"{dice.choice(_OPENERS)} {'. '.join(sentences)}"
-        if number <= 7 and post.platform is Platform.REDDIT and dice.random() < 0.4:
-            body = dice.choice(_NEW_TALK)
+            sentences.pop(dice.randrange(1, len(sentences) - 1))
+        origin, title, body = post.external_id, post.title, f"{dice.choice(_OPENERS)} {'. '.join(sentences)}"
+        if number <= 7 and post.platform is Platform.REDDIT and dice.random() < 0.6:
+            talk = dice.randrange(len(new))
+            origin, title, body = f"talk_{talk}", "", f"{dice.choice(_OPENERS)} {new[talk]}"
         yield replace(
-            post, community=_PLACES[post.platform], external_id=f"{post.external_id}_{number}_{place}", author=f"{post.author}_{number % 20}", body=body,
-            posted_at=now - timedelta(minutes=dice.randrange(600)), parent_external_id=None,
+            post, community=_PLACES[post.platform], external_id=f"{origin}_{number}_{place}", author=f"{post.author}_{number % 20}",
+            title=title, body=body, posted_at=now - timedelta(minutes=dice.randrange(600)), parent_external_id=None,
         )  # fmt: skip
 
 
+@cache
+def _truth() -> dict[str, Intent]:
+    """What each post is about, by where it came from."""
+    by_intent = tomllib.loads(_LABELS.read_text(encoding="utf-8"))
+    bundled = {f"sample_{number:04}": Intent(name) for name, numbers in by_intent.items() for number in numbers}
+    return bundled | {f"talk_{at}": intent for at, intent in enumerate(_NEW_TALK.values())}
+
+
+def _meant(post: Post) -> Intent:
+    return _truth()[post.external_id.rsplit("_", 2)[0]]
+
+
 def _decide(session: Session, team: list[User], now: datetime, dice: Random) -> None:
-    """The best of the queue is decided on; Sue sees a lead in every tenth post that is none."""
+    """The best of the queue is decided on: mostly what is true, and everybody errs in their own way."""
     waiting = sa.select(Lead).where(Lead.stage == Stage.MARKETING_QUALIFIED).order_by(Lead.score.desc()).limit(80)
     for lead in session.scalars(waiting).all():
         actor = dice.choice(team)
-        is_lead = dice.random() < lead.score**1.3 or (actor is team[1] and dice.random() < 0.1)
+        is_lead = _meant(session.get_one(Post, lead.top_post_id)).is_lead
+        if dice.random() < _ERRS[actor.name.lower()]:
+            is_lead = not is_lead
         at = now - timedelta(minutes=dice.randrange(1, 2000))
         if not is_lead:
             reason = dice.choice((DisqualifyReason.NO_NEED, DisqualifyReason.NOT_A_BUYER))
@@ -166,18 +197,13 @@ def _decide(session: Session, team: list[User], now: datetime, dice: Random) -> 
 
 
 def _label(session: Session, team: list[User], dice: Random) -> None:
-    """Both say what every fourth post is about: mostly what the model says, and each errs in their own way."""
-    drawn = (
-        sa.select(Post.id, Prediction.intent).join(Prediction, Prediction.post_id == Post.id).where(Post.id % 4 == 0)
-    )
-    intents = list(Intent)
-    for post_id, intent in session.execute(drawn).all():
-        meant = intent if dice.random() < 0.8 else dice.choice(intents)
-        for actor, errs in zip(team, (0.08, 0.18), strict=True):
-            said = dice.choice(intents) if dice.random() < errs else meant
-            say(
-                session, post_id, said, is_unsure=dice.random() < 0.05, queue=LabelQueue.RANDOM, actor=actor, now=NOW,
-            )  # fmt: skip
+    """Both say what every third post is about, none knowing of the other."""
+    intents, at = list(Intent), NOW - timedelta(days=1)
+    for post in session.scalars(sa.select(Post).where(Post.id % 3 == 0)).all():
+        for actor in team:
+            errs = dice.random() < _ERRS[actor.name.lower()]
+            said = dice.choice(intents) if errs else _meant(post)
+            say(session, post.id, said, is_unsure=dice.random() < 0.05, queue=LabelQueue.RANDOM, actor=actor, now=at)
 
 
 def campaign_of(session: Session) -> Campaign:

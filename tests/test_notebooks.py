@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from cli.demo import SAMPLE
+from overheard.vocabulary import Intent
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
@@ -38,6 +42,14 @@ def test_a_notebook_stands_here_without_outputs(name: str) -> None:
     cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     printed = [cell["id"] for cell in cells if cell.get("outputs") or cell.get("execution_count")]
     assert printed == [], f"Strip it: jupyter nbconvert --clear-output --inplace notebooks/{name}.ipynb"
+
+
+def test_every_bundled_post_is_labelled_once_whatever_the_model_says() -> None:
+    by_intent = tomllib.loads((NOTEBOOKS / "sample_labels.toml").read_text(encoding="utf-8"))
+    labelled = [f"sample_{number:04}" for numbers in by_intent.values() for number in numbers]
+    posts = [json.loads(line)["id"] for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    assert sorted(labelled) == sorted(posts)
+    assert set(by_intent) == set(Intent)
 
 
 def test_the_page_lists_every_notebook() -> None:

@@ -2,19 +2,23 @@
 
 Cohen's kappa for two of them: J. Cohen, "A Coefficient of Agreement for Nominal Scales", 1960. Krippendorff's alpha for
 all of them, for nominal data with any number of missing values: K. Krippendorff, "Computing Krippendorff's
-Alpha-Reliability", 2011. Both are 1 where all agree, and about 0 where they do so no more often than by chance.
+Alpha-Reliability", 2011. Both are 1 where all agree, and about 0 where they do so no more often than by chance. How
+sure a kappa is: J. Fleiss, J. Cohen and B. Everitt, "Large Sample Standard Errors of Kappa and Weighted Kappa", 1969.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.labelling.examples import voter_of
+from overheard.measuring.intervals import CONFIDENT, Share, wilson
 from overheard.models import IntentLabel, Post, User
+from overheard.vocabulary import Intent
 
 
 def cohens_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
@@ -25,6 +29,29 @@ def cohens_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
     observed = sum(one == other for one, other in pairs) / len(pairs)
     expected = sum(ours[word] * theirs[word] for word in ours) / len(pairs) ** 2
     return None if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def kappa_interval(pairs: Sequence[tuple[Hashable, Hashable]], z: float = CONFIDENT) -> tuple[float, float]:
+    """Within which kappa lies, by its standard error in large samples; anything where it cannot be told.
+
+    Where both agree on everything the formula knows no doubt: then by Wilson's interval of how often they agree.
+    """
+    kappa, n = cohens_kappa(pairs), len(pairs)
+    if kappa is None:
+        return -1.0, 1.0
+    ours, theirs = (Counter(side) for side in zip(*pairs, strict=True))
+    expected = sum(ours[word] * theirs[word] for word in ours) / n**2
+    observed = kappa * (1 - expected) + expected
+    if observed == 1:
+        return (wilson(1.0, n, z)[0] - expected) / (1 - expected), 1.0
+    spread = -((observed * expected - 2 * expected + observed) ** 2)
+    for (one, other), times in Counter(pairs).items():
+        if one == other:
+            spread += times / n * (1 - expected - (ours[one] + theirs[one]) / n * (1 - observed)) ** 2
+        else:
+            spread += times / n * (1 - observed) ** 2 * ((theirs[one] + ours[other]) / n) ** 2
+    half = z * sqrt(max(spread, 0.0) / n) / (1 - expected) ** 2
+    return max(kappa - half, -1.0), min(kappa + half, 1.0)
 
 
 def krippendorffs_alpha(units: Sequence[Sequence[Hashable]]) -> float | None:
@@ -51,15 +78,28 @@ class Agreement:
     posts: int
     on_intent: float | None
     on_lead: float | None
+    intent_interval: tuple[float, float] | None = None
+    """95 of 100 such intervals hold the kappa; None for all together, of whom none is told."""
+    lead_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """Of one person, on posts that others labelled too: how often another says the same, and what they say."""
+
+    on_intent: Share
+    on_lead: Share
+    said: dict[Intent, Share]
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """All of them together (alpha), two by two (kappa), and what is taken for what."""
+    """All of them together (alpha), two by two (kappa), one by one, and what is taken for what."""
 
     together: Agreement
     pairs: dict[tuple[str, str], Agreement]
     """By their names."""
+    people: dict[str, Labeller]
     confused: dict[tuple[str, str], int]
     """How often one said this and another that, of the nine; the most frequent first."""
 
@@ -87,8 +127,29 @@ def agreement(session: Session) -> AgreementReport:
             if first != second:
                 confused[first, second] += 1
     return AgreementReport(
-        _together(several), {who: _of_two(said) for who, said in pairs.items()}, dict(confused.most_common())
+        _together(several),
+        {who: _of_two(said) for who, said in pairs.items()},
+        _one_by_one(several),
+        dict(confused.most_common()),
     )
+
+
+def _one_by_one(several: Sequence[Mapping[str, IntentLabel]]) -> dict[str, Labeller]:
+    said: dict[str, Counter[Intent]] = defaultdict(Counter)
+    alike: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for by_name in several:
+        for name, label in by_name.items():
+            said[name][label.intent] += 1
+            others = [other.intent for who, other in by_name.items() if who != name]
+            alike[name] += [(label.intent is other, label.intent.is_lead == other.is_lead) for other in others]
+    return {
+        name: Labeller(
+            on_intent=Share(sum(intent for intent, _ in alike[name]), len(alike[name])),
+            on_lead=Share(sum(lead for _, lead in alike[name]), len(alike[name])),
+            said={intent: Share(words[intent], words.total()) for intent in Intent},
+        )
+        for name, words in sorted(said.items())
+    }
 
 
 def _together(several: Sequence[Mapping[str, IntentLabel]]) -> Agreement:
@@ -99,6 +160,7 @@ def _together(several: Sequence[Mapping[str, IntentLabel]]) -> Agreement:
 
 def _of_two(said: Sequence[tuple[IntentLabel, IntentLabel]]) -> Agreement:
     intents = [(one.intent, other.intent) for one, other in said]
+    leads = [(one.is_lead, other.is_lead) for one, other in intents]
     return Agreement(
-        len(said), cohens_kappa(intents), cohens_kappa([(one.is_lead, other.is_lead) for one, other in intents])
+        len(said), cohens_kappa(intents), cohens_kappa(leads), kappa_interval(intents), kappa_interval(leads)
     )

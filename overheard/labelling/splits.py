@@ -3,9 +3,10 @@ of it, and by time where asked.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -15,6 +16,8 @@ from overheard.errors import InvalidInput
 from overheard.labelling.examples import Example
 from overheard.replying.guardrails.near_copies import jaccard, shingles, sketch
 from overheard.text import normalise
+
+Text = TypeVar("Text")
 
 NEAR_COPY = 0.5
 """From this Jaccard similarity of their runs of three words, two texts are near-copies."""
@@ -122,6 +125,18 @@ def is_near_copy(one: frozenset[str], other: frozenset[str]) -> bool:
         return True
     fewer = min(len(one), len(other))
     return fewer >= _FEWEST_RUNS and len(one & other) >= _CONTAINED * fewer
+
+
+def without_copies(of: Iterable[Text], text: Callable[[Text], str], most: int) -> list[Text]:
+    """The first of them, without those that nearly say what one before them says."""
+    found: list[tuple[Text, frozenset[str]]] = []
+    for one in of:
+        runs = shingles(text(one))
+        if not any(is_near_copy(runs, other) for _, other in found):
+            found.append((one, runs))
+            if len(found) == most:
+                break
+    return [one for one, _ in found]
 
 
 def _alike_by_key(examples: Sequence[Example]) -> Iterator[list[int]]:

@@ -17,6 +17,8 @@ def test_precision_and_recall_are_those_of_scikit_learn_equal_scores_taken_toget
     assert ours.threshold[::-1] == pytest.approx(thresholds)
     assert ours.precision[::-1] == pytest.approx(precision[:-1])
     assert ours.recall[::-1] == pytest.approx(recall[:-1])
+    said = scores >= 0.51
+    assert ours.at(0.51) == pytest.approx((truth[said].sum() / truth.sum(), truth[said].mean()))
     assert len(precision_recall(np.zeros(0), np.zeros(0, dtype=bool)).recall) == 0
 
 

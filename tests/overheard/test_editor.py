@@ -7,9 +7,10 @@ from sklearn.metrics import cohen_kappa_score
 from sqlalchemy.orm import Session
 
 from overheard.errors import NotFound
-from overheard.labelling.agreement import agreement, cohens_kappa, krippendorffs_alpha
+from overheard.labelling.agreement import agreement, cohens_kappa, kappa_interval, krippendorffs_alpha
 from overheard.labelling.editor import LabelQueue, next_post, say, waiting, withdraw
 from overheard.labelling.examples import training_examples
+from overheard.measuring.intervals import Share
 from overheard.models import IntentLabel, LabelDoubt, Post, User
 from overheard.vocabulary import Intent, Platform
 from tests.conftest import NOW
@@ -103,6 +104,37 @@ def test_agreement_is_told_by_pairs_and_together(session: Session, cast: Cast) -
     assert told.pairs["Sam", "Sue"].posts == told.together.posts == 3
     assert told.pairs["Sam", "Sue"].on_lead == pytest.approx(cohen_kappa_score([1, 1, 0], [1, 0, 0]))
     assert told.confused == {("advice", "pain"): 1, ("advice", "support"): 1}
+    assert list(told.people) == ["Sam", "Sue"]
+    sam = told.people["Sam"]
+    assert (sam.on_intent, sam.on_lead) == (Share(1, 3), Share(2, 3))
+    assert {intent: share.part for intent, share in sam.said.items() if share.part} == {
+        Intent.PAIN: 2,
+        Intent.SUPPORT: 1,
+    }
+    low, high = told.pairs["Sam", "Sue"].intent_interval or (0.0, 0.0)
+    assert low < (told.pairs["Sam", "Sue"].on_intent or 0.0) < high
+
+
+def test_the_interval_of_kappa_holds_it_as_often_as_it_says() -> None:
+    """Two who err now and then on what is mostly one thing: kappa of very many such answers is what a few estimate."""
+
+    def answers(dice: Random, posts: int) -> list[tuple[int, int]]:
+        truths = [min(int(dice.expovariate(0.5)), 4) for _ in range(posts)]
+        return [
+            (truth if dice.random() > 0.1 else dice.randrange(5), truth if dice.random() > 0.2 else dice.randrange(5))
+            for truth in truths
+        ]
+
+    dice, runs = Random(1), 400  # noqa: S311 - no secret
+    truth = cohens_kappa(answers(dice, 100_000)) or 0.0
+    held = 0
+    for _ in range(runs):
+        low, high = kappa_interval(answers(dice, 150))
+        held += low <= truth <= high
+    assert 0.95 - 3 * (0.05 * 0.95 / runs) ** 0.5 <= held / runs <= 0.985
+    assert kappa_interval([]) == (-1.0, 1.0)
+    low, high = kappa_interval([("a", "a"), ("b", "b")] * 10)
+    assert 0.6 < low < high == 1.0, "twenty times the same is no certainty"
 
 
 def test_kappa_and_alpha_are_what_their_authors_reckoned() -> None:
