@@ -57,6 +57,10 @@ class StillRunning(OverheardError):
     """The request with this Idempotency-Key is still running: wait a moment and send it again."""
 
 
+class AnswerErased(OverheardError):
+    """This was done when it was first sent. What it was answered with is gone, as something was erased since."""
+
+
 class TooManyListeners(OverheardError):
     """You listen to events from too many places at once: close one."""
 
@@ -78,6 +82,7 @@ STATUS: dict[type[OverheardError], HTTPStatus] = {
     WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
     WrongStage: HTTPStatus.CONFLICT,
     StillRunning: HTTPStatus.CONFLICT,
+    AnswerErased: HTTPStatus.GONE,
     ChangedMeanwhile: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

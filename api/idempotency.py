@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import KeyReused, StillRunning
+from api.errors import AnswerErased, KeyReused, StillRunning
 from api.state import state_of
 from overheard import stored_answers
 from overheard.errors import InvalidInput
@@ -79,7 +79,9 @@ class Attempt:
         )
 
     def _opened(self, kept: StoredAnswer) -> Response:
-        body = self._box.decrypt(kept.sealed or b"")
+        if kept.sealed is None:
+            raise AnswerErased
+        body = self._box.decrypt(kept.sealed)
         return Response(body, kept.status or 200, {REPLAYED: "true"}, kept.media_type)
 
 

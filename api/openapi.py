@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from api.errors import (
     PROBLEM_JSON,
+    AnswerErased,
     Forbidden,
     KeyReused,
     NotLoggedIn,
@@ -87,6 +88,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
             _add_problem(answers, TooLarge)
         _add_problem(answers, StillRunning)
         _add_problem(answers, KeyReused)
+        _add_problem(answers, AnswerErased)
         if "requestBody" in operation:
             _add_problem(answers, WrongMediaType)
     for status, answer in answers.items():

@@ -25,8 +25,10 @@ def add(
         if sys.stdin.isatty():
             err.print("Paste the text, then press Ctrl-D.")
         text = sys.stdin.read()
-    with start().sessions.begin() as session:
-        taken = take_by_hand(session, url=url, text=text, title=title, author=author, community=community, now=clock())
+    context = start()
+    told = {"url": url, "text": text, "title": title, "author": author, "community": community}
+    with context.sessions.begin() as session:
+        taken = take_by_hand(session, now=clock(), settings=context.settings, **told)
     out.print(taken.sentence, markup=False, soft_wrap=True)
     if taken.outcome is Outcome.ERASED:
         raise typer.Exit(1)

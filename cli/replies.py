@@ -58,12 +58,15 @@ def import_list(
 @unwanted.command("export")
 def export_list() -> None:
     """Write the list to standard output as CSV: hashes only, of use with the same secret key."""
-    with start().typed.begin() as session:
-        rows = list(do_not_contact.export_rows(session))
+    from api.spreadsheets import harmless
+
+    context = start()
+    with context.typed.begin() as session:
+        rows = list(do_not_contact.export_rows(session, secret_key(context.settings)))
         audit.record(session, None, AuditAction.EXPORTED, "do not contact", f"{len(rows)} hashes", now=clock())
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(do_not_contact.COLUMNS)
-    writer.writerows(rows)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
 
 
 @unwanted.command("list")

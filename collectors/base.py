@@ -197,6 +197,11 @@ class Collector(Caller, ABC):
         """What reading costs is counted here."""
         return self._tools.meter
 
+    @property
+    def settings(self) -> Settings:
+        """The settings it works by."""
+        return self._tools.settings
+
     def account_name(self) -> str:
         """Whose account this is, asked of the platform: the proof that the credentials are good."""
         return self.platform.display

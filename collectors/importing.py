@@ -23,6 +23,7 @@ from overheard.db import Sessions, upsert
 from overheard.errors import InvalidInput
 from overheard.listening.intake import Intake, take_in
 from overheard.models import FileImport
+from overheard.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +78,13 @@ def import_file(
     options: ImportOptions | None = None,
     progress: Progress = lambda _: None,
     batch: int = BATCH,
+    settings: Settings | None = None,
 ) -> ImportSummary:
     """Bring in all posts of the file that are not in yet.
 
     After a kill the same call goes on where the last transaction ended; after the end it adds nothing, unless
     `options.again`. Records that cannot be read become dead letters, and `InvalidInput` is raised for a file that
-    cannot: then all that could be read before the damage is in.
+    cannot: then all that could be read before the damage is in. `settings`: as `take_in` wants them.
     """
     options = options or ImportOptions()
     started = time.monotonic()
@@ -93,7 +95,7 @@ def import_file(
             place = _place(session, file, sha256, options, now=clock())
         summary = ImportSummary(format_.name, resumed_from=place.records_read, already_imported=place.is_finished)
         if not place.is_finished:
-            run = _Import(sessions, file, place, summary, clock, progress)
+            run = _Import(sessions, file, place, summary, clock, progress, settings)
             run.read(format_.records(file, options), batch)
     summary.seconds = time.monotonic() - started
     return summary
@@ -153,6 +155,7 @@ class _Import:
     summary: ImportSummary
     clock: Callable[[], datetime]
     progress: Progress
+    settings: Settings | None
 
     def read(self, records: Iterator[Record], batch: int) -> None:
         """Take in what is not in yet, a batch a transaction."""
@@ -177,7 +180,7 @@ class _Import:
     def _take(self, session: Session, outcomes: Sequence[Outcome]) -> None:
         skipped = [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
         items = [outcome for outcome in outcomes if not isinstance(outcome, Skipped)]
-        intake = take_in(session, items, origin=self.place.origin, now=self.clock())
+        intake = take_in(session, items, origin=self.place.origin, now=self.clock(), settings=self.settings)
         _move(session, self.place, records_read=self.place.records_read + len(outcomes))
         self.summary.intake.add(intake)
         self.summary.skipped.update(outcome.reason for outcome in skipped)

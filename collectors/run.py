@@ -16,8 +16,8 @@ from overheard.db import TROUBLE, Sessions, make_reading_sessions, told, upsert
 from overheard.errors import CollectorError, OverheardError
 from overheard.listening import credentials, sources
 from overheard.listening.intake import Intake, take_in
-from overheard.listening.posts import NewPost
-from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source, Tombstone
+from overheard.listening.posts import NewPost, erased_among
+from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source
 from overheard.settings import Settings
 from overheard.text import says_it_is_a_bots
 from overheard.vocabulary import Platform, SourceState
@@ -187,7 +187,7 @@ class Reader:
         for page in self.collector.pages(watched, reading):
             with self.sessions.begin() as session:
                 now = self.clock()
-                intake = _take_page(session, row, page, cursor, now=now)
+                intake = _take_page(session, row, page, cursor, now=now, settings=self.collector.settings)
                 sources.hand_down_terms(session, self.collector.terms, created_at=now)
                 self._record_spending(session, source.id)
             cursor = page.cursor or cursor
@@ -216,7 +216,10 @@ class Reader:
             return self._among(source.platform, external_ids, Post)
 
         def known(external_ids: Sequence[str]) -> frozenset[str]:
-            return self._among(source.platform, external_ids, Post, Tombstone, DeadLetter)
+            found = self._among(source.platform, external_ids, Post, DeadLetter)
+            with self._reads() as reading:
+                gone = erased_among(reading, [(source.platform, external_id) for external_id in external_ids])
+            return found | {external_id for _, external_id in gone}
 
         revisits = session.scalars(sa.select(Revisit).filter_by(source_id=source.id))
         gaps = session.scalars(sa.select(Gap).where(Gap.source_id == source.id, Gap.repaired_at.is_(None)))
@@ -232,7 +235,7 @@ class Reader:
         )
 
     def _among(
-        self, platform: Platform, external_ids: Sequence[str], *tables: type[Post | Tombstone | DeadLetter]
+        self, platform: Platform, external_ids: Sequence[str], *tables: type[Post | DeadLetter]
     ) -> frozenset[str]:
         found: set[str] = set()
         with self._reads() as session:
@@ -269,11 +272,13 @@ def _told_to_wait(source: Source, *, now: datetime) -> CollectorError | None:
     )
 
 
-def _take_page(session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime) -> Intake:
+def _take_page(
+    session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime, settings: Settings
+) -> Intake:
     keeps_all = (source.options or {}).get(OPTION_KEEP) != "matches"
     origin = f"{source.platform.display}: {source.community}"
     items = [item for item in page.items if not (isinstance(item, NewPost) and says_it_is_a_bots(item.body))]
-    intake = take_in(session, items, origin=origin, now=now, keeps_all=keeps_all)
+    intake = take_in(session, items, origin=origin, now=now, keeps_all=keeps_all, settings=settings)
     _add(session, Revisit, ({"external_id": id_, "first_asked_at": now} for id_ in page.ask_again), source.id)
     missed = ({"first": gap.first, "last": gap.last, "reason": gap.reason, "found_at": now} for gap in page.missed)
     _add(session, Gap, missed, source.id)

@@ -15,11 +15,13 @@ from overheard import models
 from overheard.db import Sessions, scrub
 from overheard.errors import CollectorError, OverheardError
 from overheard.listening import sources
-from overheard.listening.erasure import erase
+from overheard.listening.erasure import KEPT_FOR, erase
 from overheard.listening.intake import Intake, take_in
 from overheard.listening.terms import Recheck, Terms, retention
 from overheard.modelling.files import follow_erasures
-from overheard.models import Lead, Post, Signal, Source
+from overheard.models import DeadLetter, Lead, Post, Signal, Source
+from overheard.operations.pruning import prune
+from overheard.privacy import ledger
 from overheard.settings import Settings
 from overheard.vocabulary import Stage
 
@@ -60,11 +62,25 @@ def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep 
     with sessions.begin() as session:
         taken = models.Delivery.taken_at < clock() - _KEEP_DELIVERIES
         session.execute(sa.delete(models.Delivery).where(taken))
+    _prune(sessions, settings, clock=clock)
     with sessions.begin() as session:
         follow_erasures(session, settings)
+        ledger.keep(session, settings)
     scrub(sessions)
     logger.info("swept", extra={"action": "swept", "expired": summary.expired, "rechecked": summary.rechecked})
     return summary
+
+
+def _origin(source: Source) -> str:
+    """As dead letters name it."""
+    return f"{source.platform.display}: {source.community}"
+
+
+def _prune(sessions: Sessions, settings: Settings, *, clock: Clock) -> None:
+    removed = 1
+    while removed:
+        with sessions.begin() as session:
+            removed = prune(session, settings.keep, now=clock())
 
 
 def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
@@ -75,7 +91,7 @@ def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
     expired = sa.select(Post.external_id).where(Post.source_id == source.id, Post.collected_at < now - kept_for)
     if terms.recheck is not Recheck.NONE:
         expired = expired.where(~_is_a_leads())
-    reason = f"kept for {kept_for.total_seconds() / 3600:.0f} hours"
+    reason = f"{KEPT_FOR}{kept_for.total_seconds() / 3600:.0f} hours"
     count = 0
     while True:
         with sessions.begin() as session:
@@ -83,7 +99,11 @@ def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
             erase(session, {(source.platform, external_id): reason for external_id in ids}, now=now)
         count += len(ids)
         if len(ids) < _BATCH:
-            return count
+            break
+    with sessions.begin() as session:  # what could not be taken in is theirs too
+        here = DeadLetter.origin == _origin(source)
+        session.execute(sa.delete(DeadLetter).where(here, DeadLetter.at < now - kept_for))
+    return count
 
 
 def _is_a_leads() -> sa.Exists:
@@ -137,7 +157,7 @@ def _plan_the_next(session: Session, source: Source, ids: Sequence[str], *, now:
 def _recheck_source(
     sessions: Sessions, collector: Collector, source: Source, summary: SweepSummary, *, clock: Clock
 ) -> None:
-    origin = f"{source.platform.display}: {source.community}"
+    origin = _origin(source)
     for _ in range(_MOST_QUESTIONS):
         with sessions() as session:
             ids = _next_to_recheck(session, source, now=clock())
@@ -154,7 +174,7 @@ def _recheck_source(
                 _record_spending(session, collector, source, now=clock())
             return
         with sessions.begin() as session:
-            summary.intake.add(take_in(session, items, origin=origin, now=clock()))
+            summary.intake.add(take_in(session, items, origin=origin, now=clock(), settings=collector.settings))
             _plan_the_next(session, source, ids, now=clock())
             _record_spending(session, collector, source, now=clock())
         summary.rechecked += len(ids)

@@ -185,6 +185,16 @@ def scrub(sessions: Sessions) -> None:
             connection.close()
 
 
+def vacuum(sessions: Sessions) -> None:
+    """On PostgreSQL: let what was erased be written over, and its words leave the planner's statistics, now and not
+    when autovacuum finds that enough has changed. Others go on working. SQLite needs none: `scrub`.
+    """
+    engine = sessions.kw["bind"]
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("VACUUM (ANALYZE)"))
+
+
 def _merge_search_index(connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
     """FTS5 drops words of removed rows only as it merges its parts. In small steps: nobody waits long for the lock.
 

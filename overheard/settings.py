@@ -107,6 +107,22 @@ class MailSettings(BaseModel):
     sender: str = Field(default="overheard@localhost", description="Address that our mail comes from.")
 
 
+class KeepSettings(BaseModel):
+    """How long rows are kept that no post, lead or user takes along. Where a number is 0, they are kept for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dead_letters_days: int = Field(
+        default=90, ge=0, description="Days for which items that could not be taken in are kept; 0: for ever."
+    )
+    notices_days: int = Field(default=180, ge=0, description="Days for which notices are kept; 0: for ever.")
+    expired_days: int = Field(
+        default=365,
+        ge=0,
+        description="Days for which a post that outlived its retention is kept from coming again; 0: for ever.",
+    )
+
+
 class OidcSettings(BaseModel):
     """The identity provider by which people may sign in. Without an issuer there is none."""
 
@@ -262,6 +278,7 @@ class Settings(BaseSettings):
     accounts: AccountSettings = AccountSettings()
     desk: DeskSettings = DeskSettings()
     replies: ReplySettings = ReplySettings()
+    keep: KeepSettings = KeepSettings()
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
 

@@ -42,6 +42,11 @@ def known(session: Session, key_hash: str, *, now: datetime) -> StoredAnswer | N
     return session.scalars(kept).one_or_none()
 
 
+def forget(session: Session) -> None:
+    """Keep none of the answers, as nobody can look into them for what was erased. What was done is not done again."""
+    session.execute(sa.update(StoredAnswer).where(StoredAnswer.sealed.is_not(None)).values(sealed=None))
+
+
 def keep(session: Session, key_hash: str, *, status: int, media_type: str | None, sealed: bytes) -> None:
     """Keep the answer under the key that this transaction has taken."""
     answer = {"status": status, "media_type": media_type, "sealed": sealed}

@@ -107,15 +107,13 @@ class Stage(StrEnum):
     @property
     def display(self) -> str:
         """The name as a person reads it."""
-        return self.value.replace("_", "-") if self in _HYPHENATED else self.value
+        return self.value.replace("_", "-")
 
     @property
     def sentence(self) -> str:
         """What it means. Marketing and sales read the same words, wherever the stage is shown."""
         return _STAGE_SENTENCES[self]
 
-
-_HYPHENATED = frozenset({Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED})
 
 CLOSED_STAGES = frozenset({Stage.DISQUALIFIED, Stage.WON, Stage.LOST})
 """Where nobody works on a lead any more."""
@@ -307,6 +305,7 @@ class AuditAction(StrEnum):
     REPLIES_STOPPED = "replies_stopped"
     REPLIES_RESUMED = "replies_resumed"
     EXPORTED = "exported"
+    ERASED = "erased"
     WEBHOOK_CHANGED = "webhook_changed"
     CRM_CHANGED = "crm_changed"
     FEED_MADE = "feed_made"
@@ -321,6 +320,10 @@ class AuditAction(StrEnum):
     MODEL_ACTIVATED = "model_activated"
     MODEL_ROLLED_BACK = "model_rolled_back"
     MODEL_SHADOWED = "model_shadowed"
+    DEAD_LETTER_RETRIED = "dead_letter_retried"
+    DEAD_LETTER_DROPPED = "dead_letter_dropped"
+    JOB_RETRIED = "job_retried"
+    JOB_DROPPED = "job_dropped"
 
 
 class ReplyState(StrEnum):

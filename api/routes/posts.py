@@ -12,6 +12,7 @@ from api.access import Action
 from api.deps import Db, Now, Text, on_page
 from api.errors import status_of
 from api.pages import page
+from api.state import state_of
 from overheard.errors import InvalidInput
 from overheard.listening import by_hand
 from overheard.models import User
@@ -67,7 +68,7 @@ def take(
     typed = {"url": url, "title": title, "text": text, "author": author, "community": community}
     try:
         with db.begin_nested():
-            taken = by_hand.take_by_hand(db, now=now, **typed)
+            taken = by_hand.take_by_hand(db, now=now, settings=state_of(request).settings, **typed)
     except InvalidInput as error:
         return _page(request, viewer, typed, status=status_of(error), refused=error)
     return _page(request, viewer, dict.fromkeys(typed, ""), taken=taken)

@@ -1,11 +1,12 @@
 """The API for programs, of people, tokens, logins, notices and the audit log."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import Query, Request
+from pydantic import Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -40,10 +41,13 @@ from overheard.notifications import digests, notices
 from overheard.notifications.digests import Chosen
 from overheard.users import accounts, audit, invitations, own_account, people
 from overheard.users.accounts import LoginThrottled
+from overheard.users.audit import Wanted
 from overheard.users.own_account import WrongPassword
 from overheard.vocabulary import Scope
 
 router = ApiRouter(tags=["people"])
+
+_LAST_DAY = date.max - timedelta(days=1)
 
 Me = Annotated[User, by_token(Action.CHANGE_ME)]
 Reader = Annotated[User, by_token(Action.READ_ME)]
@@ -54,6 +58,16 @@ _WRITES = problems(NotFound, InvalidInput, TooLarge)
 
 class AuditPageParams(PageParams, AuditParams):
     """The filter, the place, and how much."""
+
+    since: date | None = Field(None, description="From this day on (UTC).")
+    until: date | None = Field(None, description="Up to this day, and with it (UTC).")
+
+    @property
+    def wanted(self) -> Wanted:
+        """As the log takes it."""
+        first = datetime.combine(self.since, time(), UTC) if self.since else None
+        end = datetime.combine(min(self.until, _LAST_DAY) + timedelta(days=1), time(), UTC) if self.until else None
+        return replace(super().wanted, since=first, until=end)
 
 
 @router.get("/users", operation_id="readUsers", summary="All users", responses=problems(InvalidInput))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from api import source_bodies
 from api.access import Action
@@ -13,6 +13,7 @@ from api.paging import Page, PageParams, page_of
 from api.routes.sources import purge
 from api.routing import ApiRouter
 from api.source_bodies import HandedPost, Removal, RemovedBody, SourceBody, SuggestionBody, TakenBody
+from api.state import state_of
 from overheard.errors import InvalidInput, NotFound
 from overheard.listening import by_hand, source_health, sources, suggestions
 from overheard.models import User
@@ -120,6 +121,9 @@ def read_suggestions(
     tags=["posts"],
     responses=problems(InvalidInput, TooLarge),
 )
-def add_post(_user: Annotated[User, by_token(Action.ADD_POST)], db: Db, now: Now, post: HandedPost) -> TakenBody:
+def add_post(
+    request: Request, _user: Annotated[User, by_token(Action.ADD_POST)], db: Db, now: Now, post: HandedPost
+) -> TakenBody:
     """Take in what somebody read at an address. Sending it again changes nothing."""
-    return source_bodies.taken_body(by_hand.take_by_hand(db, now=now, **post.model_dump()))
+    taken = by_hand.take_by_hand(db, now=now, settings=state_of(request).settings, **post.model_dump())
+    return source_bodies.taken_body(taken)

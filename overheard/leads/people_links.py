@@ -61,7 +61,7 @@ def merge(session: Session, lead_id: int, into_id: int, *, actor: User, now: dat
     refresh(session, [into_id])
     _read_again(session, lead, into)
     add_word(session, lead, LeadAction.MERGE, actor=actor, now=now, note=f"Merged into lead {into_id}.")
-    note = f"Took over lead {lead_id}: {lead.author} on {lead.platform.display}."
+    note = f"Took over lead {lead_id}."  # not whose it was: this event stays when they are erased
     return add_word(session, into, LeadAction.MERGE, actor=actor, now=now, note=note)
 
 
@@ -80,6 +80,14 @@ def unmerge(session: Session, lead_id: int, *, actor: User, now: datetime) -> Le
     if session.scalar(sa.select(Lead.id).where(Lead.id == into_id)) is not None:
         add_word(session, into, LeadAction.MERGE, actor=actor, now=now, note=f"Parted from lead {lead_id}.")
     return add_word(session, lead, LeadAction.MERGE, actor=actor, now=now, note=f"Parted from lead {into_id}.")
+
+
+def part_all(session: Session, lead: Lead) -> None:
+    """Let every lead that this one has taken over stand for itself again, as this one is to go."""
+    for other in taken_over(session, lead.id):
+        _move_signals(session, Signal.id.in_(signals_by(session, lead.id, other)), other.id)
+        session.execute(sa.update(Lead).where(Lead.id == other.id).values(merged_into_id=None))
+        refresh(session, [other.id])
 
 
 def taken_over(session: Session, lead_id: int) -> Sequence[Lead]:

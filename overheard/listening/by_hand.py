@@ -11,9 +11,10 @@ from overheard.days import told
 from overheard.errors import InvalidInput
 from overheard.links import Link, recognise
 from overheard.listening.intake import take_in
-from overheard.listening.posts import NewPost
+from overheard.listening.posts import NewPost, as_tombstone
 from overheard.listening.terms import BY_HAND, BY_HAND_REDDIT, retention
 from overheard.models import Post, Source, Tombstone
+from overheard.settings import Settings
 from overheard.text import clean
 from overheard.vocabulary import Platform, PostKind
 
@@ -71,9 +72,10 @@ def take_by_hand(
     title: str = "",
     author: str = "",
     community: str = "",
+    settings: Settings | None = None,
 ) -> Taken:
     """Store what somebody read at an address. Handing it over again changes nothing, nor does it change a post that a
-    collector brought: what was pasted may be a part of it.
+    collector brought: what was pasted may be a part of it. `settings`: as `take_in` wants them.
     """
     link = recognise(clean(url))
     if not (text.strip() or title.strip()):
@@ -81,7 +83,7 @@ def take_by_hand(
     community = clean(community).strip() or link.community
     source = _source(session, link.platform, community)
     post = _post(link, source.community if source else community, title, text, author)
-    intake = take_in(session, [post], origin=_ORIGIN, now=now)
+    intake = take_in(session, [post], origin=_ORIGIN, now=now, settings=settings)
     if intake.refused:
         return _taken(session, Outcome.ERASED, post, link)
     if source is None:
@@ -147,5 +149,5 @@ def _taken(session: Session, outcome: Outcome, post: NewPost, link: Link) -> Tak
 
 
 def _why_erased(session: Session, post: NewPost) -> str | None:
-    here = (Tombstone.platform == post.platform) & (Tombstone.external_id == post.external_id)
-    return session.scalar(sa.select(Tombstone.reason).where(here))
+    here = (Tombstone.platform == post.platform) & (Tombstone.external_id == as_tombstone(post.external_id))
+    return session.scalar(sa.select(Tombstone.reason).where(here)) or "its writer asked not to be heard"

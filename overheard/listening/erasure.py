@@ -9,11 +9,26 @@ from sqlalchemy.orm import Session
 from overheard.db import upsert
 from overheard.leads.qualify import refresh
 from overheard.links import recognise
-from overheard.listening.posts import Key, ids_among
-from overheard.models import Answer, DeadLetter, Post, Reply, Signal, Tombstone
+from overheard.listening.posts import Key, as_tombstone, ids_among
+from overheard.models import (
+    AlertedLead,
+    Answer,
+    CrmEntry,
+    CrmLink,
+    DeadLetter,
+    OutboundDelivery,
+    Post,
+    Reply,
+    Signal,
+    Tombstone,
+)
+from overheard.notifications.outbound_vocabulary import CrmDeed
 from overheard.vocabulary import ReplyState
 
-_GONE_OUT = (ReplyState.SENDING, ReplyState.AMBIGUOUS, ReplyState.SENT)
+GONE_OUT = (ReplyState.SENDING, ReplyState.AMBIGUOUS, ReplyState.SENT)
+"""A reply in one of these may stand out there: it is ours, and kept without anything of theirs."""
+KEPT_FOR = "kept for "
+"""How the reason begins where a post has outlived its retention."""
 _BATCH = 500  # ids in one statement
 
 
@@ -23,13 +38,7 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
     Foreign keys take all that was derived along: matches, predictions, vectors, relevances, signals and labels. A lead
     that has no signal left goes too, and so does every reply that was not sent.
     """
-    if not gone:
-        return
-    rows = [
-        {"platform": platform, "external_id": external_id, "reason": reason, "at": now}
-        for (platform, external_id), reason in gone.items()
-    ]
-    session.execute(upsert(session, Tombstone).on_conflict_do_nothing(), rows)
+    leave_tombstones(session, gone, now=now)
     for platform, external_ids in ids_among(gone).items():
         here = (Post.platform == platform) & Post.external_id.in_(external_ids)
         let_go(session, here)
@@ -39,6 +48,16 @@ def erase(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
         )
 
 
+def leave_tombstones(session: Session, gone: Mapping[Key, str], *, now: datetime) -> None:
+    """What has these keys stays away from now on."""
+    rows = [
+        {"platform": platform, "external_id": as_tombstone(external_id), "reason": reason, "at": now}
+        for (platform, external_id), reason in gone.items()
+    ]
+    if rows:
+        session.execute(upsert(session, Tombstone).on_conflict_do_nothing(), rows)
+
+
 def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:
     """Remove posts, with all that was derived from them, without a trace: they may come again."""
     # Locked: whoever is making a lead of one of them just now is waited for, and the lead is seen below.
@@ -46,6 +65,7 @@ def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:
     leads = sa.select(Signal.lead_id).join(Post, Post.id == Signal.post_id).where(these).distinct()
     lead_ids = list(session.scalars(leads))
     _forget_in_replies(session, post_ids)
+    _forget_in_deliveries(session, lead_ids)
     session.execute(sa.delete(Post).where(these), execution_options={"synchronize_session": False})
     refresh(session, lead_ids)
     _forget_who(session)
@@ -55,12 +75,25 @@ def _forget_in_replies(session: Session, post_ids: Sequence[int]) -> None:
     """What was never sent is derived data and goes. What stands out there is ours, without what it quotes of theirs."""
     for start in range(0, len(post_ids), _BATCH):
         about = Reply.post_id.in_(post_ids[start : start + _BATCH])
-        session.execute(sa.delete(Reply).where(about, Reply.state.not_in(_GONE_OUT)))
+        session.execute(sa.delete(Reply).where(about, Reply.state.not_in(GONE_OUT)))
         for reply in session.scalars(sa.select(Reply).where(about)):
             reply.text = "\n".join(line for line in reply.text.splitlines() if not line.lstrip().startswith(">"))
+            reply.target_hash = None
             # Reddit and forums put words of the title into their addresses.
             reply.permalink = recognise(reply.permalink).permalink if reply.permalink else None
     session.flush()
+
+
+def _forget_in_deliveries(session: Session, lead_ids: Sequence[int]) -> None:
+    """What a receiver answered, or a CRM refused, may repeat what it was told."""
+    for start in range(0, len(lead_ids), _BATCH):
+        some = lead_ids[start : start + _BATCH]
+        told = sa.select(AlertedLead.delivery_id).where(AlertedLead.lead_id.in_(some))
+        about = sa.or_(OutboundDelivery.lead_id.in_(some), OutboundDelivery.id.in_(told))
+        session.execute(sa.update(OutboundDelivery).where(about).values(answer=None))
+        session.execute(sa.update(CrmLink).where(CrmLink.lead_id.in_(some)).values(error=None))
+        refused = CrmEntry.lead_id.in_(some) & (CrmEntry.deed == CrmDeed.REFUSED)
+        session.execute(sa.update(CrmEntry).where(refused).values(told=None))
 
 
 def _forget_who(session: Session) -> None:

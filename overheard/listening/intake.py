@@ -12,12 +12,15 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from overheard.db import upsert
+from overheard.home import secret_key
 from overheard.keywords.queries import match_posts
 from overheard.keywords.search_index import index_posts
+from overheard.leads import do_not_contact
 from overheard.listening import judging_queue
 from overheard.listening.erasure import erase
 from overheard.listening.posts import Key, NewPost, drop_unmatched, posts_of, store_posts
 from overheard.models import DeadLetter
+from overheard.settings import Settings
 from overheard.vocabulary import Platform
 
 MAX_RAW = 65_536  # bytes of a rejected item that are kept: more than any well-formed post has
@@ -81,18 +84,31 @@ class _Sorted:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def take_in(session: Session, items: Sequence[Item], *, origin: str, now: datetime, keeps_all: bool = True) -> Intake:
+def take_in(
+    session: Session,
+    items: Sequence[Item],
+    *,
+    origin: str,
+    now: datetime,
+    keeps_all: bool = True,
+    settings: Settings | None = None,
+) -> Intake:
     """Take in one batch: each item is stored and matched, erased, or set aside as a dead letter.
 
     `origin` names the file or collector in dead letters. Without `keeps_all` a new post that no query meets is let
-    go at once. Taking the same batch in again changes nothing.
+    go at once. With `settings`, whose key tells them, nothing is taken in of people who were erased for good.
+    Taking the same batch in again changes nothing.
     """
     last = max((n for n, item in enumerate(items) if isinstance(item, ErasedAuthor)), default=len(items))
     if last < len(items) - 1:  # an author who comes back writes after they were erased
-        intake = take_in(session, items[: last + 1], origin=origin, now=now, keeps_all=keeps_all)
-        intake.add(take_in(session, items[last + 1 :], origin=origin, now=now, keeps_all=keeps_all))
+        parts = (items[: last + 1], items[last + 1 :])
+        intake = Intake()
+        for part in parts:
+            intake.add(take_in(session, part, origin=origin, now=now, keeps_all=keeps_all, settings=settings))
         return intake
     batch = _sort(items)
+    wanted = batch.posts if settings is None else _heard(session, batch.posts, settings)
+    unheard, batch.posts = len(batch.posts) - len(wanted), wanted
     stored = store_posts(session, batch.posts, now=now)
     match_posts(session, [*stored.inserted, *stored.updated])
     if not keeps_all:
@@ -109,10 +125,19 @@ def take_in(session: Session, items: Sequence[Item], *, origin: str, now: dateti
         new=len(stored.inserted),
         edited=len(stored.updated),
         unchanged=stored.unchanged,
-        refused=stored.refused,
+        refused=stored.refused + unheard,
         erased=len(gone),
         rejected=len(batch.rejected),
     )
+
+
+def _heard(session: Session, posts: list[NewPost], settings: Settings) -> list[NewPost]:
+    """The posts but for those of people who were erased for good."""
+    writers = {(post.platform, name) for post in posts for name in (post.author, post.author_name) if name}
+    unheard = do_not_contact.unheard(session, lambda: secret_key(settings), writers)
+    if not unheard:
+        return posts
+    return [post for post in posts if not {(post.platform, post.author), (post.platform, post.author_name)} & unheard]
 
 
 def _sort(items: Sequence[Item]) -> _Sorted:

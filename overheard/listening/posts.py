@@ -1,5 +1,7 @@
 """Storing posts: an idempotent upsert on `(platform, external_id)`, in which an edit applies only if it is newer."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +13,7 @@ from overheard.db import upsert
 from overheard.errors import InvalidInput
 from overheard.models import (
     Base,
+    CampaignScore,
     Embedding,
     HeldPost,
     Match,
@@ -25,6 +28,8 @@ from overheard.models import (
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean, text_hash
 from overheard.vocabulary import Platform, PostKind
 
+_BARE = re.compile(r"[\w.:]+", re.ASCII)
+_LONGEST_BARE = 100
 _MAX_KEY = 512  # longer ids, handles and community names are no such things
 
 Key = tuple[Platform, str]
@@ -95,7 +100,7 @@ def store_posts(session: Session, posts: Sequence[NewPost], *, now: datetime) ->
     """
     done = Stored()
     newest = _newest_of_each(posts)
-    erased = _erased_among(session, newest)
+    erased = erased_among(session, newest)
     known = _known_among(session, newest)
     inserts: list[NewPost] = []
     edits: list[tuple[int, NewPost]] = []
@@ -138,13 +143,21 @@ def ids_among(keys: Iterable[Key]) -> dict[Platform, list[str]]:
     return ids
 
 
-def _erased_among(session: Session, keys: Iterable[Key]) -> set[Key]:
+def as_tombstone(external_id: str) -> str:
+    """An id as a tombstone keeps it: of one that may hold words of the text or a name, as addresses do, only a hash."""
+    is_bare = len(external_id) <= _LONGEST_BARE and _BARE.fullmatch(external_id)
+    return external_id if is_bare else f"sha256:{hashlib.sha256(external_id.encode()).hexdigest()}"
+
+
+def erased_among(session: Session, keys: Iterable[Key]) -> set[Key]:
+    """Which of these were erased and stay away."""
     found: set[Key] = set()
     for platform, ids in ids_among(keys).items():
+        kept = {as_tombstone(external_id): external_id for external_id in ids}
         statement = sa.select(Tombstone.external_id).where(
-            Tombstone.platform == platform, Tombstone.external_id.in_(ids)
+            Tombstone.platform == platform, Tombstone.external_id.in_(kept)
         )
-        found.update((platform, external_id) for external_id in session.scalars(statement))
+        found.update((platform, kept[external_id]) for external_id in session.scalars(statement))
     return found
 
 
@@ -244,7 +257,7 @@ def _apply_edits(session: Session, edits: Sequence[tuple[int, NewPost]]) -> None
         values = {name: value for name, value in _content(post).items() if value is not None}
         session.execute(sa.update(Post).where(Post.id == post_id).values(**values))
     ids = [post_id for post_id, _ in edits]
-    for derived in (Prediction, ShadowPrediction, Match, Embedding, PostRelevance, HeldPost):
+    for derived in (Prediction, CampaignScore, ShadowPrediction, Match, Embedding, PostRelevance, HeldPost):
         session.execute(sa.delete(derived).where(derived.post_id.in_(ids)))
     _is_to_be_judged(session, Post.id.in_(ids))
 

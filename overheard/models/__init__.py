@@ -42,8 +42,9 @@ from overheard.models.people import (
     User,
 )
 from overheard.models.posts import Post, TakenPost, Tombstone, UnjudgedPost
+from overheard.models.privacy import Backup, Erasure
 from overheard.models.query_variables import QueryVariable
-from overheard.models.registry import ModelVersion, ShadowPrediction
+from overheard.models.registry import CampaignScore, ModelVersion, ShadowPrediction
 from overheard.models.replies import (
     Answer,
     CommunityRules,
@@ -65,9 +66,11 @@ __all__ = [
     "Answer",
     "ApiToken",
     "AuditEntry",
+    "Backup",
     "Base",
     "CachedVector",
     "Campaign",
+    "CampaignScore",
     "CommunityRules",
     "ConnectedAccount",
     "Contact",
@@ -83,6 +86,7 @@ __all__ = [
     "DigestSetting",
     "DoNotContact",
     "Embedding",
+    "Erasure",
     "Exclusion",
     "FileImport",
     "FormerAnswer",

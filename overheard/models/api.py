@@ -24,3 +24,4 @@ class StoredAnswer(Base):
     """None only within the transaction that does the work."""
     media_type: Mapped[str | None]
     sealed: Mapped[bytes | None]
+    """None also where something was erased since: the answer may tell of it."""

@@ -12,6 +12,7 @@ from overheard import vocabulary
 from overheard.db import UtcDateTime
 from overheard.modelling import vocabulary as modelling_vocabulary
 from overheard.notifications import outbound_vocabulary
+from overheard.privacy import vocabulary as privacy_vocabulary
 
 
 def _words(kind: type[enum.StrEnum]) -> sa.Enum:
@@ -35,7 +36,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         **{
             kind: _words(kind)
-            for words in (vocabulary, outbound_vocabulary, modelling_vocabulary)
+            for words in (vocabulary, outbound_vocabulary, modelling_vocabulary, privacy_vocabulary)
             for kind in vars(words).values()
             if isinstance(kind, type) and issubclass(kind, enum.StrEnum) and kind is not enum.StrEnum
         },

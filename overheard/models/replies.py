@@ -138,6 +138,8 @@ class DoNotContact(Base):
     reason: Mapped[str]
     at: Mapped[datetime]
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    is_unheard: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    """Whether nothing that they write is taken in either."""
 
 
 class Snippet(Base):

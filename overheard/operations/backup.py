@@ -27,8 +27,12 @@ from sqlalchemy.engine import URL, Engine
 
 from overheard.db import make_sessions, migration_config, scrub, upgrade
 from overheard.errors import InvalidInput, NotFound, OverheardError
-from overheard.home import prepare_home
+from overheard.home import prepare_home, secret_key
 from overheard.models import Post
+from overheard.operations import backup_list
+from overheard.privacy import ledger
+from overheard.privacy.erasing import clean_up
+from overheard.privacy.replaying import Replayed, found_ledgers, replay
 from overheard.replying import reply_stops
 from overheard.settings import Settings
 
@@ -62,10 +66,13 @@ class Manifest:
         return json.dumps(asdict(self) | {"at": self.at.isoformat()}, indent=2).encode()
 
 
-def back_up(settings: Settings, engine: Engine, folder: Path, *, now: datetime) -> Path:
+def back_up(
+    settings: Settings, engine: Engine, folder: Path, *, now: datetime, kept_for: timedelta | None = None
+) -> Path:
     """Write a backup into a folder, readable by its owner only; nobody who works meanwhile has to wait.
 
-    The file appears when it is whole. What was erased is not in it.
+    The file appears when it is whole. What was erased is not in it. What will be erased stands in it until it is gone,
+    so it is written down: receipts tell of it, and the ledger of erasures stands beside it.
     """
     scrub(make_sessions(engine))
     kind = engine.dialect.name
@@ -79,10 +86,14 @@ def back_up(settings: Settings, engine: Engine, folder: Path, *, now: datetime) 
             (Path(draft) / _MANIFEST).write_bytes(manifest.to_json())
             packed = Path(draft) / "packed"
             _pack(packed, {_MANIFEST: Path(draft) / _MANIFEST} | files)
-            to = folder / f"{PREFIX}{now:%Y%m%dT%H%M%S}{SUFFIX}"
-            return packed.rename(to)
+            written = packed.rename(folder / f"{PREFIX}{now:%Y%m%dT%H%M%S}{SUFFIX}")
     except OSError as error:
         raise OverheardError(f"No backup was written to {folder}: {error.strerror}. See to the disk.") from error
+    with make_sessions(engine).begin() as session:
+        backup_list.look(session, now=now)
+        backup_list.write_down(session, written, at=now, expires_at=now + kept_for if kept_for else None)
+        ledger.keep(session, settings)
+    return written
 
 
 def expire(folder: Path, *, older_than: timedelta, now: datetime) -> list[Path]:
@@ -94,14 +105,28 @@ def expire(folder: Path, *, older_than: timedelta, now: datetime) -> list[Path]:
     return gone
 
 
-def restore(settings: Settings, engine: Engine, archive: Path, *, now: datetime) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What stands again."""
+
+    manifest: Manifest
+    erasures: Replayed
+    """What was erased since the backup was made, and is erased again."""
+
+
+def restore(
+    settings: Settings, engine: Engine, archive: Path, *, now: datetime, ledger_file: Path | None = None
+) -> Restored:
     """Put an installation back where nothing is yet: its database, keys and models, with newer migrations applied.
 
     Replies are stopped until a person has looked, for what happened since the backup is not known; and every post is
-    asked for again at its platform, in its turn, so that what was deleted since is deleted here. Raises `InvalidInput`
-    where something is in the way, before anything is written, and for a file that is damaged or none of ours.
+    asked for again at its platform, in its turn, so that what was deleted since is deleted here. What was erased on
+    request since is erased again, as far as a ledger tells: the one that is named, those beside the backup and in the
+    home folder. Raises `InvalidInput` where something is in the way, before anything is written, and for a file that is
+    damaged or none of ours.
     """
     prepare_home(settings)
+    ledgers = _readable_ledgers(ledger_file, archive.parent, settings.home)
     _refuse_unless_empty(engine)
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=settings.home) as draft:
         manifest = _unpack(archive, Path(draft))
@@ -122,7 +147,10 @@ def restore(settings: Settings, engine: Engine, archive: Path, *, now: datetime)
     with make_sessions(engine).begin() as session:
         session.execute(sa.update(Post).values(checked_at=None, recheck_at=None))
         reply_stops.stop(session, because=_BECAUSE.format(at=manifest.at), actor=None, now=now)
-    return manifest
+        backup_list.write_down(session, archive, at=manifest.at)
+        erasures = replay(session, ledgers, secret=secret_key(settings), now=now)
+    clean_up(make_sessions(engine), settings)
+    return Restored(manifest, erasures)
 
 
 # --- the archive ---------------------------------------------------------------------------------------------------
@@ -194,6 +222,16 @@ def _checksum(path: Path) -> str:
 
 
 # --- what may stand in the way -------------------------------------------------------------------------------------
+
+
+def _readable_ledgers(named: Path | None, *folders: Path) -> list[Path]:
+    """The ledgers to follow. One that cannot be read is said now: afterwards something has been written."""
+    if named is not None and not named.is_file():
+        raise NotFound(f"There is no file {named}.")
+    ledgers = list(dict.fromkeys([*([named.resolve()] if named else []), *found_ledgers(*folders)]))
+    for path in ledgers:
+        ledger.read(path)
+    return ledgers
 
 
 def _refuse_unless_empty(engine: Engine) -> None:

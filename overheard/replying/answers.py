@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, WrongStage
 from overheard.leads import do_not_contact, funnel
-from overheard.models import Answer, Lead, Post, Reply, Tombstone, User
+from overheard.listening.posts import erased_among
+from overheard.models import Answer, Lead, Post, Reply, User
 from overheard.text import MAX_BODY, cap, clean
 from overheard.vocabulary import AnswerKind, DisqualifyReason, Platform, ReplyState, Stage
 
@@ -32,15 +33,15 @@ def reply_under(session: Session, platform: Platform, remote_id: str) -> Reply |
 
 
 def hear(session: Session, reply: Reply, answers: Iterable[NewAnswer], *, now: datetime) -> int:
-    """Keep the answers to a reply, each once however often it is heard; how many are new. An edit replaces the text."""
+    """Keep the answers to a reply, each once however often it is heard; how many are new. An edit replaces the text.
+
+    Of a reply to somebody who was erased nothing is heard any more, and nothing that was erased comes back.
+    """
     new = 0
-    found = list(answers)
-    erased = sa.select(Tombstone.external_id).where(
-        Tombstone.platform == reply.platform, Tombstone.external_id.in_([answer.external_id for answer in found])
-    )
-    gone = set(session.scalars(erased))
+    found = list(answers) if reply.recipient is not None else []
+    gone = erased_among(session, [(reply.platform, answer.external_id) for answer in found])
     for answer in found:
-        if answer.external_id in gone:
+        if (reply.platform, answer.external_id) in gone:
             continue
         text = cap(clean(answer.text).strip(), MAX_BODY)[0]
         row = {

@@ -1,5 +1,6 @@
 """The audit log: who did what of which somebody may have to answer for. Rows are only ever added."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from overheard.vocabulary import AuditAction
 
 PAGE_SIZE = 50
 _LONGEST = 500
+_AT_ONCE = 1_000
 DOOR = "audit_door"
 """What stands in a session's `info` under this is the door by which its changes are made."""
 
@@ -24,6 +26,9 @@ class Wanted:
     actor_id: int | None = None
     text: str = ""
     """Occurs in the subject or the detail."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before that."""
 
 
 def record(
@@ -55,10 +60,24 @@ def entries(session: Session, wanted: Wanted, *, before: int | None = None, limi
         statement = statement.where(AuditEntry.action == wanted.action)
     if wanted.actor_id is not None:
         statement = statement.where(AuditEntry.actor_id == wanted.actor_id)
+    if wanted.since is not None:
+        statement = statement.where(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(AuditEntry.at < wanted.until)
     if wanted.text:
         found = AuditEntry.subject.icontains(wanted.text, autoescape=True)
         statement = statement.where(found | AuditEntry.detail.icontains(wanted.text, autoescape=True))
     return list(session.scalars(statement.limit(limit + 1)))
+
+
+def between(session: Session, since: datetime | None, until: datetime | None) -> Iterator[AuditEntry]:
+    """All entries from one time on and before another, the oldest first, read a few at a time."""
+    statement = sa.select(AuditEntry).options(joinedload(AuditEntry.actor)).order_by(AuditEntry.id)
+    if since is not None:
+        statement = statement.where(AuditEntry.at >= since)
+    if until is not None:
+        statement = statement.where(AuditEntry.at < until)
+    yield from session.scalars(statement.execution_options(yield_per=_AT_ONCE))
 
 
 def user_named(user: User) -> str:

@@ -25,7 +25,7 @@ def test_somebody_is_written_down_listed_exported_and_taken_in_again(tmp_path: P
     assert (added.exit_code, "Nobody writes to u/flour_power at Reddit" in added.output) == (0, True)
     assert "1 on the list" in runner.invoke(app, ["do-not-contact", "list"]).output
     exported = runner.invoke(app, ["do-not-contact", "export"]).output
-    assert exported.startswith("hash,reason,at\n")
+    assert exported.startswith("hash,reason,at,unheard,key\n")
     assert "flour" not in exported
     file = tmp_path / "list.csv"
     file.write_text(exported + "nonsense,,\n")

@@ -11,6 +11,7 @@ from collectors.bluesky.collector import Bluesky
 from overheard.db import Sessions
 from overheard.errors import CollectorError, InvalidInput
 from overheard.listening.intake import Intake, take_in
+from overheard.listening.posts import as_tombstone
 from overheard.models import DeadLetter, Tombstone
 from overheard.vocabulary import Platform, PostKind
 from tests.collectors.bluesky_watcher import Watcher, write
@@ -146,7 +147,7 @@ def test_with_keep_matches_only_what_a_query_meets_stays_and_others_deletions_le
         world.delete(written)
     watcher.collect()
     with watcher.sessions() as session:
-        assert session.scalars(sa.select(Tombstone.external_id)).all() == [met]
+        assert session.scalars(sa.select(Tombstone.external_id)).all() == [as_tombstone(met)]
 
 
 def test_languages_that_are_not_wanted_are_left_out(watcher: Watcher, world: World) -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 import collectors
 from collectors.base import Collector, Found, Page, Reading, Watched
 from collectors.sweep import SweepSummary, sweep
+from overheard import stored_answers
 from overheard.db import Sessions
 from overheard.errors import CollectorError
 from overheard.leads import funnel
@@ -20,9 +21,21 @@ from overheard.listening import credentials, sources
 from overheard.listening.intake import Erased, Item, Rejected, take_in
 from overheard.listening.terms import BY_HAND_REDDIT, Recheck, Terms
 from overheard.marketing import campaigns
-from overheard.models import DeadLetter, Delivery, Embedding, Lead, Match, Post, Source, Tombstone
+from overheard.models import (
+    DeadLetter,
+    Delivery,
+    Embedding,
+    Lead,
+    Match,
+    Notice,
+    Post,
+    Source,
+    StoredAnswer,
+    Tombstone,
+)
+from overheard.notifications import notices
 from overheard.settings import Settings
-from overheard.vocabulary import DisqualifyReason, Platform, SourceState
+from overheard.vocabulary import DisqualifyReason, NoticeKind, Platform, SourceState
 from tests.factories import make_campaign, make_cast, make_lead, new_post, place, store
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -290,3 +303,31 @@ def test_a_source_that_waits_for_the_operator_is_enabled_by_them(sessions: Sessi
         assert (source.state, source.last_error) == (SourceState.NEEDS_OPERATOR, "Token revoked.")
         sources.enable(source)
         assert (source.state, source.last_error, source.failures) == (SourceState.WATCHING, None, 0)
+
+
+def test_what_nobody_needs_any_more_goes_after_a_time_and_what_was_deleted_stays_away(sessions: Sessions) -> None:
+    watch(sessions)
+    bring(sessions, "chat")
+    with sessions.begin() as session:
+        user = make_cast(session, now=NOW).sam
+        gone = Erased(Platform.OTHER, "gone")
+        letters = [Rejected(f"item {number}", "no time", b"{}") for number in (1, 2)]
+        take_in(session, [gone, letters[0]], origin="a file", now=NOW)
+        take_in(session, [letters[1]], origin="Other: board", now=NOW)
+        notices.notify(session, user.id, NoticeKind.ASSIGNED, "Lead 1 is yours now.", None, NOW)
+        stored_answers.take(session, "key", "request", now=NOW)
+    kept = (Tombstone, DeadLetter, Notice, StoredAnswer)
+
+    def counts() -> tuple[int, ...]:
+        with sessions() as session:
+            return tuple(session.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in kept)
+
+    assert counts() == (1, 2, 1, 1)
+    swept(sessions, hours=49)
+    assert counts() == (2, 1, 1, 0), "what a source could not take in is kept no longer than its posts"
+    swept(sessions, hours=24 * 91)
+    assert counts() == (2, 0, 1, 0)
+    swept(sessions, hours=24 * 370)
+    assert counts() == (1, 0, 0, 0)
+    with sessions() as session:
+        assert session.scalars(sa.select(Tombstone.external_id)).all() == ["gone"]

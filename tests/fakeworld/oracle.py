@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy as sa
 
 from overheard.db import Sessions
-from overheard.listening.posts import Key
+from overheard.listening.posts import Key, as_tombstone
 from overheard.models import DeadLetter, Gap, Post, Source, Tombstone
 from overheard.text import MAX_BODY, MAX_TITLE, cap, clean
 from overheard.vocabulary import Platform
@@ -120,7 +120,7 @@ class _Here:
 
     def account_for(self, written: Written, report: Report) -> list[Key]:
         """The list in which something that we have not belongs."""
-        if self.wire.external_id(written) in self.expired:
+        if as_tombstone(self.wire.external_id(written)) in self.expired:
             return report.expired
         is_told = any(self.wire.is_of(source, written) and self.wire.covers(gap, written) for gap, source in self.gaps)
         return report.in_gaps if is_told else report.missing

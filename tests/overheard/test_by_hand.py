@@ -1,6 +1,7 @@
 """Posts that a person hands over."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,11 @@ FACEBOOK = "https://m.facebook.com/groups/471/permalink/1234567/"
 
 
 def _give(session: Session, now: datetime, url: str = REDDIT, **wanted: str) -> Taken:
-    given = {"text": "Looking for a simple CRM.", "title": "Which CRM?", "author": "u/flour_power"} | wanted
+    given: dict[str, Any] = {
+        "text": "Looking for a simple CRM.",
+        "title": "Which CRM?",
+        "author": "u/flour_power",
+    } | wanted
     return take_by_hand(session, url=url, now=now, **given)
 
 

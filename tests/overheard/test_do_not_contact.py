@@ -124,11 +124,22 @@ def test_the_list_survives_the_erasure_of_all_they_wrote(session: Session, cast:
 
 def test_an_export_is_taken_in_elsewhere_with_the_same_key(session: Session, now: datetime) -> None:
     say_no(session, now)
-    rows = [",".join(do_not_contact.COLUMNS), *(",".join(row) for row in do_not_contact.export_rows(session))]
+    rows = [",".join(do_not_contact.COLUMNS), *(",".join(row) for row in do_not_contact.export_rows(session, KEY))]
     session.execute(sa.delete(DoNotContact))
     done = do_not_contact.import_rows(session, KEY, rows, actor=None, now=now)
     assert (done.added, done.known, done.bad) == (1, 0, [])
     assert do_not_contact.is_listed(session, KEY, Platform.REDDIT, "baker1")
+
+
+def test_hashes_of_another_key_are_refused_and_who_is_not_heard_stays_unheard(session: Session, now: datetime) -> None:
+    do_not_contact.leave_unheard(session, do_not_contact.hash_of(KEY, Platform.REDDIT, "rosa"), actor=None, now=now)
+    rows = [",".join(do_not_contact.COLUMNS), *(",".join(row) for row in do_not_contact.export_rows(session, KEY))]
+    session.execute(sa.delete(DoNotContact))
+    [refused] = do_not_contact.import_rows(session, "another key", rows, actor=None, now=now).bad
+    assert "another secret key" in refused
+    assert do_not_contact.import_rows(session, KEY, rows, actor=None, now=now).added == 1
+    rosa = (Platform.REDDIT, "Rosa")
+    assert do_not_contact.unheard(session, lambda: KEY, [rosa, (Platform.REDDIT, "mia")]) == {rosa}
 
 
 def test_a_list_of_handles_is_taken_in_and_each_bad_row_is_told(session: Session, now: datetime) -> None:

@@ -247,5 +247,13 @@ def test_the_log_is_read_by_who_what_and_words_page_by_page(session: Session, ca
     assert _log(session, text="1000_") == []
     first = audit.entries(session, Wanted(action=AuditAction.EXPORTED), limit=2)
     assert [entry.subject for entry in first] == ["leads 4", "leads 3", "leads 2"]
+    day = timedelta(days=1)
+    assert [
+        len(_log(session, since=now, until=now + day)),
+        len(_log(session, since=now + day)),
+        len(_log(session, until=now)),
+    ] == [6, 0, 0]
+    assert len(list(audit.between(session, now, now + day))) == 6
+    assert list(audit.between(session, None, now)) == []
     second = audit.entries(session, Wanted(action=AuditAction.EXPORTED), before=first[1].id, limit=2)
     assert [entry.subject for entry in second] == ["leads 2", "leads 1", "leads 0"]

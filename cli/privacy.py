@@ -1,0 +1,181 @@
+"""Requests of people who are stored here: to be forgotten, and to be told what is known of them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.context import Context, clock, err, out, start
+from overheard.errors import InvalidInput
+from overheard.home import secret_key
+from overheard.models import Erasure
+from overheard.privacy import erasing, person, reach, subjects
+from overheard.privacy.subjects import Subject
+from overheard.privacy.vocabulary import SubjectKind
+from overheard.users import audit
+from overheard.vocabulary import AuditAction
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")]
+
+
+def erase(
+    *,
+    author: Annotated[str | None, typer.Option(help="PLATFORM:NAME, like reddit:somebody.")] = None,
+    post: Annotated[str | None, typer.Option(help="Its address, its number here, or PLATFORM:ID.")] = None,
+    source: Annotated[str | None, typer.Option(help="Number or community, as `overheard sources list` says.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, without a name: the receipt outlives the erasure.")] = "",
+    for_good: Annotated[
+        bool, typer.Option("--for-good", help="Take in nothing more that this author writes, and never write to them.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase an author, a post or a source with all that was derived, and print the receipt."""
+    wanted = [(kind, text) for kind, text in zip(SubjectKind, (author, post, source), strict=True) if text]
+    if len(wanted) != 1:
+        raise InvalidInput("Say what to erase: --author PLATFORM:NAME, --post ADDRESS or --source NAME, one of them.")
+    if for_good and author is None:
+        raise InvalidInput("--for-good is for authors. A post stays away anyway, and a source is read no more.")
+    context = start()
+    with context.sessions() as session:
+        subject = getattr(subjects, wanted[0][0].value)(session, wanted[0][1])
+        counts = erasing.preview(session, subject)
+        learned = reach.learned_from(session, subject.posts)
+    if dry_run and as_json:
+        _print_json({"kind": subject.kind, "platform": subject.platform, "counts": counts, "learned": learned})
+    if dry_run or not as_json:
+        _show(subject, counts, learned, quietly=as_json)
+    if dry_run:
+        return
+    if not yes:
+        typer.confirm("Erase it? This cannot be undone.", abort=True, err=True)
+    receipt = _erase(context, subject, reason=reason, for_good=for_good)
+    if as_json:
+        _print_json(as_receipt(receipt))
+    else:
+        _print_receipt(receipt)
+    _tell_of_names(context, subject)
+
+
+def erasures(*, as_json: AsJson = False) -> None:
+    """List the receipts of what was erased on request."""
+    with start().sessions() as session:
+        found = erasing.receipts(session)
+    if as_json:
+        _print_json([as_receipt(one) for one in found])
+        return
+    table = Table("receipt", "at", "what", "posts", "rows in all", "for good", "in backups until", box=None)
+    for one in found:
+        table.add_row(
+            one.receipt, f"{one.at:%Y-%m-%d %H:%M}", f"{one.kind.value}, {one.platform.display}",
+            f"{one.counts.get('posts', 0):,}", f"{sum(one.counts.values()):,}", "yes" if one.is_for_good else "",
+            _until(one),
+        )  # fmt: skip
+    out.print(table)
+
+
+def export_person(
+    *,
+    author: Annotated[str, typer.Option(help="PLATFORM:NAME, like reddit:somebody.")],
+    to: Annotated[Path | None, typer.Option(help="The file; default: person-NUMBER.json in this folder.")] = None,
+) -> None:
+    """Write all that is held of an author into a file for them, as JSON, and as text beside it."""
+    context = start()
+    secret = secret_key(context.settings)
+    with context.typed.begin() as session:
+        subject = subjects.author(session, author)
+        held = person.held(session, subject, secret=secret, now=clock())
+        number = subject.hashed(secret)[:8]
+        audit.record(session, None, AuditAction.EXPORTED, f"everything of one person ({number})", now=clock())
+    to = to or Path(f"person-{number}.json")
+    _write(to, json.dumps(held, indent=2, ensure_ascii=False))
+    _write(to.with_suffix(".txt"), "\n".join(person.readable(held)))
+    rows = len(held["posts"]) + sum(len(found) for found in held["what_hangs_on_them"].values())
+    out.print(f"{to} and {to.with_suffix('.txt')} were written: {rows:,} rows.", soft_wrap=True)
+    out.print("Only you can read them. They hold everything: send them by a way that is safe, then delete them.")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.touch(mode=0o600, exist_ok=False)  # nothing is overwritten
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}. Name another file by --to.") from error
+
+
+def as_receipt(one: Erasure) -> dict[str, Any]:
+    """A receipt as JSON: all that is known of it but the ids that stay away."""
+    return {
+        "receipt": one.receipt,
+        "at": one.at.isoformat(),
+        "by": f"user {one.actor_id}" if one.actor_id else "command line",
+        "kind": one.kind.value,
+        "platform": one.platform.value,
+        "subject_hash": one.subject_hash,
+        "reason": one.reason,
+        "for_good": one.is_for_good,
+        "counts": one.counts,
+        "model_versions_that_learned_from_it": one.learned,
+        "backups_that_still_hold_it": one.backups,
+        "backups_until": one.backups_until.isoformat() if one.backups_until else None,
+        "erased_again_at": one.replayed_at.isoformat() if one.replayed_at else None,
+    }
+
+
+def _erase(context: Context, subject: Subject, *, reason: str, for_good: bool) -> Erasure:
+    secret = secret_key(context.settings)
+    with context.typed.begin() as session:
+        receipt = erasing.erase_subject(
+            session, subject, secret=secret, reason=reason, actor=None, for_good=for_good, now=clock()
+        )
+    for ledger in erasing.clean_up(context.sessions, context.settings):
+        err.print(f"[yellow]{ledger} could not be written:[/] a restored backup would not know of it. See to its disk.")
+    return receipt
+
+
+def _show(subject: Subject, counts: Mapping[str, int], learned: list[str], *, quietly: bool) -> None:
+    if quietly:
+        return
+    if not counts:
+        out.print(f"Nothing of this {subject.kind.value} is here. What was sent here would stay away all the same.")
+    table = Table("what", "rows", box=None)
+    for name, number in counts.items():
+        table.add_row(name.replace("_", " "), f"{number:,}")
+    if counts:
+        out.print(table)
+        out.print("With them go their words in the search index, and their lines and vectors in files.")
+    if learned:
+        out.print(f"Learned from some of it, and not unlearned before the next retraining: {', '.join(learned)}.")
+
+
+def _print_receipt(one: Erasure) -> None:
+    out.print(f"Erased. Receipt {one.receipt}, {one.at:%Y-%m-%d %H:%M} UTC, {sum(one.counts.values()):,} rows.")
+    if one.backups:
+        out.print(f"{one.backups:,} backups still hold it, until {_until(one)}.")
+    if one.kind is SubjectKind.AUTHOR and not one.is_for_good:
+        out.print("What they write from now on is taken in again where it is public. To prevent that: --for-good")
+    if one.is_for_good:
+        out.print("Nothing that they write from now on is taken in, and nobody writes to them.")
+
+
+def _until(one: Erasure) -> str:
+    if not one.backups:
+        return ""
+    return f"{one.backups_until:%Y-%m-%d}" if one.backups_until else "somebody removes them (no --keep was given)"
+
+
+def _tell_of_names(context: Context, subject: Subject) -> None:
+    """What other people wrote about them is not theirs alone: a person decides."""
+    with context.sessions() as session:
+        found = reach.named_in(session, subject.names)
+    if found:
+        told = ", ".join(f"{name.replace('_', ' ')} ({number:,})" for name, number in found.items())
+        err.print(f"[yellow]The name still stands in what others wrote or your team noted:[/] {told}.", soft_wrap=True)
+
+
+def _print_json(what: object) -> None:
+    out.print_json(json.dumps(what))
