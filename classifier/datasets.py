@@ -1,7 +1,8 @@
 """What a challenger learns from and what it is measured with: labels on three sides, and a snapshot of them.
 
 An example is drawn to its side once. What is frozen stays frozen: no version ever learns from it, so each champion and
-each challenger can be measured with it. Kin (same author, conversation, or nearly the same text) are on one side.
+each challenger can be measured with it. Kin (same author, conversation, or nearly the same text) are on one side, and
+posts that were drawn once count as kin though nobody's word about them stands any more.
 """
 
 import hashlib
@@ -14,9 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard.labelling.examples import Example
+from overheard.labelling.judged import batches
 from overheard.labelling.splits import kin
+from overheard.labelling.threads import Threaded, threads_of
 from overheard.modelling.files import dataset_file, dataset_lines, write_whole
-from overheard.models import Dataset, DatasetExample
+from overheard.models import Dataset, DatasetExample, Post
 from overheard.settings import Settings
 
 
@@ -34,14 +37,20 @@ def divide(
 ) -> dict[Side, list[Example]]:
     """The examples by side. Some are on none: those that are kin of frozen ones and of ones that were learned from."""
     frozen, trained = _drawn(session, Side.FROZEN), _drawn(session, Side.TRAIN)
+    labelled = {one.post_id for one in examples}
+    drawn = _without_label(session, (frozen | trained) - labelled)
     sides: dict[Side, list[Example]] = {side: [] for side in Side}
     fresh: list[list[Example]] = []
-    for group in kin(sorted(examples, key=lambda one: one.post_id)):
-        ids = {one.post_id for one in group}
+    for everyone in kin(sorted([*examples, *drawn], key=lambda one: one.post_id)):
+        ids = {one.post_id for one in everyone}
+        group = [one for one in everyone if one.post_id in labelled]
+        if not group:
+            continue
         if ids & frozen:
             # Nothing more is learned from kin of what is frozen, and what was learned from once can never be frozen.
             new = [] if ids & trained else [one for one in group if one.post_id not in frozen]
-            sides[Side.FROZEN] += [one for one in group if one.post_id in frozen] + new
+            spoilt = _spoilt(everyone, frozen, trained) if ids & trained else set()
+            sides[Side.FROZEN] += [one for one in group if one.post_id in frozen - spoilt] + new
         elif ids & trained:
             sides[Side.TRAIN] += group
         elif Random(f"{seed} {min(ids)}").random() < frozen_share:  # noqa: S311 - no secret
@@ -95,6 +104,50 @@ def snapshot(
 def _drawn(session: Session, side: Side) -> set[int]:
     statement = sa.select(DatasetExample.post_id).where(DatasetExample.side == side.value)
     return set(session.scalars(statement.distinct()))
+
+
+def _spoilt(group: Sequence[Example], frozen: set[int], trained: set[int]) -> set[int]:
+    """Frozen ones that turned out to be kin of what was learned from: by an edit, or as a conversation's beginning came
+    in late. Nothing is measured with them any more.
+    """
+    found: set[int] = set()
+    for old in kin([one for one in group if one.post_id in frozen | trained]):
+        ids = {one.post_id for one in old}
+        found |= ids & frozen if ids & trained else set()
+    return found
+
+
+def _without_label(session: Session, post_ids: set[int]) -> list[Example]:
+    """Posts that were drawn to a side and are no examples now: a label was withdrawn, or people disagree."""
+    found: list[Post] = []
+    for ids in batches(sorted(post_ids)):
+        found += session.scalars(sa.select(Post).where(Post.id.in_(ids)))
+    threads = threads_of(
+        session, [Threaded(post.platform, post.external_id, post.parent_external_id, post.permalink) for post in found]
+    )
+    return [
+        Example(
+            post_id=post.id,
+            platform=post.platform,
+            community="",
+            author=post.author,
+            thread=threads[post.platform, post.external_id],
+            written_at=post.posted_at or post.collected_at,
+            title=post.title,
+            body=post.body,
+            text_hash=post.text_hash,
+            is_lead=None,
+            intent=None,
+            weight=0.0,
+            propensity=None,
+            shown_because="",
+            labelled_at=post.collected_at,
+            campaign_id=None,
+            score=None,
+            model_version=None,
+        )
+        for post in found
+    ]
 
 
 def _newest(group: Sequence[Example]) -> tuple[datetime, int]:
