@@ -183,14 +183,22 @@ class _Retraining:
         if uri is None:
             return
         try:
-            from classifier.tracking import log_run
+            from classifier.tracking import log_run, without_login
 
             config = self.config.model_dump(mode="json", exclude_none=True)
-            log_run(uri, self.settings.home, name=result.version, config=config, report=result.report, card=result.page)
+            log_run(
+                uri.get_secret_value(),
+                self.settings.home,
+                name=result.version,
+                config=config,
+                report=result.report,
+                card=result.page,
+            )
         except ModuleNotFoundError:
             logger.warning("MLflow is not installed: pip install -c constraints.txt -e '.[mlflow]'", extra=_NOT_TRACKED)
-        except Exception:  # the library raises whatever a store or a server says
-            logger.exception("The retraining could not be copied to MLflow", extra=_NOT_TRACKED)
+        except Exception as error:  # noqa: BLE001 - the library raises whatever a store or a server says
+            said = f"{type(error).__name__}: {without_login(str(error), uri.get_secret_value())}"
+            logger.warning("The retraining could not be copied to MLflow: %s", said, extra=_NOT_TRACKED)
 
     def _sides(self, session: Session, folder: Path) -> tuple[Sides, Checkpoint]:
         """Which labels are learned from; where one that was killed goes on, those that it had begun with."""

@@ -8,8 +8,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before the import: it would tell its makers
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that is away would hold us up for minutes
 
 from mlflow.tracking import MlflowClient
 
@@ -36,6 +38,16 @@ def log_run(uri: str, home: Path, *, name: str, config: Mapping[str, Any], repor
     client.log_text(run, card, "MODEL_CARD.md")
     client.set_terminated(run)
     return run
+
+
+def without_login(message: str, uri: str) -> str:
+    """What the library said, without the name and password that may stand in the URI."""
+    parts = urlsplit(uri)
+    login = parts.netloc.rpartition("@")[0]
+    for secret in (uri, login, parts.password, unquote(parts.password or "")):
+        if secret:
+            message = message.replace(secret, "***")
+    return message
 
 
 def _flat(told: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

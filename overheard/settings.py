@@ -228,7 +228,7 @@ class Settings(BaseSettings):
         default=None,
         description="Configuration of such retraining; default: the shipped one, by which the head learns.",
     )
-    mlflow_uri: str | None = Field(
+    mlflow_uri: SecretStr | None = Field(
         default=None,
         description="Where MLflow keeps a copy of each retraining: sqlite:///FILE or a server; default: nowhere.",
     )
