@@ -4,7 +4,6 @@ A lead is counted where its posts came in. How far it came is read from its even
 prospect that was lost was one, and a step that was taken back is none.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,16 +26,11 @@ _TOP_ID = 2**31 - 1  # behind all ids
 LEAD, PROMOTED, REPLIED, PROSPECT = 1, 2, 3, 4
 """How far a lead came."""
 
-_STEPS: dict[str, int] = {
-    LeadAction.PROMOTE: PROMOTED,
-    LeadAction.RECORD_REPLY: REPLIED,
-    LeadAction.MAKE_PROSPECT: PROSPECT,
-}
-# What an undo takes back is told by the stage that it leaves and the one that it goes back to.
-_UNDONE: dict[tuple[str, str], int] = {
-    (Stage.SALES_QUALIFIED, Stage.MARKETING_QUALIFIED): PROMOTED,
-    (Stage.REPLIED, Stage.SALES_QUALIFIED): REPLIED,
-    (Stage.PROSPECT, Stage.REPLIED): PROSPECT,
+# By which act a lead comes so far, and between which stages an undo takes that back.
+_STEPS: dict[int, tuple[LeadAction, Stage, Stage]] = {
+    PROMOTED: (LeadAction.PROMOTE, Stage.SALES_QUALIFIED, Stage.MARKETING_QUALIFIED),
+    REPLIED: (LeadAction.RECORD_REPLY, Stage.REPLIED, Stage.SALES_QUALIFIED),
+    PROSPECT: (LeadAction.MAKE_PROSPECT, Stage.PROSPECT, Stage.REPLIED),
 }
 
 
@@ -167,7 +161,7 @@ def read_cohorts(session: Session, asked: Asked) -> tuple[Cohort, Cohort]:
     return _read(session, asked, reached), _read(session, before, reached)
 
 
-def _read(session: Session, asked: Asked, reached: dict[int, int]) -> Cohort:
+def _read(session: Session, asked: Asked, reached: tuple[Numbers, Numbers]) -> Cohort:
     bounds = post_bounds(session, asked.period)
     waits = sa.case((Lead.stage == Stage.MARKETING_QUALIFIED, 1), else_=0)
     statement = (
@@ -181,7 +175,7 @@ def _read(session: Session, asked: Asked, reached: dict[int, int]) -> Cohort:
     rows = session.execute(statement.order_by(Signal.post_id))
     table = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 5)
     post, lead, campaign, source, waiting = (table[:, n] for n in range(5))
-    steps = np.array([reached.get(one, LEAD) for one in lead.tolist()], np.int64)
+    steps = _steps_of(lead, reached)
     return Cohort(asked, bounds, post, lead, campaign, source, waiting * (steps == LEAD), steps)
 
 
@@ -209,25 +203,32 @@ _FIRST = (
 )
 
 
-def _reached(session: Session) -> dict[int, int]:
-    """How far leads came that came further than to be one: what was done, less what was taken back."""
-    action, left, back_to = (
-        sa.type_coerce(word, sa.String) for word in (LeadEvent.action, LeadEvent.from_stage, LeadEvent.to_stage)
+def _reached(session: Session) -> tuple[Numbers, Numbers]:
+    """The leads that came further than to be one, and how far: what was done, less what was taken back."""
+
+    def stands(done: LeadAction, left: Stage, back_to: Stage) -> sa.ColumnElement[bool]:
+        undone = (
+            (LeadEvent.action == LeadAction.UNDO) & (LeadEvent.from_stage == left) & (LeadEvent.to_stage == back_to)
+        )
+        return sa.func.sum(sa.case((LeadEvent.action == done, 1), (undone, -1), else_=0)) > 0
+
+    furthest = sa.case(*((stands(*_STEPS[step]), step) for step in (PROSPECT, REPLIED, PROMOTED)), else_=LEAD)
+    statement = (
+        sa.select(LeadEvent.lead_id, furthest)
+        .where(LeadEvent.action.in_([*(done for done, *_ in _STEPS.values()), LeadAction.UNDO]))
+        .group_by(LeadEvent.lead_id)
+        .order_by(LeadEvent.lead_id)
     )
-    statement = sa.select(LeadEvent.lead_id, action, left, back_to).where(
-        LeadEvent.action.in_([*_STEPS, LeadAction.UNDO])
-    )
-    standing: Counter[tuple[int, int]] = Counter()
-    for lead_id, done, came_from, went_to in session.execute(statement):
-        if step := _STEPS.get(done):
-            standing[lead_id, step] += 1
-        elif step := _UNDONE.get((came_from, went_to)):
-            standing[lead_id, step] -= 1
-    reached: dict[int, int] = {}
-    for (lead_id, step), times in standing.items():
-        if times > 0:
-            reached[lead_id] = max(step, reached.get(lead_id, LEAD))
-    return reached
+    table = np.fromiter(chain.from_iterable(session.execute(statement)), np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _steps_of(lead: Numbers, reached: tuple[Numbers, Numbers]) -> Numbers:
+    """How far each of these leads came."""
+    leads, steps = reached
+    place = np.searchsorted(leads, lead)
+    known = np.append(leads, -1)[place] == lead
+    return np.where(known, np.append(steps, LEAD)[place], LEAD)
 
 
 def of_the_source(session: Session, asked: Asked) -> list[sa.ColumnElement[bool]]:
