@@ -68,7 +68,9 @@ def erasures(*, as_json: AsJson = False) -> None:
     if as_json:
         _print_json([as_receipt(one) for one in found])
         return
-    table = Table("receipt", "at", "what", "posts", "rows in all", "for good", "in backups until", box=None)
+    table = Table(box=None)
+    for title in ("receipt", "at", "what", "posts", "rows in all", "for good", "in backups until"):
+        table.add_column(title, no_wrap=title in {"receipt", "at"})
     for one in found:
         table.add_row(
             one.receipt, f"{one.at:%Y-%m-%d %H:%M}", f"{one.kind.value}, {one.platform.display}",
@@ -96,7 +98,10 @@ def export_person(
     _write(to.with_suffix(".txt"), "\n".join(person.readable(held)))
     rows = len(held["posts"]) + sum(len(found) for found in held["what_hangs_on_them"].values())
     out.print(f"{to} and {to.with_suffix('.txt')} were written: {rows:,} rows.", soft_wrap=True)
-    out.print("Only you can read them. They hold everything: send them by a way that is safe, then delete them.")
+    out.print(
+        "Only you can read them. They hold everything: send them by a way that is safe, then delete them.",
+        soft_wrap=True,
+    )
 
 
 def _write(path: Path, text: str) -> None:
@@ -140,24 +145,34 @@ def _erase(context: Context, subject: Subject, *, reason: str, for_good: bool) -
 def _show(subject: Subject, counts: Mapping[str, int], learned: list[str], *, quietly: bool) -> None:
     if quietly:
         return
+    if subject.kind is SubjectKind.AUTHOR:
+        out.print(f"{' or '.join(subject.names)} at {subject.platform.display}:", markup=False, soft_wrap=True)
     if not counts:
-        out.print(f"Nothing of this {subject.kind.value} is here. What was sent here would stay away all the same.")
+        later = " It stays away if it comes." if subject.kind is SubjectKind.POST else ""
+        out.print(f"Nothing of this {subject.kind.value} is here.{later}")
     table = Table("what", "rows", box=None)
     for name, number in counts.items():
         table.add_row(name.replace("_", " "), f"{number:,}")
     if counts:
         out.print(table)
-        out.print("With them go their words in the search index, and their lines and vectors in files.")
+        out.print("With them go their words in the search index, and their lines and vectors in files.", soft_wrap=True)
     if learned:
-        out.print(f"Learned from some of it, and not unlearned before the next retraining: {', '.join(learned)}.")
+        out.print(
+            f"Learned from some of it, and not unlearned before the next retraining: {', '.join(learned)}.",
+            soft_wrap=True,
+        )
 
 
 def _print_receipt(one: Erasure) -> None:
     out.print(f"Erased. Receipt {one.receipt}, {one.at:%Y-%m-%d %H:%M} UTC, {sum(one.counts.values()):,} rows.")
     if one.backups:
-        out.print(f"{one.backups:,} backups still hold it, until {_until(one)}.")
+        held = "1 backup still holds" if one.backups == 1 else f"{one.backups:,} backups still hold"
+        out.print(f"{held} it, until {_until(one)}.", soft_wrap=True)
     if one.kind is SubjectKind.AUTHOR and not one.is_for_good:
-        out.print("What they write from now on is taken in again where it is public. To prevent that: --for-good")
+        out.print(
+            "What they write from now on is taken in like anybody's. To prevent that, erase again with --for-good.",
+            soft_wrap=True,
+        )
     if one.is_for_good:
         out.print("Nothing that they write from now on is taken in, and nobody writes to them.")
 

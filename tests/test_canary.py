@@ -26,7 +26,18 @@ from overheard.labelling.examples import training_examples
 from overheard.leads import contacts, lead_notes, people_links, qualification
 from overheard.listening.intake import Rejected, take_in
 from overheard.log import JsonFormatter
-from overheard.models import CrmConnection, CrmEntry, Embedding, Exclusion, Lead, Post, Source
+from overheard.models import (
+    Base,
+    Credential,
+    CrmConnection,
+    CrmEntry,
+    Delivery,
+    Embedding,
+    Exclusion,
+    Lead,
+    Post,
+    Source,
+)
 from overheard.notifications import alerts, notices, webhooks
 from overheard.notifications.deliveries import Answer, deliver_due
 from overheard.notifications.outbound_content import Outbound
@@ -103,6 +114,11 @@ def test_after_an_erasure_nothing_of_an_author_is_found_anywhere(
     assert [line for line in log.lines if any(word in line.lower() for word in (NAME, *WORDS))] == []
 
 
+def test_the_page_on_privacy_says_of_every_table_how_long_it_is_kept() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "privacy.md").read_text(encoding="utf-8")
+    assert [name for name in Base.metadata.tables if f"`{name}`" not in page] == []
+
+
 def _from_a_post_to_an_answer(session: Session, cast: Cast, now: datetime) -> int:
     told: dict[str, Any] = {
         "author": NAME,
@@ -158,6 +174,11 @@ def _what_lies_about(session: Session, cast: Cast, now: datetime) -> None:
     """What was not understood, what was not read yet, whom a campaign does not want to hear."""
     garbled = Rejected("item 7", "no time", f'{{"by": "{NAME}", "text": "{BODY}"}}'.encode())
     take_in(session, [garbled], origin="Reddit: r/bakers", now=now)
+    account = Credential(mode="slack", name="us", sealed=b"", changed_at=now)
+    session.add(account)
+    session.flush()
+    pushed = f'{{"user": "{NAME}", "text": "{BODY}"}}'.encode()
+    session.add(Delivery(credential_id=account.id, delivery_id="E1", address="C1", raw=pushed, received_at=now))
     campaign_id = session.scalars(sa.select(Lead.campaign_id)).first()
     excluded = {"platform": Platform.REDDIT, "kind": ExclusionKind.AUTHOR, "name": NAME}
     session.add(Exclusion(campaign_id=campaign_id, at=now, actor_id=cast.mara.id, **excluded))

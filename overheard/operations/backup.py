@@ -75,6 +75,7 @@ def back_up(
     so it is written down: receipts tell of it, and the ledger of erasures stands beside it.
     """
     scrub(make_sessions(engine))
+    secret_key(settings)  # made by now: what is hashed later is to be known again after a restore
     kind = engine.dialect.name
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
