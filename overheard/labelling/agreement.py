@@ -31,14 +31,14 @@ def cohens_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
     return None if expected == 1 else (observed - expected) / (1 - expected)
 
 
-def kappa_interval(pairs: Sequence[tuple[Hashable, Hashable]], z: float = CONFIDENT) -> tuple[float, float]:
-    """Within which kappa lies, by its standard error in large samples; anything where it cannot be told.
+def kappa_interval(pairs: Sequence[tuple[Hashable, Hashable]], z: float = CONFIDENT) -> tuple[float, float] | None:
+    """Within which kappa lies, by its standard error in large samples; None where there is none.
 
     Where both agree on everything the formula knows no doubt: then by Wilson's interval of how often they agree.
     """
     kappa, n = cohens_kappa(pairs), len(pairs)
     if kappa is None:
-        return -1.0, 1.0
+        return None
     ours, theirs = (Counter(side) for side in zip(*pairs, strict=True))
     expected = sum(ours[word] * theirs[word] for word in ours) / n**2
     observed = kappa * (1 - expected) + expected
@@ -79,7 +79,7 @@ class Agreement:
     on_intent: float | None
     on_lead: float | None
     intent_interval: tuple[float, float] | None = None
-    """95 of 100 such intervals hold the kappa; None for all together, of whom none is told."""
+    """95 of 100 such intervals hold the kappa; None where there is no kappa, and for all together."""
     lead_interval: tuple[float, float] | None = None
 
 

@@ -34,7 +34,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What people said about the leads that came in, in the last 30 days."""
+    """What people said about the leads that came in since some time."""
 
     decided: list[Decided]
     """Those that were drawn."""
@@ -49,15 +49,15 @@ class Said:
         return len(self.decided) >= FEWEST
 
 
-def said(session: Session, campaign: Campaign, now: datetime) -> Said:
+def said(session: Session, campaign: Campaign, *, since: datetime) -> Said:
     """The last word that the queue got on each lead that came in."""
     newest = (
         sa.select(sa.func.max(Label.id))
         .join(Lead, Lead.id == Label.lead_id)
         .where(
             Lead.campaign_id == campaign.id,
-            Lead.qualified_at >= now - WINDOW,
-            Label.at >= now - WINDOW,
+            Lead.qualified_at >= since,
+            Label.at >= since,
             Label.withdrawn_at.is_(None),
             Label.is_lead.is_not(None),
             Label.shown_because != BLIND,

@@ -71,7 +71,7 @@ def quality(session: Session, campaign: Campaign, now: datetime) -> QueueQuality
     was_drawn = Lead.shown_because.in_(DRAWN)
     counts = sa.select(sa.func.count(), sa.func.count().filter(was_drawn)).where(*came_in)
     held, drawn = session.execute(counts).one()
-    told = said(session, campaign, now)
+    told = said(session, campaign, since=now - WINDOW)
     recalled = recall.estimate(session, campaign, now)
     bins = calibration(told.decided)
     return QueueQuality(

@@ -13,6 +13,7 @@ from math import inf, sqrt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from overheard.days import begins
 from overheard.keywords.queries import Span, read_span
 from overheard.labelling import drawn
 from overheard.labelling.drawn import WINDOW
@@ -69,7 +70,8 @@ def found_by_chance(shown: int, share: Estimate) -> Estimate:
 
 def found_among(shown: int, decided: Share) -> Estimate:
     """The same by all that were decided, as if those yet undecided were like them."""
-    unread = 1 - min(decided.whole / shown, 1) if shown else 0
+    are_of_these = 0 < decided.whole <= shown
+    unread = 1 - decided.whole / shown if are_of_these else 1
     low, high = wilson(decided.value or 0.0, decided.whole / unread if unread > 0 else inf, NINE_IN_TEN)
     return Estimate(shown * (decided.value or 0.0), shown * low, shown * high)
 
@@ -128,7 +130,7 @@ class Recall:
     """So many leads tell what was found."""
     is_by_chance: bool
     """Whether these were drawn by chance. Else they are all that were decided, and as the best are decided first, what
-    was found is overestimated."""
+    was found is overestimated as long as some wait."""
     strata: list[Missed]
     not_judged: int
     found: Estimate
@@ -163,7 +165,8 @@ def estimate(session: Session, campaign: Campaign, now: datetime) -> Recall:
     strata = [_missed(stratum, draws[stratum]) for stratum in DRAWN_FROM]
     strata = [one for one in strata if one.posts]
     shown = sum(day.size for day in draws[Stratum.SHOWN])
-    said = drawn.said(session, campaign, now)
+    # Of the days that were drawn: what was decided before says nothing of what was shown on these.
+    said = drawn.said(session, campaign, since=begins(min(days, default=since)))
     found = found_by_chance(shown, drawn.share(said.decided)) if said.can_tell else found_among(shown, said.of_all)
     missed = total(one.missed for one in strata)
     unread = sum(max(_FEWEST_OF_A_STRATUM - one.answered, 0) for one in strata)

@@ -74,6 +74,9 @@ def test_what_was_read_whole_is_known_and_what_nobody_read_is_not() -> None:
     assert missed_in([Draws(40, 2, 0, 0)]) == Estimate(0.0, 0.0, 40.0)
     told = missed_in([Draws(100, 2, 2, 1), Draws(10, 2, 2, 0)])
     assert told.value == pytest.approx(110 * 50 / 110)  # each answer counts by the chance that its post had
+    of_other_days = found_among(10, Share(15, 20))
+    assert of_other_days.low < 7.5 < of_other_days.high, "more decisions than posts: they were not all of these"
+    assert found_among(20, Share(15, 20)) == Estimate(15, 15, 15)
     nothing_decided = recall_of(found_among(10, Share(0, 0)), told)
     assert (nothing_decided.low, nothing_decided.high) == (0.0, 1.0)
 
@@ -221,5 +224,5 @@ def test_what_was_found_is_told_from_the_drawn_leads_and_not_from_what_people_lo
     said = recall.estimate(session, campaign, now)
     assert (said.can_tell, said.is_by_chance, said.decided) == (True, True, len(drawn))
     assert said.found.value == pytest.approx(60 * sum(lead.id % 2 for lead in drawn) / len(drawn))
-    assert said.found.high < sum(lead not in drawn or lead.id % 2 for lead in leads), "all decisions are biased upwards"
     assert quality(session, campaign, now).recall == said.recall, "one number, wherever it is told"
+    assert said.found.high < sum(lead not in drawn or lead.id % 2 for lead in leads), "all decisions are biased upwards"
