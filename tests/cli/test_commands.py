@@ -59,6 +59,8 @@ def test_the_way_from_nothing_to_a_login_link(overheard: Run) -> None:
         (["campaigns", "meaning", "None", "--off"], "There is no campaign 'None'."),
         (["campaigns", "meaning", "None"], "either how close"),
         (["campaigns", "meaning", "None", "--from", "30", "--off"], "either how close"),
+        (["campaigns", "quiet", "None"], "either when it is quiet"),
+        (["campaigns", "quiet", "None", "--from", "20"], "There is no campaign 'None'."),
         (["campaigns", "add", "A", "--offer", "o", "--query", '"open'], "not closed"),
         (["campaigns", "add", "A", "--offer", "o", "--query", "*", "--source", "reddit"], "platform:community"),
         (["campaigns", "add", "A", "--offer", "o", "--query", "x" * 121, "--query", "x" * 122], "names would be one"),
@@ -86,6 +88,12 @@ def test_a_campaign_can_be_made_listed_and_changed(overheard: Run) -> None:
     on = overheard("campaigns", "meaning", "Rye", "--from", "62.5")
     assert "by meaning too, from 62.5 % on" in on.stdout
     assert "by its queries alone" in overheard("campaigns", "meaning", "Rye", "--off").stdout
+    assert (
+        "Rye: quiet from 20:00 to 07:00."
+        in overheard("campaigns", "quiet", "Rye", "--from", "20", "--until", "7").stdout
+    )
+    assert "an end: give both" in overheard("campaigns", "quiet", "Rye", "--from", "20").stderr
+    assert "Rye: no quiet hours." in overheard("campaigns", "quiet", "Rye", "--off").stdout
 
 
 def test_a_query_is_explained_and_tried_before_it_is_saved(overheard: Run, tmp_path: Path) -> None:
