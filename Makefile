@@ -65,7 +65,7 @@ soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on
 soak-replies: $(VENV)/.installed-dev ## Random histories of replies: is anything ever posted twice? make soak-replies ARGS="--runs 1000 --seed 7"
 	@$(BIN)/python -m tests.soak_replies $(ARGS)
 
-soak-labels: $(VENV)/.installed-dev ## Do estimates from 2,000 decisions over /v1 hold the truth? make soak-labels ARGS="--seeds 40 --errors 0.03 0.08"
+soak-labels: $(VENV)/.installed-dev ## Do estimates from 2,000 decisions over /v1 hold the truth? make soak-labels ARGS="--seeds 12 --errors 0.03 0.08"
 	@$(BIN)/python -m tests.soak_labels $(ARGS)
 
 soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood, killed at random: make soak-workers ARGS="--seconds 600 --seed 7"

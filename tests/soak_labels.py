@@ -1,4 +1,4 @@
-"""Do the estimates hold the truth as often as they say? `make soak-labels ARGS="--seeds 24 --errors 0.03 0.08"`
+"""Do the estimates hold the truth as often as they say? `make soak-labels ARGS="--seeds 12 --errors 0.03 0.08"`
 
 Each seed is a queue of its own with known truth: 2,000 decisions over `/v1` on the top of it, and answers to blind
 samples (`tests/label_queues.py`). What is told of it must be, to the last digit, what the formulas tell of the same
