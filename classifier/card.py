@@ -1,9 +1,11 @@
 """The model card: what a person should know before trusting the model, written by the code that trained it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.config import TrainConfig, Tuning
+from classifier.encoder_files import EncoderSource
 from classifier.head import Scheme
 
 CARD_FILE = "MODEL_CARD.md"
@@ -16,7 +18,7 @@ somebody with a need that a product or a service could meet.
 
 ## What it is
 
-A sentence encoder (all-MiniLM-L6-v2, `model.safetensors` SHA-256 `{encoder}`), {tuning}. The mean over the tokens at
+A sentence encoder ({named}, `model.safetensors` SHA-256 `{encoder}`), {tuning}. The mean over the tokens at
 layers {layers} goes to {members} networks of one hidden layer ({hidden} units) whose answers are averaged. The score is
 the sum over the lead intents, calibrated by Platt's method. A post is a lead from a score of {threshold} on.
 
@@ -44,7 +46,7 @@ on held-out posts.
 It puts posts before a person who reads them and answers in their own words. It is meant for English posts of
 communities in which people ask one another for products and services.
 
-The encoder is under the Apache License 2.0. The posts are public ones, collected by others, mostly without a stated
+{licence} The posts are public ones, collected by others, mostly without a stated
 licence: no text of theirs is shipped, only numbers learned from many, and labels by id.
 
 ## What it is not for
@@ -81,10 +83,30 @@ def _told(tuning: Tuning | None) -> str:
     )
 
 
+def _named(source: EncoderSource | None) -> str:
+    if source is None:
+        return "all-MiniLM-L6-v2"
+    return str(source.folder) if source.folder else f"{source.repository} at revision {source.revision}"
+
+
+def _licence(source: EncoderSource | None) -> str:
+    """Under which terms the encoder stands, as far as its folder tells: in the head of a README, as the hub has it."""
+    if source is None:
+        return "The encoder is under the Apache License 2.0."
+    readme = source.folder / "README.md" if source.folder else None
+    head = readme.read_text(encoding="utf-8", errors="replace").split("---") if readme and readme.is_file() else []
+    told = re.search(r"^license:\s*(\S.*)$", head[1] if len(head) > 2 else "", re.MULTILINE)  # noqa: PLR2004 - before, head, rest
+    if told is None:
+        return "The encoder's licence was not found beside it: look it up before you give the model to others."
+    return f"The encoder is under the licence `{told[1].strip()}`, as its README says."
+
+
 def write_card(path: Path, scheme: Scheme, figures: Figures, settings: TrainConfig, *, data_checksum: str) -> None:
     """No date in it: equal training gives an equal card."""
     text = _TEXT.format(
         name=scheme.name,
+        named=_named(scheme.encoder_source),
+        licence=_licence(scheme.encoder_source),
         encoder=scheme.encoder,
         tuning=_told(settings.tuning),
         layers=" and ".join(map(str, settings.features.layers)),

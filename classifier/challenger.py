@@ -8,18 +8,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from classifier import first_stage, first_stage_train
-from classifier.adapters import ADAPTERS_FILE, Adapters, adapters_bytes
+from classifier.adapters import ADAPTERS_FILE, Adapters, adapters_bytes, read_adapters
 from classifier.first_stage import FirstStage
 from classifier.first_stage_train import fit_first_stage, read_config
 from classifier.gate import markdown
-from classifier.head import SCHEME_FILE, WEIGHTS_FILE, Head, Scheme, head_bytes, scheme_bytes
-from classifier.model import load_model, version_of
+from classifier.head import SCHEME_FILE, WEIGHTS_FILE, Head, Scheme, encoder_of, head_bytes, scheme_bytes
+from classifier.model import depth_of, load_model, version_of
+from classifier.ranges import RANGES_FILE, measure_ranges, write_ranges
 from classifier.registry import copy_files
 from classifier.text import PostText
 from overheard.errors import InvalidInput
 from overheard.listening.terms import may_train
 from overheard.models import Post, Source
 from overheard.settings import Settings
+
+_MEASURED = 300  # posts; as many as the shipped ranges were measured with
 
 
 def write(folder: Path, champion: Path, head: Head, scheme: Scheme, adapters: Adapters | None = None) -> None:
@@ -53,6 +56,18 @@ def newest_posts(session: Session, most: int) -> list[PostText]:
     allowed = [source.id for source in session.scalars(sa.select(Source)) if may_train(source)]
     statement = sa.select(Post.title, Post.body).where(Post.source_id.in_(allowed)).order_by(Post.id.desc()).limit(most)
     return list(dict.fromkeys(PostText.of(title, body) for title, body in session.execute(statement)))
+
+
+def measure(folder: Path, posts: list[PostText], settings: Settings) -> None:
+    """Give the model in a folder ranges of its own for reading in eight bits; those of other layers say nothing of it.
+
+    Without posts it has none, and is read in bfloat16 or single precision.
+    """
+    (folder / RANGES_FILE).unlink(missing_ok=True)
+    if posts:
+        depth = depth_of(folder, read_adapters(folder))
+        texts = [post.whole for post in posts[:_MEASURED]]
+        write_ranges(measure_ranges(texts, encoder_of(folder, settings.encoder_path), folder, depth=depth), folder)
 
 
 def teach_first_stage(folder: Path, posts: list[PostText], settings: Settings) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from classifier.text import PostText
 from overheard.db import Sessions, alone, upsert
-from overheard.leads.qualify import QUALIFYING, qualify, weigh_anew
+from overheard.leads.qualify import QUALIFYING, qualify, take_up
 from overheard.marketing.relevance import is_relevant
 from overheard.modelling.versions import own_heads
 from overheard.models import Campaign, ModelVersion, Post, Prediction
@@ -113,7 +113,7 @@ def settle(sessions: Sessions, model_version: str, threshold: float) -> None:
         is_needed = session.scalar(ever) is not None
     while is_needed:
         with sessions.begin() as session:
-            is_needed = weigh_anew(session, model_version=model_version, threshold=threshold) > 0
+            is_needed = take_up(session, model_version=model_version, threshold=threshold) > 0
 
 
 def _unread(

@@ -28,10 +28,10 @@ from classifier.datasets import Side, divide, snapshot
 from classifier.encoder_files import Vectors
 from classifier.gate import Scored, Thresholds, judge
 from classifier.head import INTENTS, Doubles, encoder_of, lead_log_odds, read_head, read_scheme, scores_of
-from classifier.metrics import Flags
 from classifier.model import version_of
 from classifier.registry import activate, champion, register
 from classifier.retrain_config import RetrainConfig
+from classifier.retrain_own import Own
 from classifier.retune import Checkpoint, changed_layers, device_of, kept, retune
 from classifier.text import PostText
 from classifier.vector_cache import Encode, VectorCache, make_encode, reader_of
@@ -39,10 +39,9 @@ from overheard.db import Sessions
 from overheard.errors import InvalidInput, WrongStage
 from overheard.labelling.examples import Example, training_examples
 from overheard.labelling.judged import batches
-from overheard.marketing.campaigns import by_name
 from overheard.modelling.files import checkpoint_file, follow_erasures
 from overheard.modelling.retrainings import Told, UnderWay, alone
-from overheard.modelling.versions import folder_of, own_heads, refuse_pinned
+from overheard.modelling.versions import refuse_pinned
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import Campaign, Post
 from overheard.settings import Settings
@@ -123,7 +122,7 @@ class _Retraining:
             folder = champion(session, self.settings)
             sides, checkpoint = self._sides(session, folder)
             campaigns = {row.id: row.name for row in session.scalars(sa.select(Campaign))}
-            own = None if self.campaign is None else _Own.of(session, self.settings, self.campaign, folder)
+            own = None if self.campaign is None else Own.of(session, self.settings, self.campaign, folder)
         by_which = own.measured(sides) if own else sides
         measured = (*by_which[Side.FROZEN], *by_which[Side.RECENT])
         before = self._vectors(folder, measured if config.tuning else [*measured, *sides[Side.TRAIN]])
@@ -263,40 +262,12 @@ class _Retraining:
         most = tuning.first_stage_posts if tuning else 0
         with self.sessions() as session:
             posts = files.newest_posts(session, most)
+        self.tell("measuring ranges", 0, 0)
+        files.measure(challenger, posts, self.settings)
         if not posts:
             return "none: every post is read"
         self.tell("teaching the first stage", 0, 0)
         return files.teach_first_stage(challenger, posts, self.settings)
-
-
-@dataclass(frozen=True)
-class _Own:
-    """The campaign whose own head is made."""
-
-    campaign_id: int
-    folder: Path
-    """Of the head that is in use for it: its own, or the shared one."""
-    threshold: float | None
-
-    @classmethod
-    def of(cls, session: Session, settings: Settings, name: str, shared: Path) -> "_Own":
-        campaign = by_name(session, name)
-        standing = {head.campaign_id: folder_of(settings, head) for head in own_heads(session)}
-        return cls(campaign.id, standing.get(campaign.id, shared), campaign.threshold)
-
-    def are_own(self, examples: Sequence[Example]) -> Flags:
-        """Which of them are its own: by these its head is calibrated."""
-        return np.array([one.campaign_id == self.campaign_id for one in examples], dtype=bool)
-
-    def measured(self, sides: Sides) -> Sides:
-        """Its own examples: what others say of their posts tells nothing of it."""
-        return {side: [one for one in some if one.campaign_id == self.campaign_id] for side, some in sides.items()}
-
-    def weighed(self, examples: list[Example], others: float) -> list[Example]:
-        """All examples; those of others count less."""
-        return [
-            one if one.campaign_id == self.campaign_id else replace(one, weight=one.weight * others) for one in examples
-        ]
 
 
 def _key(config: RetrainConfig, folder: Path, sides: Sides) -> str:
@@ -371,7 +342,7 @@ def _take_in(
     *,
     result: Retrained,
     now: datetime,
-    own: "_Own | None",
+    own: Own | None,
 ) -> Retrained:
     parent = version_of(champion_folder)
     with sessions.begin() as session:

@@ -138,11 +138,8 @@ def qualify_by_person(
 
     None where the post is not judged, or its author wants no contact.
     """
-    judged = (
-        sa.select(Prediction, score_for(session))
-        .join(Campaign, Campaign.id == campaign_id)
-        .where(Prediction.post_id == post.id)
-    )
+    judged = sa.select(Prediction, score_for(session)).join(Campaign, Campaign.id == campaign_id)
+    judged = judged.where(Prediction.post_id == post.id)
     said = session.execute(judged.order_by(Prediction.id.desc()).limit(1)).one_or_none()
     if said is None:
         return None
@@ -238,10 +235,9 @@ def _add_signal(
 
     A new lead may be drawn for a slot of the queue, as `drawn_by` says.
     """
-    post, prediction = candidate.post, candidate.prediction
+    post, prediction, score = candidate.post, candidate.prediction, candidate.score
     signalled_on = (post.posted_at or post.collected_at).date()
     author = author_key(post)
-    score = candidate.score
     slot = slots.draw(drawn_by, post.platform, author, score) if drawn_by else Slot(score)
     inserted = session.execute(
         upsert(session, Lead)
@@ -335,33 +331,17 @@ def _rejudge(session: Session, *, model_version: str, threshold: float, among: S
 
 
 def take_up(session: Session, *, model_version: str, threshold: float) -> int:
-    """Let the signals of some posts say what this model version has said of these posts already, where they say what
-    another one said: it is in use again. How many posts; 0 when all is done.
+    """Let the signals of some posts say what holds now, where they say something else: this version is in use again, or
+    a campaign's own head was put to use or taken back. How many posts; 0 when all is done.
     """
     alone(session, QUALIFYING)
-    posts = (
-        sa.select(Signal.post_id)
-        .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
-        .where(Signal.model_version != model_version)
-        .distinct()
-        .limit(_QUALIFY_BATCH)
-    )
-    among = session.scalars(posts).all()
-    _rejudge(session, model_version=model_version, threshold=threshold, among=among)
-    return len(among)
-
-
-def weigh_anew(session: Session, *, model_version: str, threshold: float) -> int:
-    """Let some signals have the score that holds for their campaigns now, where a head of a campaign's own was put to
-    use or taken back; how many posts. 0 when all is done.
-    """
-    alone(session, QUALIFYING)
+    is_other = (Signal.model_version != model_version) | (Signal.score != score_for(session))
     posts = (
         sa.select(Signal.post_id)
         .join(Lead, Lead.id == Signal.lead_id)
         .join(Campaign, Campaign.id == Lead.campaign_id)
         .join(Prediction, (Prediction.post_id == Signal.post_id) & (Prediction.model_version == model_version))
-        .where(Signal.model_version == model_version, Signal.score != score_for(session))
+        .where(is_other)
         .distinct()
         .limit(_QUALIFY_BATCH)
     )

@@ -21,6 +21,7 @@ from classifier.encoder_files import checksum_of
 from classifier.first_stage import FirstStage
 from classifier.head import read_scheme
 from classifier.model import load_model, version_of
+from classifier.ranges import read_ranges
 from classifier.registry import champion, register
 from classifier.release import TOLERANCE, checked_onnx
 from classifier.retrain import Retrained, retrain
@@ -200,6 +201,9 @@ def is_whole(made: Path, settings: Settings) -> None:
     assert FirstStage.load(made) is not None
     assert "First stage: taught anew" in (made / "MODEL_CARD.md").read_text()
     assert load_model(made, settings.encoder_path).version == made.name == version_of(made)
+    ranges = read_ranges(made)
+    assert ranges, "of its own changed layers, so that eight bits are read where the processor can"
+    assert len(ranges) == len({place: ends for place, ends in ranges.items() if ends[0] < ends[1]})
     _, far = checked_onnx(made, settings.encoder_path or Path())
     assert far < TOLERANCE
 

@@ -1,6 +1,7 @@
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from classifier import config as configuration
 from classifier.adapters import ADAPTERS_FILE, read_adapters
 from classifier.config import Auxiliary, TrainConfig, read_config
 from classifier.encoder import Encoder
-from classifier.encoder_files import CHECKSUM
+from classifier.encoder_files import CHECKSUM, EncoderSource
 from classifier.evaluate import evaluate
 from classifier.examples import make_examples, texts_and_targets
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE
@@ -78,6 +79,35 @@ def test_what_was_trained_can_be_loaded_and_knows_what_it_learned(
     assert {"precision", "recall", "f1", "average_precision", "ece", "threshold", "n", "n_leads"} <= document.keys()
     assert sum(figures.support for figures in evaluation.per_label.values()) == evaluation.leads.n == 180
     assert evaluation.without_unsure.n == 160
+
+
+@pytest.mark.parametrize(
+    ("readme", "told"),
+    [
+        ("---\nlanguage: en\nlicense: mit\n---\n# Mine\n", "under the licence `mit`, as its README says"),
+        ("# Mine\nlicense: mit\n", "licence was not found beside it"),
+        (None, "licence was not found beside it"),
+    ],
+)
+def test_the_card_names_the_encoder_in_use_and_its_licence(
+    tmp_path: Path, tiny_encoder: Encoder, tiny_config: TrainConfig, readme: str | None, told: str
+) -> None:
+    scheme = train_model(invented_rows(), tiny_encoder, tiny_config, encoder_checksum="0" * 64)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    if readme:
+        (folder / "README.md").write_text(readme)
+    for source, name in (
+        (EncoderSource(folder=folder), str(folder)),
+        (EncoderSource(repository="rye/small", revision="abc"), "rye/small at revision abc"),
+    ):
+        named = replace(scheme, scheme=scheme.scheme.model_copy(update={"encoder_source": source}))
+        write_model(named, tmp_path / "model", tiny_config, data_checksum="1" * 64)
+        card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
+        assert f"A sentence encoder ({name}, " in card
+        assert "MiniLM" not in card
+        assert "Apache" not in card
+        assert told in card or source.folder is None
 
 
 def test_training_refuses_rows_kept_for_evaluation(tmp_path: Path) -> None:
