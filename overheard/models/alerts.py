@@ -85,7 +85,10 @@ class AlertRecipient(Receiver, Base):
     """Somebody whom an alert rule tells by mail. Who wants to hear no more of it pauses it for themselves."""
 
     __tablename__ = "alert_recipients"
-    __table_args__ = (UniqueConstraint("rule_id", "user_id"),)
+    __table_args__ = (
+        UniqueConstraint("rule_id", "user_id"),
+        {"sqlite_autoincrement": True},  # deliveries hold its number: it stands for one person and rule for ever
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rule_id: Mapped[int] = owner("alert_rules.id", index=False)

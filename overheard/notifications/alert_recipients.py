@@ -28,6 +28,7 @@ def choose(session: Session, rule: AlertRule, user_ids: Collection[int]) -> None
         if user_id == rule.user_id and user_id in wanted:
             row.paused_at = row.failing_since = row.resting_until = None
         elif user_id not in wanted and row.paused_at is None:
+            _drop_waiting(session, row)
             session.delete(row)
     session.add_all(AlertRecipient(rule_id=rule.id, user_id=user_id) for user_id in sorted(wanted - there.keys()))
     session.flush()
@@ -68,12 +69,7 @@ def stop(session: Session, user: User, rule_id: int, *, now: datetime) -> AlertR
     """Hear of leads by that rule no more; what is on its way to them is dropped. Others are told as before."""
     row = _own(session, user, rule_id)
     row.paused_at = row.paused_at or now
-    waiting = (OutboundDelivery.recipient_id == row.id, OutboundDelivery.state == OutboundState.PENDING)
-    session.execute(
-        sa.update(OutboundDelivery)
-        .where(OutboundDelivery.rule_id == rule_id, *waiting)
-        .values(state=OutboundState.DROPPED)
-    )
+    _drop_waiting(session, row)
     return row
 
 
@@ -83,6 +79,12 @@ def hear_again(session: Session, user: User, rule_id: int) -> AlertRecipient:
     row.paused_at = row.failing_since = row.resting_until = None
     session.flush()
     return row
+
+
+def _drop_waiting(session: Session, row: AlertRecipient) -> None:
+    waiting = (OutboundDelivery.rule_id == row.rule_id, OutboundDelivery.recipient_id == row.id)
+    pending = OutboundDelivery.state == OutboundState.PENDING
+    session.execute(sa.update(OutboundDelivery).where(*waiting, pending).values(state=OutboundState.DROPPED))
 
 
 def _own(session: Session, user: User, rule_id: int) -> AlertRecipient:

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from cli.deliver import make_read_filters
 from overheard.desk import views
-from overheard.errors import CollectorError, InvalidInput, NotFound
+from overheard.errors import CollectorError, InvalidInput, NotFound, WrongStage
 from overheard.marketing import campaigns
-from overheard.models import AlertRecipient, AlertRule, Lead, Notice
-from overheard.notifications import alert_recipients, alerts
+from overheard.models import AlertRecipient, AlertRule, Lead, Notice, OutboundDelivery
+from overheard.notifications import alert_recipients, alerts, deliveries
 from overheard.notifications.outbound_vocabulary import AlertWay, OutboundEvent
 from overheard.users import people
 from overheard.vocabulary import DigestRhythm
@@ -136,6 +136,22 @@ def test_who_stops_an_alert_for_themselves_is_told_no_more_until_they_want_it_ag
     assert [one.to for one in desk.deliver()] == ["sue@example.org"]  # nobody was told of it meanwhile
     with pytest.raises(NotFound):
         desk.do(lambda s: alert_recipients.stop(s, desk.cast.eli, rule, now=desk.now))
+
+
+def test_who_is_told_no_more_gets_nothing_that_was_on_its_way_and_nobody_else_gets_it_instead(desk: Desk) -> None:
+    rule = desk.rule(people=[desk.cast.sam.id, desk.cast.sue.id])
+    desk.lead()
+    desk.now += timedelta(minutes=3)
+    desk.do(lambda s: alerts.gather(s, desk.settings, desk.now, make_read_filters()))
+    for people_now in ([desk.cast.sam.id], [desk.cast.sam.id, desk.cast.eli.id]):
+        wanted = alerts.Wanted(name="Hot ones", people=people_now)
+        with desk.sessions.begin() as session:
+            alerts.change(session, desk.settings, alerts.get(session, desk.cast.sam, rule), wanted, now=desk.now)
+    assert [one.to for one in desk.deliver()] == ["sam@example.org"]
+    with desk.sessions() as session:
+        hers, *_ = session.scalars(sa.select(OutboundDelivery.id).where(OutboundDelivery.state == "dropped"))
+    with pytest.raises(WrongStage, match="no more"):
+        desk.do(lambda s: deliveries.replay(s, hers, now=desk.now))
 
 
 def test_who_is_switched_off_gets_no_more_and_the_others_go_on(desk: Desk) -> None:

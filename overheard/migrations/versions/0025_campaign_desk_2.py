@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_alert_recipients_user_id_users'), ondelete='CASCADE'),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_alert_recipients')),
         sa.UniqueConstraint('rule_id', 'user_id', name=op.f('uq_alert_recipients_rule_id_user_id')),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f('ix_alert_recipients_user_id'), 'alert_recipients', ['user_id'])
     op.add_column('outbound_deliveries', sa.Column('recipient_id', sa.Integer(), nullable=True))
