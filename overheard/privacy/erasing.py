@@ -7,7 +7,7 @@ only a person's own request reaches: what they answered, and where their name st
 import json
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def erase_subject(
     """
     reason = _checked(reason, subject)
     counts, learned = preview(session, subject), reach.learned_from(session, subject.posts)
-    _keep_answers_away(session, subject, now=now)
+    kept_away = _keep_answers_away(session, subject, now=now)
     for _, found, empty in beside(session, subject):
         empty(session, session.scalars(found).all())
     gone = set(again.tombstones) if again else set()
@@ -95,7 +95,7 @@ def erase_subject(
         is_for_good=for_good,
         counts=counts,
         learned=learned,
-        tombstones=sorted(as_tombstone(external_id) for external_id in gone),
+        tombstones=sorted(as_tombstone(external_id) for external_id in gone | kept_away),
         backups=len(standing),
         backups_until=backup_list.last_end(standing),
         replayed_at=now if again else None,
@@ -130,7 +130,7 @@ def _checked(reason: str, subject: Subject) -> str:
     said = clean(reason).strip()
     if len(said) > _MAX_REASON:
         raise InvalidInput(f"A reason has at most {_MAX_REASON} characters; this one has {len(said)}.")
-    if any(name.casefold() in said.casefold() for name in subject.names):
+    if subject.names and re.search(_as_words(subject.names), said, re.IGNORECASE):
         raise InvalidInput("The reason names the person. The receipt outlives the erasure: say it without the name.")
     return said
 
@@ -178,12 +178,14 @@ def to_them(subject: Subject) -> sa.ColumnElement[bool]:
     return sa.literal(is_author) & (Reply.platform == subject.platform) & (Reply.recipient == subject.key)
 
 
-def _keep_answers_away(session: Session, subject: Subject, *, now: datetime) -> None:
-    """Their answers are emptied and stay, as we count them; the same ones are not heard again."""
-    if subject.kind is SubjectKind.AUTHOR:
-        theirs = (Answer.platform == subject.platform) & (Answer.author == subject.key)
-        ids = session.scalars(sa.select(Answer.external_id).where(theirs))
-        leave_tombstones(session, {(subject.platform, id_): _BECAUSE for id_ in ids}, now=now)
+def _keep_answers_away(session: Session, subject: Subject, *, now: datetime) -> set[str]:
+    """Their answers are emptied and stay, as we count them; the same ones (ids) are not heard again."""
+    if subject.kind is not SubjectKind.AUTHOR:
+        return set()
+    theirs = (Answer.platform == subject.platform) & (Answer.author == subject.key)
+    ids = set(session.scalars(sa.select(Answer.external_id).where(theirs)))
+    leave_tombstones(session, {(subject.platform, id_): _BECAUSE for id_ in ids}, now=now)
+    return ids
 
 
 def _deleted(table: type[Any]) -> _Empty:
@@ -202,7 +204,7 @@ def _run(session: Session, statement: sa.Executable) -> None:
 
 def _unnamed(subject: Subject) -> _Empty:
     """What we wrote to somebody stands out there and stays ours; here it says their name no more."""
-    name = re.compile("|".join(re.escape(name) for name in subject.names), re.IGNORECASE)
+    name = re.compile(_as_words(subject.names), re.IGNORECASE)
 
     def empty(session: Session, ids: Sequence[int]) -> None:
         for reply in session.scalars(sa.select(Reply).where(Reply.id.in_(ids))):
@@ -211,6 +213,12 @@ def _unnamed(subject: Subject) -> _Empty:
         session.flush()
 
     return empty
+
+
+def _as_words(names: Iterable[str]) -> str:
+    """A pattern of these names, not within other words. The longest first: one may be a part of another."""
+    longest_first = sorted(names, key=len, reverse=True)
+    return rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)"
 
 
 def _is_set_aside(session: Session, subject: Subject) -> sa.ColumnElement[bool]:
@@ -232,6 +240,6 @@ def _waits(session: Session, subject: Subject) -> sa.ColumnElement[bool]:
 def _that_name(session: Session, subject: Subject, rows: sa.Select[int, bytes]) -> list[int]:
     """Raw items are of any form: their bytes are read."""
     forms = [form for name in subject.names for form in (name, json.dumps(name)[1:-1])]
-    name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, forms))})(?!\w)".encode(), re.IGNORECASE)
+    name = re.compile(_as_words(forms).encode(), re.IGNORECASE)
     found = session.execute(rows.execution_options(yield_per=_BATCH))
     return [row_id for row_id, raw in found if subject.names and name.search(raw)]

@@ -51,7 +51,7 @@ def keep(session: Session, settings: Settings) -> list[Path]:
         try:
             if folder.is_dir():  # else its disk is away: the next time
                 _add(folder / NAME, [_entry(row) for row in rows])
-        except OSError:
+        except (OSError, InvalidInput):
             logger.exception("The ledger of erasures could not be written.", extra={"action": "ledger_failed"})
             failed.append(folder / NAME)
     return failed

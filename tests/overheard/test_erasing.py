@@ -246,3 +246,13 @@ def test_tombstones_of_a_former_version_are_known_by_their_hash(tmp_path: Path, 
         assert erased_among(session, keys) == set(keys)
         assert not any("rosa" in kept for kept in session.scalars(sa.select(Tombstone.external_id)))
     engine.dispose()
+
+
+def test_a_short_name_takes_no_other_words_along(session: Session, cast: Cast, now: datetime) -> None:
+    reply = sent(session, cast.sam, now=now, text=f"Al, also {ANSWER}", author="al")
+    for number, raw in enumerate((b'{"text": "Also this"}', b'{"by": "al"}')):
+        session.add(DeadLetter(origin="x", locator=str(number), reason="?", raw=raw, raw_sha256=str(number), at=now))
+    session.flush()
+    assert erased(session, now, "reddit:al", reason="Also a letter").counts["dead_letters"] == 1
+    session.expire_all()
+    assert session.get_one(Reply, reply.id).text == f"…, also {ANSWER}"
