@@ -1,5 +1,8 @@
 """The campaigns page: tuning, and what is said when something cannot be taken."""
 
+import html
+import re
+
 import sqlalchemy as sa
 
 from overheard.models import Campaign, Match, Query
@@ -111,3 +114,23 @@ def test_what_is_sold_is_enough_to_begin_with(world: World) -> None:
     assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=-1).status_code == 422
     assert mara.submit("/campaigns", **offer, query="x", expression="hubspot", use=0).status_code == 303
     assert "Of the stored posts, 1 lead waits in its queue." in mara.get("/campaigns/2").text
+
+
+def test_a_competitor_that_is_chosen_is_watched_by_a_query_of_their_own(world: World) -> None:
+    world.lead(post=new_post(title="HubSpot or Zoho?", posted_at=world.now))
+    mara = world.browser(world.cast.mara)
+    offer = {"name": "Rye", "offer": "Reminders for bakers. An alternative to HubSpot and Zoho."}
+    page = mara.submit("/campaigns/propose", **offer).text
+    form = {
+        field: [html.unescape(value) for value in re.findall(rf'type="hidden" name="{field}" value="([^"]*)"', page)]
+        for field in ("csrf", "use", "query")
+    }
+    expressions = re.findall(r'<textarea name="expression"[^>]*>([^<]*)<|name="expression" value="([^"]*)"', page)
+    form["expression"] = [html.unescape(typed or kept) for typed, kept in expressions]
+    form["use"] += [str(place) for place, name in enumerate(form["query"]) if name in ("asks for it", "names Zoho")]
+    assert mara.post("/campaigns", data=offer | form).status_code == 303
+    with world.rows() as session:
+        in_force = sa.select(Query.name, Query.expression).where(Query.campaign_id == 2).order_by(Query.name)
+        names, expressions = zip(*session.execute(in_force).all(), strict=True)
+    assert names == ("asks for it", "names Zoho")
+    assert expressions[1].startswith("zoho ")
