@@ -74,6 +74,13 @@ class TakenBody(BaseModel):
     outcome: RowOutcome
 
 
+class IntervalBody(BaseModel):
+    """95 of 100 such intervals hold the number."""
+
+    low: float
+    high: float
+
+
 class AgreementBody(BaseModel):
     """How far people agree who did not know of each other's labels. Null: cannot be told."""
 
@@ -81,6 +88,8 @@ class AgreementBody(BaseModel):
     posts: int
     on_intent: float | None
     on_lead: float | None
+    on_intent_interval: IntervalBody | None = Field(description="Of a kappa; null for all together.")
+    on_lead_interval: IntervalBody | None
 
 
 class AgreementsBody(BaseModel):
@@ -168,7 +177,18 @@ def read_agreement(_user: Annotated[User, by_token(Action.READ_LABELS)], db: Rea
 
 
 def _agreement_body(names: list[str], told: Agreement) -> AgreementBody:
-    return AgreementBody(annotators=names, posts=told.posts, on_intent=told.on_intent, on_lead=told.on_lead)
+    return AgreementBody(
+        annotators=names,
+        posts=told.posts,
+        on_intent=told.on_intent,
+        on_lead=told.on_lead,
+        on_intent_interval=_interval_body(told.intent_interval),
+        on_lead_interval=_interval_body(told.lead_interval),
+    )
+
+
+def _interval_body(interval: tuple[float, float] | None) -> IntervalBody | None:
+    return IntervalBody(low=interval[0], high=interval[1]) if interval else None
 
 
 def _row(label: NewLabel, user: User, now: datetime) -> Row:

@@ -68,6 +68,12 @@ def test_programs_read_labels_and_how_far_people_agree(posts: World) -> None:
     assert [json.loads(line)["labels"][0]["annotator"] for line in lines] == ["sam@example.org"] * 3
     assert len(program.get("/v1/labels/export?format=label-studio").json()) == 3
     assert posts.program(posts.cast.sam).get("/v1/labels/export").status_code == 403
+    eli = posts.browser(posts.cast.eli)
+    for post, intent in ((1, "pain"), (2, "advice")):
+        eli.submit(f"/labels/posts/{post}", intent=intent, queue="second")
+    [told] = program.get("/v1/labels/agreement").json()["kappa"]
+    assert (told["annotators"], told["posts"], told["on_intent"]) == (["Eli", "Sam"], 2, 0)
+    assert told["on_intent_interval"]["low"] <= 0 <= told["on_intent_interval"]["high"]
 
 
 def test_programs_bring_labels_and_are_told_what_became_of_each(posts: World) -> None:
