@@ -131,6 +131,6 @@ def test_a_competitor_that_is_chosen_is_watched_by_a_query_of_their_own(world: W
     assert mara.post("/campaigns", data=offer | form).status_code == 303
     with world.rows() as session:
         in_force = sa.select(Query.name, Query.expression).where(Query.campaign_id == 2).order_by(Query.name)
-        names, expressions = zip(*session.execute(in_force).all(), strict=True)
+        names, kept = zip(*session.execute(in_force).all(), strict=True)
     assert names == ("asks for it", "names Zoho")
-    assert expressions[1].startswith("zoho ")
+    assert kept[1].startswith("zoho ")
