@@ -82,7 +82,7 @@ class Listening:
                 reply = answers.reply_under(session, account.platform, each.parent)
                 if reply is not None and each.author != sender.me:
                     answer = NewAnswer(each.external_id, each.author, each.text, each.permalink, each.posted_at)
-                    new += answers.hear(session, reply, [answer], now=now)
+                    new += answers.hear(session, reply, [answer], now=now, settings=self.settings)
             session.execute(
                 sa.update(ConnectedAccount).where(ConnectedAccount.id == account.id).values(answers_cursor=cursor)
             )
@@ -103,7 +103,9 @@ class Listening:
             ours.add(seen.target.author)
         found = [post for post in _answers(seen, reply) if post.author not in ours]
         with self.sessions.begin() as session:
-            new = answers.hear(session, session.get_one(Reply, reply.id), map(_heard, found), now=self.clock())
+            new = answers.hear(
+                session, session.get_one(Reply, reply.id), map(_heard, found), now=self.clock(), settings=self.settings
+            )
             reply_checks.record_look(session, reply.id, is_there=is_there, score=seen.score, now=self.clock())
         return new
 

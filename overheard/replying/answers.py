@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from overheard.db import upsert
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.home import secret_key
 from overheard.leads import do_not_contact, funnel
 from overheard.listening.posts import erased_among
 from overheard.models import Answer, Lead, Post, Reply, User
+from overheard.settings import Settings
 from overheard.text import MAX_BODY, cap, clean
 from overheard.vocabulary import AnswerKind, DisqualifyReason, Platform, ReplyState, Stage
 
@@ -32,16 +34,21 @@ def reply_under(session: Session, platform: Platform, remote_id: str) -> Reply |
     return session.scalars(sa.select(Reply).filter_by(platform=platform, remote_id=remote_id)).first()
 
 
-def hear(session: Session, reply: Reply, answers: Iterable[NewAnswer], *, now: datetime) -> int:
+def hear(
+    session: Session, reply: Reply, answers: Iterable[NewAnswer], *, now: datetime, settings: Settings | None = None
+) -> int:
     """Keep the answers to a reply, each once however often it is heard; how many are new. An edit replaces the text.
 
-    Of a reply to somebody who was erased nothing is heard any more, and nothing that was erased comes back.
+    Of a reply to somebody who was erased nothing is heard any more, and nothing that was erased comes back. With
+    `settings`, whose key tells them, nothing is heard of people who were erased for good.
     """
     new = 0
     found = list(answers) if reply.recipient is not None else []
     gone = erased_among(session, [(reply.platform, answer.external_id) for answer in found])
+    writers = {(reply.platform, answer.author) for answer in found if answer.author} if settings else set()
+    unheard = do_not_contact.unheard(session, lambda: secret_key(settings), writers) if settings else set()
     for answer in found:
-        if (reply.platform, answer.external_id) in gone:
+        if (reply.platform, answer.external_id) in gone or (reply.platform, answer.author) in unheard:
             continue
         text = cap(clean(answer.text).strip(), MAX_BODY)[0]
         row = {

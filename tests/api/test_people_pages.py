@@ -267,3 +267,20 @@ def test_a_program_sees_to_its_user(world: World) -> None:
         notices.notify(session, world.cast.sam.id, NoticeKind.ANSWERED, "Lead 7 answered.", "/leads/7", world.now)
     assert [notice["link"] for notice in sam.get("/v1/notices").json()["items"]] == ["/leads/7"]
     assert sam.post("/v1/notices/read").json() == {"count": 1}
+
+
+def test_programs_read_the_audit_log_of_some_days(world: World) -> None:
+    with world.sessions.begin() as session:
+        audit.record(session, world.cast.mara, AuditAction.EXPORTED, "leads", now=world.now)
+    alice, day = world.program(world.cast.alice), world.now.date()
+
+    def told(**params: str) -> list[str]:
+        found = alice.get("/v1/audit", params={"action": "exported", **params})
+        assert found.status_code == 200, found.text
+        return [entry["subject"] for entry in found.json()["items"]]
+
+    assert told(since=str(day), until=str(day)) == ["leads"]
+    assert told(since=str(day + timedelta(days=1))) == []
+    assert told(until="9999-12-31") == ["leads"]
+    assert told(until=str(day - timedelta(days=1))) == []
+    assert alice.get("/v1/audit", params={"since": "yesterday"}).status_code == 422

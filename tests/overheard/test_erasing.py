@@ -155,6 +155,10 @@ def test_what_they_said_below_our_replies_to_others_goes_and_stays_away(
     session.expire_all()
     left = session.scalars(sa.select(Answer)).one()
     assert (left.text, left.author) == ("", None)
+    erased(session, now, for_good=True)
+    settings = Settings(secret_key=SecretStr(SECRET))
+    next_one = NewAnswer("t1_next", "rosa_rye", "Or barley.")
+    assert answers.hear(session, reply, [next_one], now=now, settings=settings) == 0
 
 
 def test_an_author_is_found_by_the_name_that_is_shown_if_only_one_has_it(session: Session, now: datetime) -> None:
