@@ -141,5 +141,5 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install -c constraints.txt torch==2.13.0 \
 	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
 	@echo "Installing what training, tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,mlflow,reddit,slack,mastodon,oidc,onnx,crm]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,mlflow,cluster,reddit,slack,mastodon,oidc,onnx,crm]'
 	@touch $@

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 
 # What tests and releases need is not installed by others; a cluster is whole another installation.
-_NO_PART = {"dev", "release", "cluster"}
+_NO_PART = {"dev", "release"}
 
 _HEAD = """# Licences of the parts
 
