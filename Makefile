@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests notebooks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-workers soak-matrices notebooks evaluate checklist train licences audit sbom image-size release-check migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-gate soak-workers soak-matrices notebooks evaluate checklist train licences audit sbom image-size release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ soak-replies: $(VENV)/.installed-dev ## Random histories of replies: is anything
 
 soak-labels: $(VENV)/.installed-dev ## Do estimates from 2,000 decisions over /v1 hold the truth? make soak-labels ARGS="--seeds 12 --errors 0.03 0.08"
 	@$(BIN)/python -m tests.soak_labels $(ARGS)
+
+soak-gate: $(VENV)/.installed-dev ## Does the gate refuse shuffled labels and accept a better model, with 2,000 decisions over /v1?
+	@DECISIONS=2000 $(BIN)/pytest -q --every-database tests/classifier/test_from_decisions.py -k decisions_over_v1
 
 soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood, killed at random: make soak-workers ARGS="--seconds 600 --seed 7"
 	@$(BIN)/python -m tests.soak_workers $(ARGS)

@@ -33,9 +33,9 @@ def on_a_cluster(job: Job, done: frozenset[str]) -> Iterator[tuple[str, Counts]]
         found = ray.data.from_items(numbers, override_num_blocks=len(numbers))
         # Reading takes no core of its own: it would starve where the workers hold them all.
         read = found.flat_map(partial(_read, job=job, done=done), num_cpus=0)
-        cores = max(1, int(ray.cluster_resources()["CPU"]))
+        cores = max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call] # Ray has no types there
         workers = ActorPoolStrategy(min_size=1, max_size=cores)
-        for row in read.map(_Worker, fn_constructor_args=(job,), compute=workers, num_cpus=1).iter_rows():
+        for row in read.map(_Worker, fn_constructor_args=(job,), compute=workers, num_cpus=1).iter_rows():  # type: ignore[arg-type] # a class is called by each worker
             name = row.pop("name")
             yield name, Counts(**row)
     finally:

@@ -17,8 +17,7 @@ from overheard.db import Sessions, alone, upsert
 from overheard.leads.qualify import QUALIFYING, qualify, take_up
 from overheard.marketing.relevance import is_relevant
 from overheard.modelling.versions import own_heads
-from overheard.models import Campaign, ModelVersion, Post, Prediction
-from overheard.models.registry import CampaignScore
+from overheard.models import Campaign, CampaignScore, ModelVersion, Post, Prediction
 
 BATCH = 128
 """Posts read between two commits."""

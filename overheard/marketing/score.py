@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from overheard.modelling.versions import own_heads
-from overheard.models import Campaign, Prediction
-from overheard.models.registry import CampaignScore
+from overheard.models import Campaign, CampaignScore, Prediction
 
 Score = sa.ColumnElement[float] | InstrumentedAttribute[float]
 

@@ -1,5 +1,6 @@
 """From decisions over `/v1` to a challenger and through the gate; and what was erased stands nowhere afterwards."""
 
+import os
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +23,7 @@ from overheard.labelling.formats import LabelFormat, encode
 from overheard.leads.qualify import qualify
 from overheard.listening.intake import Erased, take_in
 from overheard.modelling.files import erased_examples, follow_erasures
-from overheard.models import Base, Label, ModelVersion, Post, Prediction
-from overheard.models.registry import CampaignScore
+from overheard.models import Base, CampaignScore, Label, ModelVersion, Post, Prediction
 from overheard.settings import Settings
 from overheard.users import accounts
 from overheard.vocabulary import Intent, Platform
@@ -31,6 +31,9 @@ from tests.classifier.test_retrain import WORDS, champion, first, invented, load
 from tests.factories import MODEL, make_campaign, make_cast, new_post, store
 
 __all__ = ["champion", "first", "settings"]  # fixtures of theirs
+
+DECISIONS = int(os.environ.get("DECISIONS", "500"))
+"""`make soak-gate` asks for 2,000, which take minutes."""
 
 _CANARY = "quagga"
 _ERASED = (8, 9)
@@ -92,10 +95,10 @@ def _retrain(sessions: Sessions, settings: Settings, now: datetime) -> Retrained
 def test_decisions_over_v1_make_a_better_model_and_shuffled_ones_none(
     engine: Engine, sessions: Sessions, settings: Settings, now: datetime, *, shuffled: bool
 ) -> None:
-    _decide(engine, sessions, settings, now, decisions=500, shuffled=shuffled)
+    _decide(engine, sessions, settings, now, decisions=DECISIONS, shuffled=shuffled)
     with sessions() as session:
         why = dict(session.execute(sa.select(Label.shown_because, sa.func.count()).group_by(Label.shown_because)).all())
-    assert sum(why.values()) == 500
+    assert sum(why.values()) == DECISIONS
     assert {"top", "random", "uncertain"} == why.keys()
     done = _retrain(sessions, settings, now)
     assert done.is_active is not shuffled, done.page

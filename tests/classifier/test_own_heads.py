@@ -19,8 +19,7 @@ from classifier.run import Classified, classify_pending
 from overheard.db import Sessions
 from overheard.errors import NotFound
 from overheard.modelling import versions
-from overheard.models import Campaign, Lead, Post, Prediction, Sample, Signal, StratumDay
-from overheard.models.registry import CampaignScore
+from overheard.models import Campaign, CampaignScore, Lead, Post, Prediction, Sample, Signal, StratumDay
 from overheard.settings import Settings
 from overheard.vocabulary import Intent, SampleAnswer, Stratum
 from tests.classifier.test_retrain import WORDS, champion, encode, invented, load, settings
