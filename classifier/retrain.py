@@ -120,9 +120,9 @@ class _Retraining:
                 refuse_pinned(self.settings)
             follow_erasures(session, self.settings)
             folder = champion(session, self.settings)
+            own = None if self.campaign is None else Own.of(session, self.settings, self.campaign, folder)
             sides, checkpoint = self._sides(session, folder)
             campaigns = {row.id: row.name for row in session.scalars(sa.select(Campaign))}
-            own = None if self.campaign is None else Own.of(session, self.settings, self.campaign, folder)
         by_which = own.measured(sides) if own else sides
         measured = (*by_which[Side.FROZEN], *by_which[Side.RECENT])
         before = self._vectors(folder, measured if config.tuning else [*measured, *sides[Side.TRAIN]])

@@ -32,10 +32,11 @@ def folder_of(settings: Settings, version: ModelVersion) -> Path:
 
 
 def versions(session: Session) -> list[ModelVersion]:
-    """All of them: the champion, the shadow, then the newest first."""
+    """All of them: the champion, campaigns' own, the shadow, then those for all and those of campaigns, newest first."""
     first = sa.case(*((ModelVersion.state == state, place) for place, state in enumerate(_ORDER)), else_=len(_ORDER))
     statement = sa.select(ModelVersion).options(joinedload(ModelVersion.activated_by))
-    return list(session.scalars(statement.order_by(first, ModelVersion.created_at.desc(), ModelVersion.id.desc())))
+    newest = (ModelVersion.created_at.desc(), ModelVersion.id.desc())
+    return list(session.scalars(statement.order_by(first, ModelVersion.campaign_id.is_not(None), *newest)))
 
 
 def get(session: Session, name: str) -> ModelVersion:
