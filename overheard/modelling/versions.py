@@ -32,7 +32,7 @@ def folder_of(settings: Settings, version: ModelVersion) -> Path:
 
 
 def versions(session: Session) -> list[ModelVersion]:
-    """All of them: the champion, campaigns' own, the shadow, then those for all and those of campaigns, newest first."""
+    """All of them: the champion, campaigns' own, the shadow, then those for all, those of campaigns; newest first."""
     first = sa.case(*((ModelVersion.state == state, place) for place, state in enumerate(_ORDER)), else_=len(_ORDER))
     statement = sa.select(ModelVersion).options(joinedload(ModelVersion.activated_by))
     newest = (ModelVersion.created_at.desc(), ModelVersion.id.desc())
