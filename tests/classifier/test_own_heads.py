@@ -185,3 +185,11 @@ def test_a_campaigns_own_head_judges_for_it_alone_in_one_reading_and_is_taken_ba
     judge()
     assert _leads(sessions, "Oat", "offer") > (everywhere + 20) * 0.7
     assert reader.texts == read, "what the head has said stands, and nothing is read again"
+
+    with sessions.begin() as session:
+        scored = sa.select(Post).join(CampaignScore, CampaignScore.post_id == Post.id).order_by(Post.id).limit(1)
+        post = session.scalars(scored).one()
+        edited = new_post(external_id=post.external_id, title="", body="else", author=post.author, as_of=now)
+        store(session, edited, now=now)
+        of_it = sa.select(sa.func.count()).where(CampaignScore.post_id == post.id)
+        assert session.scalar(of_it) == 0, "what was said of another text counts no more"
