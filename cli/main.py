@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from cli import (
+    audit,
     backup,
     bench,
     campaigns,
@@ -22,6 +23,7 @@ from cli import (
     models,
     people,
     posts,
+    privacy,
     queries,
     replies,
     retrain,
@@ -53,6 +55,10 @@ app.command("listen")(listen.listen)
 app.command("worker")(worker.worker)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("erase")(privacy.erase)
+app.command("erasures")(privacy.erasures)
+app.command("export-person")(privacy.export_person)
+app.add_typer(audit.app, name="audit")
 app.command("digest")(digests.digest)
 app.command("deliver")(deliver.deliver)
 app.command("sweep")(work.sweep)
