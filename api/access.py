@@ -69,6 +69,8 @@ class Action(StrEnum):
     CHANGE_CRM = "change_crm"
     READ_MODELS = "read_models"
     CHANGE_MODELS = "change_models"
+    READ_OPERATIONS = "read_operations"
+    CHANGE_OPERATIONS = "change_operations"
 
 
 _EVERYBODY = frozenset(Role)
@@ -140,6 +142,8 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.CHANGE_CRM: _RULES,
     Action.READ_MODELS: _TRAINS,
     Action.CHANGE_MODELS: _TRAINS,
+    Action.READ_OPERATIONS: _RULES,
+    Action.CHANGE_OPERATIONS: _RULES,
 }
 
 # What a token of each scope may be used for, if its user's role allows it too. What stands in none is for `admin`.

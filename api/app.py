@@ -23,6 +23,7 @@ from api.pages import make_templates
 from api.queue_cards import QueueCards
 from api.routes import (
     accounts,
+    admin,
     alerts,
     audit,
     backtest,
@@ -54,6 +55,7 @@ from api.routes import (
     snippets,
     sources,
     v1,
+    v1_admin,
     v1_alerts,
     v1_campaigns,
     v1_crm,
@@ -83,6 +85,7 @@ from overheard.db import Watch, make_engine, make_reading_sessions, make_session
 from overheard.home import secret_key
 from overheard.leads import do_not_contact
 from overheard.leads.contacts import Reach, not_asked
+from overheard.listening.dead_letters import Reread
 from overheard.listening.hooks import Hook
 from overheard.replying.conversations import Conversations
 from overheard.settings import Settings
@@ -105,6 +108,7 @@ def create_app(
     reach: Reach = not_asked,
     sign_in: SignIn | None = None,
     conversations: Conversations | None = None,
+    reread: Reread | None = None,
     web: Web | None = None,
     crm: CrmDoor | None = None,
     rhythm: Rhythm = Rhythm(),
@@ -112,8 +116,9 @@ def create_app(
     """The application over the database of the settings, or over `engine`, which then stays the caller's to dispose.
 
     `platform_hooks`: what may be posted to `/hooks/…` without a login, by name. `reach`: asks the network about a
-    contact; the default asks nobody. `conversations`: asks platforms for threads and rules. `web`: a
-    client for addresses that somebody typed, which asks the public internet only. `crm`: asks a CRM at once.
+    contact; the default asks nobody. `conversations`: asks platforms for threads and rules. `reread`:
+    reads an item once more that could not be taken in. `web`: a client for addresses that somebody typed, which asks
+    the public internet only. `crm`: asks a CRM at once.
     """
     used = engine or make_engine(settings.effective_database_url)
     reading = make_reading_sessions(used)
@@ -152,6 +157,7 @@ def create_app(
         hooks=platform_hooks or {},
         reach=reach,
         conversations=conversations,
+        reread=reread,
         web=web,
         crm=crm,
         sign_in=sign_in,
@@ -208,7 +214,7 @@ def _routes() -> Sequence[BaseRoute]:
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(labels.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
-    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, crm_pages, models):
+    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, crm_pages, models, admin):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
     gathered.include_router(v1_leads.router)
@@ -227,4 +233,5 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_labels.router)
     gathered.include_router(v1_crm.router)
     gathered.include_router(v1_models.router)
+    gathered.include_router(v1_admin.router)
     return tuple(gathered.routes)

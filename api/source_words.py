@@ -73,7 +73,7 @@ def trouble(health: SourceHealth) -> list[str]:
     if health.has_too_many_dead_letters:
         told.append(
             f"{health.dead_letters:,} items of the last week could not be read, more than one in a hundred: "
-            "see overheard dead-letters."
+            "see overheard dead-letters list."
         )
     return told
 

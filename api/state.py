@@ -17,6 +17,7 @@ from api.sign_in import SignIn
 from overheard.crm.records import CrmDoor
 from overheard.db import Sessions
 from overheard.leads.contacts import Reach
+from overheard.listening.dead_letters import Reread
 from overheard.listening.hooks import Hook
 from overheard.replying.conversations import Conversations
 from overheard.settings import Settings
@@ -50,6 +51,8 @@ class State:
     """Asks the network whether somebody can be reached by a contact."""
     conversations: Conversations | None
     """Asks platforms for threads and rules; none: nobody is asked."""
+    reread: Reread | None
+    """Reads an item that could not be taken in once more; none: nobody is asked."""
     web: Web | None
     """A client for addresses that somebody typed; none: no account is connected here."""
     crm: CrmDoor | None

@@ -12,6 +12,7 @@ from cli import (
     backup,
     bench,
     campaigns,
+    dead_letters,
     deliver,
     demo,
     digests,
@@ -67,7 +68,7 @@ app.command("mcp")(mcp.mcp)
 app.command("check")(work.check)
 app.command("doctor")(doctor.doctor)
 app.command("send")(send.send)
-app.command("dead-letters")(work.dead_letters)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(queries.app, name="query")
 app.add_typer(sources.app, name="sources")

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.orm import Session
 
 from cli.context import Context, clock, err, out, progress_bar, start
 from cli.hooks import platform_hooks
@@ -22,7 +21,7 @@ from overheard.exposure import refuse_what_anybody_could_guess
 from overheard.home import secret_key
 from overheard.labelling import samples
 from overheard.log import configure_log
-from overheard.models import DeadLetter, User
+from overheard.models import User
 from overheard.settings import Settings, setting_names
 from overheard.users import accounts
 from overheard.vocabulary import Platform, Role
@@ -115,7 +114,7 @@ def import_file(
     )
     if intake.rejected:
         raise InvalidInput(
-            f"{intake.rejected:,} records could not be read; all others were stored. See: overheard dead-letters"
+            f"{intake.rejected:,} records could not be read; all others were stored. See: overheard dead-letters list"
         )
 
 
@@ -238,6 +237,7 @@ def run_server(context: Context, host: str, port: int) -> None:
     from collectors.conversations import PlatformConversations
     from collectors.crm.run import Door
     from collectors.reachability import make_reach
+    from collectors.rereading import Rereading
     from collectors.web import web_client
 
     configure_log(as_json=context.settings.log_json)
@@ -248,6 +248,7 @@ def run_server(context: Context, host: str, port: int) -> None:
         conversations=PlatformConversations(context.sessions, context.settings, clock),
         web=lambda: web_client(context.settings, clock),
         reach=make_reach(context.settings),
+        reread=Rereading(context.sessions, context.settings, clock),
         crm=Door(context.settings),
         sign_in=_identity_provider(context.settings),
     )
@@ -316,16 +317,3 @@ def _ping(context: Context) -> str:
     with context.engine.connect() as connection:
         connection.execute(sa.select(1))
     return context.engine.url.render_as_string()
-
-
-def dead_letters(*, limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 20) -> None:
-    """List items that could not be taken in, with the reason."""
-    table = Table("at", "from", "where", "reason", box=None)
-    with start().sessions() as session:
-        for letter in _newest_dead_letters(session, limit):
-            table.add_row(f"{letter.at:%Y-%m-%d %H:%M}", letter.origin, letter.locator, letter.reason)
-    out.print(table, markup=False)
-
-
-def _newest_dead_letters(session: Session, limit: int) -> list[DeadLetter]:
-    return list(session.scalars(sa.select(DeadLetter).order_by(DeadLetter.id.desc()).limit(limit)))

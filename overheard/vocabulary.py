@@ -215,17 +215,15 @@ class LeadAction(StrEnum):
         return self not in _WORDS
 
 
-_WORDS = frozenset(
-    {
-        LeadAction.NOTE,
-        LeadAction.ASSIGN,
-        LeadAction.SNOOZE,
-        LeadAction.FOLLOW_UP,
-        LeadAction.TAG,
-        LeadAction.CONTACT,
-        LeadAction.FIT,
-        LeadAction.MERGE,
-    }
+_WORDS = (
+    LeadAction.NOTE,
+    LeadAction.ASSIGN,
+    LeadAction.SNOOZE,
+    LeadAction.FOLLOW_UP,
+    LeadAction.TAG,
+    LeadAction.CONTACT,
+    LeadAction.FIT,
+    LeadAction.MERGE,
 )
 
 
@@ -320,10 +318,8 @@ class AuditAction(StrEnum):
     MODEL_ACTIVATED = "model_activated"
     MODEL_ROLLED_BACK = "model_rolled_back"
     MODEL_SHADOWED = "model_shadowed"
-    DEAD_LETTER_RETRIED = "dead_letter_retried"
-    DEAD_LETTER_DROPPED = "dead_letter_dropped"
-    JOB_RETRIED = "job_retried"
-    JOB_DROPPED = "job_dropped"
+    RETRIED = "retried"
+    DROPPED = "dropped"
 
 
 class ReplyState(StrEnum):

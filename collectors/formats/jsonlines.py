@@ -3,15 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from collectors.formats import own, reddit
-from collectors.formats.records import ImportOptions, Outcome, Record
+from collectors.formats.records import ImportOptions, Outcome, Record, Skipped
 from collectors.formats.streams import MAX_LINE, InputFile, Line, Wrapping
 from collectors.rows import Row
 from overheard.errors import InvalidInput
-from overheard.listening.intake import MAX_RAW, Rejected
+from overheard.listening.intake import MAX_RAW, Item, Rejected
 from overheard.listening.posts import Key
 
 
@@ -65,6 +65,16 @@ def _read(line: Line, options: ImportOptions) -> Outcome:
     except InvalidInput as error:
         platform, external_id = _key_or_none(row, options) or (None, None)
         return Rejected(f"line {line.number}", str(error), line.raw[:MAX_RAW], platform, external_id)
+
+
+def reread(locator: str, raw: bytes) -> list[Item] | None:
+    """A line that was set aside, as it is read today; None: it is no line of this kind."""
+    if _row_or_none(raw) is None:
+        return None
+    outcome = _read(Line(0, raw, is_too_long=False), ImportOptions())
+    if isinstance(outcome, Rejected):
+        return [replace(outcome, locator=locator)]
+    return [] if isinstance(outcome, Skipped) else [outcome]
 
 
 def read_row(row: Row, options: ImportOptions) -> Outcome:

@@ -200,3 +200,6 @@ OF_THE_DATABASE: Mapping[str, Check] = {"database": database, "migrations": migr
 
 OF_THE_MACHINE: Mapping[str, Check] = {"home": home, "disk": disk, "secrets": secrets}
 OF_THE_TABLES: Mapping[str, Check] = {"accounts": accounts, "clock": clock, "backup": backup}
+
+LOOKED_AT_ON_PAGES: Mapping[str, Check] = {**OF_THE_DATABASE, **OF_THE_MACHINE, **OF_THE_TABLES}
+"""What needs neither the model nor a platform."""

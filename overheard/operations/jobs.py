@@ -61,6 +61,16 @@ _LOST_NUMBER = sa.text(f"SELECT count(*) {_STALLED}")
 _ALIVE = sa.text(
     "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat >= now() - make_interval(secs => :seconds)"
 )
+_WORKERS = sa.text(
+    "SELECT id, last_heartbeat, (SELECT count(*) FROM procrastinate_jobs job WHERE job.worker_id = worker.id "
+    "AND job.status = 'doing') FROM procrastinate_workers worker "
+    "WHERE last_heartbeat >= now() - interval '1 hour' ORDER BY last_heartbeat DESC, id LIMIT 100"
+)
+_GROUPS = sa.text(
+    "SELECT job.queue_name, job.task_name, CAST(job.status AS text), count(*), min(since.at) "
+    "FROM procrastinate_jobs job CROSS JOIN LATERAL (SELECT max(event.at) AS at FROM procrastinate_events event "
+    "WHERE event.job_id = job.id) since GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+)
 _LONGEST_WAITING = sa.text(
     "SELECT job.queue_name, min(since.at) FROM procrastinate_jobs job "
     "CROSS JOIN LATERAL (SELECT COALESCE(job.scheduled_at, max(event.at)) AS at FROM procrastinate_events event "
@@ -91,11 +101,40 @@ class Job:
     args: Mapping[str, Any]
 
 
-def jobs(session: Session, *, states: Collection[str] | None = None, limit: int = 100) -> list[Job]:
-    """The newest jobs, newest first; of these states, or of all. What was done well leaves no row behind."""
+@dataclass(frozen=True, slots=True)
+class JobGroup:
+    """The jobs of one task in one state."""
+
+    queue: str
+    task: str
+    state: str
+    number: int
+    since: datetime | None
+    """When the one that is longest in this state came into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker; a process is one for each queue that it serves."""
+
+    id: int
+    seen_at: datetime
+    """Its last sign of life."""
+    running: int
+    """Jobs that it does just now."""
+
+
+def jobs(
+    session: Session, *, states: Collection[str] | None = None, before: int | None = None, limit: int = 100
+) -> list[Job]:
+    """The newest jobs, newest first; of these states, or of all; older than the job `before`. What was done well leaves
+    no row behind.
+    """
     if not has_jobs(session):
         return []
     statement = _jobs().order_by(_JOBS.c.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(_JOBS.c.id < before)
     if states is not None:
         statement = statement.where(_STATE.in_(list(states)))
     return [Job(*row) for row in session.execute(statement)]
@@ -110,6 +149,20 @@ def counts(session: Session) -> dict[str, dict[str, int]]:
     for task, state, number in session.execute(statement.order_by(_JOBS.c.task_name)):
         found.setdefault(task, {})[state] = number
     return found
+
+
+def groups(session: Session) -> list[JobGroup]:
+    """All jobs, by queue, task and state."""
+    if not has_jobs(session):
+        return []
+    return [JobGroup(*row) for row in session.execute(_GROUPS)]
+
+
+def workers(session: Session) -> list[Worker]:
+    """All that gave a sign of life within an hour, the latest first."""
+    if not has_jobs(session):
+        return []
+    return [Worker(*row) for row in session.execute(_WORKERS)]
 
 
 def workers_alive(session: Session) -> int:

@@ -53,7 +53,7 @@ def table_sizes(session: Session, *, limit: int = 12) -> Sequence[TableSize]:
             "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 3 DESC, 1 LIMIT :limit"
         )
         return [TableSize(*row) for row in session.execute(statement, {"limit": limit})]
-    number = sa.func.coalesce(sa.func.max(sa.literal_column("rowid")), 0)
+    number: sa.ColumnElement[int] = sa.func.coalesce(sa.func.max(sa.literal_column("rowid")), 0)
     found = [
         TableSize(table.name, session.scalar(sa.select(number).select_from(table)) or 0, None)
         for table in Base.metadata.sorted_tables

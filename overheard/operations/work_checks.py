@@ -75,7 +75,9 @@ def sources(installation: Installation) -> Iterator[Finding]:
         )
     if names := by_concern.get(Concern.DEAD_LETTERS):
         yield look(
-            "sources", f"More than one item in a hundred unreadable: {_some(names)}.", "Look: overheard dead-letters"
+            "sources",
+            f"More than one item in a hundred unreadable: {_some(names)}.",
+            "Look: overheard dead-letters list, or /admin",
         )
     if names := by_concern.get(Concern.GAPS):
         yield look("sources", f"With ranges that were missed: {_some(names)}.", "/sources tells which, and why.")

@@ -1,0 +1,84 @@
+"""What the operator's page shows: jobs and who does them, versions, disk, sizes, the last backup."""
+
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from overheard.listening import dead_letters, source_health
+from overheard.listening.source_health import Concern, SourceHealth
+from overheard.modelling import drift
+from overheard.models import Embedding
+from overheard.operations import jobs
+from overheard.operations.checks import LOOKED_AT_ON_PAGES, last_backup
+from overheard.operations.findings import Finding, Installation, State, examine
+from overheard.operations.jobs import JobGroup, Worker
+from overheard.operations.sizes import DatabaseSize, TableSize, database_size, table_sizes
+from overheard.operations.work_checks import OF_THE_WORK
+from overheard.settings import Settings
+
+_IN_TROUBLE = (Concern.NEEDS_OPERATOR, Concern.FAILING, Concern.LATE, Concern.DEAD_LETTERS, Concern.GAPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it, as of one moment."""
+
+    has_jobs: bool
+    """PostgreSQL; on SQLite one process does it all, without jobs."""
+    groups: Sequence[JobGroup]
+    workers: Sequence[Worker]
+    dead_letters: int
+    sources: Sequence[SourceHealth]
+    """Those in trouble."""
+    versions: dict[str, str]
+    database: DatabaseSize
+    tables: Sequence[TableSize]
+    disk_free: int
+    disk: int
+    backup_at: datetime | None
+
+
+def overview(session: Session, settings: Settings, *, now: datetime) -> Overview:
+    """Gathered without reading the posts."""
+    disk = shutil.disk_usage(settings.home)
+    database = database_size(session)
+    return Overview(
+        has_jobs=jobs.has_jobs(session),
+        groups=jobs.groups(session),
+        workers=jobs.workers(session),
+        dead_letters=dead_letters.count(session),
+        sources=[one for one in source_health.health(session, now) if one.concern in _IN_TROUBLE],
+        versions=_versions(session, database),
+        database=database,
+        tables=table_sizes(session),
+        disk_free=disk.free,
+        disk=disk.total,
+        backup_at=last_backup(settings),
+    )
+
+
+def not_well(settings: Settings, engine: Engine, *, now: datetime) -> list[Finding]:
+    """What the doctor would say, but for the model and the platforms, which no page can look at; the worst first."""
+    found = examine(Installation(settings, engine, now), {**LOOKED_AT_ON_PAGES, **OF_THE_WORK})
+    return sorted((one for one in found if one.state is not State.OK), key=lambda one: one.state is not State.BROKEN)
+
+
+def _versions(session: Session, database: DatabaseSize) -> dict[str, str]:
+    model = drift.judging(session)
+    space = session.scalar(sa.select(Embedding.space).order_by(Embedding.id.desc()).limit(1))
+    return {
+        "Overheard": version("overheard"),
+        "Python": platform.python_version(),
+        "database": database.version,
+        "migration": MigrationContext.configure(session.connection()).get_current_revision() or "none",
+        "model": model[0] if model else "the one that is shipped",
+        "encoder": space or "not used yet",
+    }
