@@ -33,7 +33,8 @@ def test_the_doctor_says_what_is_broken_and_ends_with_1_and_then_that_all_works(
     after = overheard("doctor", "--json")
     found = {line["what"]: line for line in map(json.loads, after.stdout.splitlines())}
     assert after.returncode == 0, after.stdout
-    assert {found[what]["state"] for what in ("database", "migrations", "home", "model", "encoder", "judgement")} == {"ok"}
+    well = ("database", "migrations", "home", "model", "encoder", "judgement")
+    assert {found[what]["state"] for what in well} == {"ok"}
     assert all(line["do"] for line in found.values() if line["state"] != "ok")
 
 
