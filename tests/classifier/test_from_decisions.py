@@ -108,6 +108,7 @@ def test_decisions_over_v1_make_a_better_model_and_shuffled_ones_none(
     assert (in_use == done.version) is not shuffled
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # MLflow's own
 @pytest.mark.usefixtures("champion")
 @pytest.mark.alternate_databases
 def test_of_an_erased_author_nothing_stands_in_any_file_or_table(

@@ -128,7 +128,7 @@ def test_importing_five_bad_rows_among_many_stores_the_others_and_tells(overhear
     assert done.returncode == 1
     assert "95 new" in done.stdout
     assert "5 records could not be read" in done.stderr
-    letters = overheard("dead-letters").stdout
+    letters = overheard("dead-letters", "list").stdout
     assert all(f"line {n}" in letters for n in range(11, 16))
     again = overheard("import", "posts.jsonl")
     assert "imported already" in again.stdout

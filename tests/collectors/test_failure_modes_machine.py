@@ -178,7 +178,7 @@ def test_23_no_text_of_others_reaches_a_terminal_raw(sqlite_template: Path, tmp_
         take_in(session, [rejected], origin=f"origin {hostile}", now=NOW)
     engine.dispose()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERHEARD_")}
-    for words in (["sources", "list"], ["dead-letters"], ["sources", "pause", hostile]):
+    for words in (["sources", "list"], ["dead-letters", "list"], ["sources", "pause", hostile]):
         done = subprocess.run(
             [sys.executable, "-m", "cli", *words], capture_output=True, text=True, timeout=120, check=False,
             env=clean | {"OVERHEARD_HOME": str(tmp_path), "COLUMNS": "400", "FORCE_COLOR": ""},
