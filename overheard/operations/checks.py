@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from overheard.db import head_revision, is_behind
 from overheard.errors import InvalidInput, OverheardError
@@ -16,6 +17,7 @@ from overheard.exposure import refuse_what_anybody_could_guess
 from overheard.home import CREDENTIALS_KEY, SECRET_KEY
 from overheard.listening import credentials
 from overheard.models import ConnectedAccount, Credential, Post
+from overheard.operations import backup_list
 from overheard.operations.backup import PREFIX, SUFFIX
 from overheard.operations.findings import Check, Finding, Installation, broken, look, ok
 from overheard.operations.sizes import database_size
@@ -174,21 +176,23 @@ def clock(installation: Installation) -> Iterator[Finding]:
 
 def backup(installation: Installation) -> Iterator[Finding]:
     """Whether there is a backup, and how old."""
-    at = last_backup(installation.settings)
+    with installation.reading() as session:
+        at = last_backup(session, installation.settings)
     do = "Write one every day: overheard backup, and the timer in deploy/systemd (docs/backup.md)."
     if at is None:
-        yield look("backup", "None was found in the home folder.", do)
+        yield look("backup", "None is known, and none is in the home folder.", do)
     elif installation.now - at > _BACKUP_IS_OLD:
         yield look("backup", f"The last is of {at:%Y-%m-%d %H:%M} UTC.", do)
     else:
         yield ok("backup", f"of {at:%Y-%m-%d %H:%M} UTC")
 
 
-def last_backup(settings: Settings) -> datetime | None:
-    """When the newest backup was written that is in the home folder."""
+def last_backup(session: Session, settings: Settings) -> datetime | None:
+    """When the newest backup was written that is in the home folder, or was written elsewhere and not seen gone."""
     names = [path.name for path in (settings.home / "backups").glob(f"{PREFIX}*{SUFFIX}")]
     stamps = [name.removeprefix(PREFIX).removesuffix(SUFFIX) for name in names]
-    return max((datetime.strptime(f"{stamp}Z", "%Y%m%dT%H%M%S%z") for stamp in stamps), default=None)
+    there = [datetime.strptime(f"{stamp}Z", "%Y%m%dT%H%M%S%z") for stamp in stamps]
+    return max([*there, *(backup.at for backup in backup_list.standing(session))], default=None)
 
 
 def _megabytes(number: int) -> str:

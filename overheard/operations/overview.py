@@ -61,7 +61,7 @@ def overview(session: Session, settings: Settings, *, now: datetime) -> Overview
         tables=table_sizes(session),
         disk_free=disk.free,
         disk=disk.total,
-        backup_at=last_backup(settings),
+        backup_at=last_backup(session, settings),
     )
 
 

@@ -14,7 +14,7 @@ from overheard.home import credentials_key
 from overheard.listening import credentials
 from overheard.models import DeadLetter, OutboundDelivery, Reply, Source
 from overheard.notifications.outbound_vocabulary import OutboundEvent, OutboundState
-from overheard.operations import jobs
+from overheard.operations import backup_list, jobs
 from overheard.operations.checks import OF_THE_DATABASE, OF_THE_MACHINE, OF_THE_TABLES
 from overheard.operations.findings import Check, Finding, Installation, State, examine
 from overheard.operations.work_checks import OF_THE_WORK
@@ -115,6 +115,17 @@ def test_a_backup_of_days_ago_is_old(look: Look, tmp_path: Path, now: datetime) 
     for age, state in ((timedelta(days=5), State.LOOK), (timedelta(hours=5), State.OK)):
         (tmp_path / "backups" / f"overheard-{now - age:%Y%m%dT%H%M%S}.tar.zst").touch()
         assert look()["backup"].state is state
+
+
+def test_a_backup_that_was_written_elsewhere_counts_until_it_is_seen_gone(
+    look: Look, sessions: Sessions, tmp_path: Path, now: datetime
+) -> None:
+    (written := tmp_path / "elsewhere.tar.zst").touch()
+    with sessions.begin() as session:
+        backup_list.write_down(session, written, at=now - timedelta(hours=5))
+    assert look()["backup"].state is State.OK
+    written.unlink()
+    assert look()["backup"].state is State.LOOK
 
 
 def test_a_clock_that_went_back_is_seen_by_what_came_in(look: Look, sessions: Sessions, now: datetime) -> None:
