@@ -161,7 +161,8 @@ class _Part:
     def run(self, inputs: Mapping[int, npt.NDArray[Any]]) -> Iterator[tuple[int, _Read]]:
         """Each input's name and what was read of it, as they become ready; to be used up before the next one."""
         running: deque[tuple[int, InferRequest]] = deque()
-        free = [self._compiled.create_infer_request() for _ in range(min(self._at_once, len(inputs)))]
+        # One more than there are streams, so that no core waits while what was read is put away.
+        free = [self._compiled.create_infer_request() for _ in range(min(self._at_once + 1, len(inputs)))]
         # By length, so that texts which are read at the same time take as long, and no core waits for another.
         for index in sorted(inputs, key=lambda index: -inputs[index].shape[1]):
             if not free:
