@@ -43,7 +43,7 @@ class Rereading:
     def _source(self, letter: DeadLetter) -> Source | None:
         with self.sessions() as session:
             found = sources.watched(session)
-        return next((one for one in found if f"{one.platform.display}: {one.community}" == letter.origin), None)
+        return next((one for one in found if one.origin == letter.origin), None)
 
     def _asked(self, source: Source, external_id: str) -> Sequence[Item]:
         (lane,) = lanes_of([source])

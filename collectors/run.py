@@ -276,9 +276,8 @@ def _take_page(
     session: Session, source: Source, page: Page, cursor: str | None, *, now: datetime, settings: Settings
 ) -> Intake:
     keeps_all = (source.options or {}).get(OPTION_KEEP) != "matches"
-    origin = f"{source.platform.display}: {source.community}"
     items = [item for item in page.items if not (isinstance(item, NewPost) and says_it_is_a_bots(item.body))]
-    intake = take_in(session, items, origin=origin, now=now, keeps_all=keeps_all, settings=settings)
+    intake = take_in(session, items, origin=source.origin, now=now, keeps_all=keeps_all, settings=settings)
     _add(session, Revisit, ({"external_id": id_, "first_asked_at": now} for id_ in page.ask_again), source.id)
     missed = ({"first": gap.first, "last": gap.last, "reason": gap.reason, "found_at": now} for gap in page.missed)
     _add(session, Gap, missed, source.id)

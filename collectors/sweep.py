@@ -71,11 +71,6 @@ def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep 
     return summary
 
 
-def _origin(source: Source) -> str:
-    """As dead letters name it."""
-    return f"{source.platform.display}: {source.community}"
-
-
 def _prune(sessions: Sessions, settings: Settings, *, clock: Clock) -> None:
     removed = 1
     while removed:
@@ -101,7 +96,7 @@ def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
         if len(ids) < _BATCH:
             break
     with sessions.begin() as session:  # what could not be taken in is theirs too
-        here = DeadLetter.origin == _origin(source)
+        here = DeadLetter.origin == source.origin
         session.execute(sa.delete(DeadLetter).where(here, DeadLetter.at < now - kept_for))
     return count
 
@@ -157,7 +152,7 @@ def _plan_the_next(session: Session, source: Source, ids: Sequence[str], *, now:
 def _recheck_source(
     sessions: Sessions, collector: Collector, source: Source, summary: SweepSummary, *, clock: Clock
 ) -> None:
-    origin = _origin(source)
+    origin = source.origin
     for _ in range(_MOST_QUESTIONS):
         with sessions() as session:
             ids = _next_to_recheck(session, source, now=clock())

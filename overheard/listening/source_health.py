@@ -192,7 +192,7 @@ def _health(session: Session, wanted: sa.Select[Source], now: datetime) -> list[
             gaps_open=gaps.get(source.id, (0, 0))[0],
             gaps_repaired=gaps.get(source.id, (0, 0))[1],
             newest_gaps=open_gaps[source.id],
-            dead_letters=dead_letters.get(f"{source.platform.display}: {source.community}", 0),
+            dead_letters=dead_letters.get(source.origin, 0),
         )
         for source in sources
     ]

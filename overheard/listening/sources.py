@@ -118,8 +118,7 @@ def remove(session: Session, source: Source, *, purge: bool = False) -> int:
     while ids := session.scalars(sa.select(Post.id).filter_by(source_id=source.id).limit(_ERASED_AT_ONCE)).all():
         let_go(session, Post.id.in_(ids))
         gone += len(ids)
-    origin = f"{source.platform.display}: {source.community}"
-    session.execute(sa.delete(DeadLetter).where(DeadLetter.origin == origin))
+    session.execute(sa.delete(DeadLetter).where(DeadLetter.origin == source.origin))
     for table in (Revisit, Gap, Usage):
         session.execute(sa.delete(table).where(table.source_id == source.id))
     source.mode, source.cursor, source.terms = None, None, None

@@ -71,6 +71,11 @@ class Source(Base):
 
     credential: Mapped[Credential | None] = relationship(lazy="raise")
 
+    @property
+    def origin(self) -> str:
+        """How dead letters name it."""
+        return f"{self.platform.display}: {self.community}"
+
 
 class Usage(Base):
     """What one source cost on one day (UTC)."""
