@@ -129,3 +129,11 @@ def _fresh_posts(*where: sa.ColumnElement[bool], now: datetime) -> sa.Select[int
 
 def _posts() -> sa.Select[int, int, str, str, str]:
     return sa.select(Post.id, Post.source_id, Post.title, Post.body, Post.text_hash)
+
+
+def text_hashes_now(session: Session, post_ids: Collection[int]) -> dict[int, str]:
+    """Those of the posts that are still there, locked until the transaction ends. While a model worked, a post may
+    have been edited or erased: what it said is kept where the hash is that of what it read.
+    """
+    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_(post_ids)).order_by(Post.id).with_for_update()
+    return {post_id: text_hash for post_id, text_hash in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy

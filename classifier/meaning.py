@@ -15,6 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from classifier.backlog import text_hashes_now
 from classifier.relevance import SHIPPED, Offer, Relevance, load_relevance, space_version
 from classifier.runtime import Precision
 from classifier.text import PostText, Sentence
@@ -195,9 +196,7 @@ def forget_other_spaces(session: Session, space: str) -> None:
 
 def store(session: Session, measured: Sequence[Measured], *, now: datetime) -> None:
     """Keep it, but of posts that were edited or erased meanwhile: they are measured again, or gone."""
-    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([one.candidate.post_id for one in measured]))
-    locked = session.execute(statement.with_for_update())
-    current = {post_id: text_hash for post_id, text_hash in locked}  # noqa: C416 - dict() of rows confuses mypy
+    current = text_hashes_now(session, [one.candidate.post_id for one in measured])
     valid = [one for one in measured if current.get(one.candidate.post_id) == one.candidate.text_hash]
     vectors: list[dict[str, object]] = [
         {"post_id": one.candidate.post_id, "space": one.space, "vector": one.vector} for one in valid

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from classifier.backlog import text_hashes_now
 from classifier.text import PostText
 from overheard.db import Sessions, alone, upsert
 from overheard.leads.qualify import QUALIFYING, qualify, take_up
@@ -140,8 +141,7 @@ def _keep(
     session: Session, batch: Sequence[sa.Row[int, str, str, str]], scores: Sequence[dict[int, float]]
 ) -> list[int]:
     """Of posts that are still what was read."""
-    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch])).order_by(Post.id)
-    current = {post_id: text_hash for post_id, text_hash in session.execute(statement.with_for_update())}  # noqa: C416 - dict() of rows confuses mypy
+    current = text_hashes_now(session, [row.id for row in batch])
     said = {row.id: of_it for row, of_it in zip(batch, scores, strict=True) if current.get(row.id) == row.text_hash}
     store_own(session, said)
     return list(said)

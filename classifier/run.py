@@ -9,7 +9,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from classifier.backlog import BATCH, Backlog, Row, pending
+from classifier.backlog import BATCH, Backlog, Row, pending, text_hashes_now
 from classifier.looking_back import LookingBack
 from classifier.meaning import Candidate, Meaning, catch_up, forget_other_spaces, read_listeners, score_floor
 from classifier.meaning import store as store_meaning
@@ -187,10 +187,7 @@ def _store(
     now: datetime,
 ) -> set[int]:
     """Keep what was said; the posts of which it was not kept."""
-    # While the model worked, a post may have been edited (it is judged again later) or erased (it is gone).
-    statement = sa.select(Post.id, Post.text_hash).where(Post.id.in_([row.id for row in batch]))
-    statement = statement.order_by(Post.id).with_for_update()
-    current = {post_id: text_hash for post_id, text_hash in session.execute(statement)}  # noqa: C416 - dict() of rows confuses mypy
+    current = text_hashes_now(session, [row.id for row in batch])
     left = {post.id for post in batch if current.get(post.id) != post.text_hash}
     rows = [
         {

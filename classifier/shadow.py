@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from classifier.backlog import BATCH
+from classifier.backlog import BATCH, text_hashes_now
 from classifier.run import Judge
 from classifier.text import PostText
 from overheard.db import Sessions, upsert
@@ -41,9 +41,7 @@ class Shadow:
             return 0
         verdicts = judge.predict([PostText.of(post.title, post.body) for post in batch])
         with self._sessions.begin() as session:
-            ids = [post.id for post in batch]
-            locked = session.execute(sa.select(Post.id, Post.text_hash).where(Post.id.in_(ids)).with_for_update())
-            current = {post_id: text_hash for post_id, text_hash in locked}  # noqa: C416 - dict() of rows confuses mypy
+            current = text_hashes_now(session, [post.id for post in batch])
             rows = [
                 {
                     "post_id": post.id,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import sqlalchemy as sa
 
 from classifier.adapters import ADAPTERS_FILE, read_adapters
+from classifier.backlog import text_hashes_now
 from classifier.encoder_files import Vectors
 from classifier.head import encoder_of, read_scheme
 from classifier.model import depth_of
@@ -22,7 +22,7 @@ from classifier.text import PostText
 from overheard.db import Sessions, upsert
 from overheard.errors import ModelError
 from overheard.modelling.files import vector_file, write_whole
-from overheard.models import CachedVector, Post
+from overheard.models import CachedVector
 from overheard.settings import Settings
 
 BATCH = 128
@@ -112,9 +112,9 @@ class VectorCache:
     def _keep(self, sessions: Sessions, texts: Sequence[Text], vectors: Vectors) -> None:
         """The row is committed before the file is written: whatever happens, no file is without its row."""
         rows = [{"reader": self._reader, "text_hash": text.text_hash, "post_id": text.post_id} for text in texts]
-        wanted = sa.select(Post.id, Post.text_hash).where(Post.id.in_([text.post_id for text in texts]))
+        post_ids = [text.post_id for text in texts]
         with sessions.begin() as session:
-            there = set(session.scalars(wanted.with_for_update()))
+            there = text_hashes_now(session, post_ids)
             rows = [row for row in rows if row["post_id"] in there]
             if rows:
                 kept = upsert(session, CachedVector)
@@ -125,7 +125,7 @@ class VectorCache:
                     rows,
                 )
         with sessions.begin() as session:  # an erasure waits until this is done, or this sees that the post is gone
-            current = {post_id: text_hash for post_id, text_hash in session.execute(wanted.with_for_update())}  # noqa: C416 - dict() of rows confuses mypy
+            current = text_hashes_now(session, post_ids)
             for text, vector in zip(texts, vectors, strict=True):
                 if current.get(text.post_id) == text.text_hash:
                     content = io.BytesIO()
