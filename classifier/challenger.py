@@ -8,21 +8,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from classifier import first_stage, first_stage_train
-from classifier.adapters import ADAPTERS_FILE, Adapters, adapters_bytes, read_adapters
+from classifier.adapters import ADAPTERS_FILE, Adapters, adapters_bytes
 from classifier.first_stage import FirstStage
-from classifier.first_stage_train import fit_first_stage, read_config
+from classifier.first_stage_train import ENOUGH, fit_first_stage, put_ranges, read_config
 from classifier.gate import markdown
 from classifier.head import SCHEME_FILE, WEIGHTS_FILE, Head, Scheme, encoder_of, head_bytes, scheme_bytes
-from classifier.model import depth_of, load_model, version_of
-from classifier.ranges import RANGES_FILE, measure_ranges, write_ranges
+from classifier.model import load_model, version_of
+from classifier.ranges import RANGES_FILE
 from classifier.registry import copy_files
 from classifier.text import PostText
 from overheard.errors import InvalidInput
 from overheard.listening.terms import may_train
 from overheard.models import Post, Source
 from overheard.settings import Settings
-
-_MEASURED = 300  # posts; as many as the shipped ranges were measured with
 
 
 def write(folder: Path, champion: Path, head: Head, scheme: Scheme, adapters: Adapters | None = None) -> None:
@@ -65,9 +63,7 @@ def measure(folder: Path, posts: list[PostText], settings: Settings) -> None:
     """
     (folder / RANGES_FILE).unlink(missing_ok=True)
     if posts:
-        depth = depth_of(folder, read_adapters(folder))
-        texts = [post.whole for post in posts[:_MEASURED]]
-        write_ranges(measure_ranges(texts, encoder_of(folder, settings.encoder_path), folder, depth=depth), folder)
+        put_ranges(posts[:ENOUGH], folder, encoder_of(folder, settings.encoder_path))
 
 
 def teach_first_stage(folder: Path, posts: list[PostText], settings: Settings) -> str:

@@ -14,10 +14,10 @@ from random import Random
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.labelling.examples import Example
+from overheard.labelling.examples import Example, unlabelled
 from overheard.labelling.judged import batches
 from overheard.labelling.splits import kin
-from overheard.labelling.threads import Threaded, threads_of
+from overheard.labelling.threads import threads_of
 from overheard.modelling.files import dataset_file, dataset_lines, write_whole
 from overheard.models import Dataset, DatasetExample, Post
 from overheard.settings import Settings
@@ -122,32 +122,8 @@ def _without_label(session: Session, post_ids: set[int]) -> list[Example]:
     found: list[Post] = []
     for ids in batches(sorted(post_ids)):
         found += session.scalars(sa.select(Post).where(Post.id.in_(ids)))
-    threads = threads_of(
-        session, [Threaded(post.platform, post.external_id, post.parent_external_id, post.permalink) for post in found]
-    )
-    return [
-        Example(
-            post_id=post.id,
-            platform=post.platform,
-            community="",
-            author=post.author,
-            thread=threads[post.platform, post.external_id],
-            written_at=post.posted_at or post.collected_at,
-            title=post.title,
-            body=post.body,
-            text_hash=post.text_hash,
-            is_lead=None,
-            intent=None,
-            weight=0.0,
-            propensity=None,
-            shown_because="",
-            labelled_at=post.collected_at,
-            campaign_id=None,
-            score=None,
-            model_version=None,
-        )
-        for post in found
-    ]
+    threads = threads_of(session, found)
+    return [unlabelled(post, "", threads) for post in found]
 
 
 def _newest(group: Sequence[Example]) -> tuple[datetime, int]:

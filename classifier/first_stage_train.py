@@ -24,8 +24,9 @@ from overheard.errors import InvalidInput
 
 SHIPPED = Path(__file__).parent / "configs" / "first_stage.toml"
 
-# Posts on which ranges are measured: their medians hardly move with more.
-_ENOUGH, _SEED = 300, 20261122
+ENOUGH = 300
+"""Posts on which ranges are measured: their medians hardly move with more."""
+_SEED = 20261122
 
 
 class FirstStageConfig(BaseModel):
@@ -78,9 +79,14 @@ def teach(model: IntentModel, unlabelled: Sequence[Path], output: Path, config: 
 def teach_ranges(unlabelled: Sequence[Path], folder: Path, encoder: Path) -> None:
     """Measure on some of the same posts what reading in eight bits needs, and write it beside the model in a folder."""
     posts = _posts(unlabelled)
-    some = random.Random(_SEED).sample(posts, min(_ENOUGH, len(posts)))  # noqa: S311 - no secret
+    some = random.Random(_SEED).sample(posts, min(ENOUGH, len(posts)))  # noqa: S311 - no secret
+    put_ranges(some, folder, encoder)
+
+
+def put_ranges(posts: Sequence[PostText], folder: Path, encoder: Path) -> None:
+    """Measure on these posts what reading in eight bits needs, and write it beside the model in a folder."""
     depth = depth_of(folder, read_adapters(folder))
-    write_ranges(measure_ranges([post.whole for post in some], encoder, folder, depth=depth), folder)
+    write_ranges(measure_ranges([post.whole for post in posts], encoder, folder, depth=depth), folder)
 
 
 def _posts(unlabelled: Sequence[Path]) -> list[PostText]:

@@ -7,8 +7,8 @@ a lead. A post on which the votes are even teaches nothing until somebody settle
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from overheard.labelling.judged import batches
 from overheard.labelling.labels import BLIND
-from overheard.labelling.threads import Threaded, threads_of
+from overheard.labelling.threads import threads_of
 from overheard.listening.terms import may_train
 from overheard.models import IntentLabel, Label, Lead, Post, Sample, Source, StratumDay
 from overheard.vocabulary import Intent, Platform, SampleAnswer
@@ -167,24 +167,14 @@ def _examples(session: Session, by_post: dict[int, list[Vote]], allowed: Sequenc
             .where(Post.id.in_(ids), Post.source_id.in_(allowed))
             .order_by(Post.id)
         ).all()
-        threads = threads_of(
-            session, [Threaded(p.platform, p.external_id, p.parent_external_id, p.permalink) for p, _ in rows]
-        )
+        threads = threads_of(session, (post for post, _ in rows))
         for post, community in rows:
             verdict = bring_together(vote for vote in by_post[post.id] if vote.text_hash == post.text_hash)
             if verdict is None:
                 continue
             newest, intent, weight = verdict
-            yield Example(
-                post_id=post.id,
-                platform=post.platform,
-                community=community,
-                author=post.author,
-                thread=threads[post.platform, post.external_id],
-                written_at=post.posted_at or post.collected_at,
-                title=post.title,
-                body=post.body,
-                text_hash=post.text_hash,
+            yield replace(
+                unlabelled(post, community, threads),
                 is_lead=newest.is_lead,
                 intent=intent,
                 weight=weight,
@@ -195,6 +185,30 @@ def _examples(session: Session, by_post: dict[int, list[Vote]], allowed: Sequenc
                 score=newest.score,
                 model_version=newest.model_version,
             )
+
+
+def unlabelled(post: Post, community: str, threads: Mapping[tuple[Platform, str], str]) -> Example:
+    """A post about which nothing was said."""
+    return Example(
+        post_id=post.id,
+        platform=post.platform,
+        community=community,
+        author=post.author,
+        thread=threads[post.platform, post.external_id],
+        written_at=post.posted_at or post.collected_at,
+        title=post.title,
+        body=post.body,
+        text_hash=post.text_hash,
+        is_lead=None,
+        intent=None,
+        weight=0.0,
+        propensity=None,
+        shown_because="",
+        labelled_at=post.collected_at,
+        campaign_id=None,
+        score=None,
+        model_version=None,
+    )
 
 
 def bring_together(said: Iterable[Vote]) -> tuple[Vote, Intent | None, float] | None:

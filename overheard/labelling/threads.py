@@ -1,7 +1,7 @@
 """Which conversation a post belongs to, as far as what is stored tells."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -31,8 +31,9 @@ class Threaded(NamedTuple):
     permalink: str | None
 
 
-def threads_of(session: Session, posts: Sequence[Threaded]) -> dict[tuple[Platform, str], str]:
+def threads_of(session: Session, stored: Iterable[Post]) -> dict[tuple[Platform, str], str]:
     """The conversation of each post, by its key: named by its first post, as far up as is known."""
+    posts = [Threaded(one.platform, one.external_id, one.parent_external_id, one.permalink) for one in stored]
     known = {(post.platform, post.external_id): post for post in posts}
     wanted = _unknown_parents(posts, known)
     for _ in range(_DEEPEST):
