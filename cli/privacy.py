@@ -47,8 +47,8 @@ def erase(
         learned = reach.learned_from(session, subject.posts)
     if dry_run and as_json:
         _print_json({"kind": subject.kind, "platform": subject.platform, "counts": counts, "learned": learned})
-    if dry_run or not as_json:
-        _show(subject, counts, learned, quietly=as_json)
+    if not as_json:
+        _show(subject, counts, learned)
     if dry_run:
         return
     if not yes:
@@ -142,9 +142,7 @@ def _erase(context: Context, subject: Subject, *, reason: str, for_good: bool) -
     return receipt
 
 
-def _show(subject: Subject, counts: Mapping[str, int], learned: list[str], *, quietly: bool) -> None:
-    if quietly:
-        return
+def _show(subject: Subject, counts: Mapping[str, int], learned: list[str]) -> None:
     if subject.kind is SubjectKind.AUTHOR:
         out.print(f"{' or '.join(subject.names)} at {subject.platform.display}:", markup=False, soft_wrap=True)
     if not counts:

@@ -252,7 +252,7 @@ def _migration_lock(engine: Engine) -> Iterator[Connection]:
         connection = engine.connect()
     except SQLAlchemyError as error:
         message = (
-            f"The database cannot be opened: {_first_line(error)} Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME."
+            f"The database cannot be opened: {first_line(error)}. Check OVERHEARD_DATABASE_URL and OVERHEARD_HOME."
         )
         raise OverheardError(message) from error
     with connection, connection.begin():  # on SQLite BEGIN IMMEDIATE is the lock
@@ -263,11 +263,12 @@ def _migration_lock(engine: Engine) -> Iterator[Connection]:
 
 def told(error: SQLAlchemyError) -> str:
     """`TROUBLE` in plain words."""
-    return f"The database cannot be written: {_first_line(error)} See to its disk: nothing is lost meanwhile."
+    return f"The database cannot be written: {first_line(error)}. See to its disk: nothing is lost meanwhile."
 
 
-def _first_line(error: Exception) -> str:
-    return str(error.__cause__ or error).strip().splitlines()[0].rstrip(".") + "."
+def first_line(error: Exception) -> str:
+    """What the database said, without what comes after it: statements and advice. It ends without a full stop."""
+    return str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
 
 
 def upsert(session: Session, table: type[Any] | sa.Table) -> Any:  # noqa: ANN401 - the two dialects share no base with on_conflict

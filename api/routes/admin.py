@@ -17,6 +17,7 @@ from overheard.listening.dead_letters import Retried
 from overheard.listening.intake import Item
 from overheard.models import DeadLetter, User
 from overheard.operations import jobs, tending
+from overheard.operations.findings import Installation
 from overheard.operations.overview import not_well, overview
 
 router = APIRouter(prefix="/admin")
@@ -47,14 +48,15 @@ def show_admin(
     params: Annotated[AdminParams, Query()],
 ) -> Response:
     """All of it on one page."""
+    installation = Installation(state.settings, state.engine, now)
     letters = dead_letters.page(db, before=params.before)
     shown = letters[: dead_letters.PAGE_SIZE]
     return page(
         request,
         "admin.html",
         viewer=viewer,
-        seen=overview(db, state.settings, now=now),
-        findings=not_well(state.settings, state.engine, now=now),
+        seen=overview(db, installation),
+        findings=not_well(installation),
         failed=jobs.jobs(db, states=[jobs.FAILED], limit=_JOBS_SHOWN),
         letters=shown,
         before=params.before,

@@ -19,6 +19,7 @@ from overheard.listening import dead_letters
 from overheard.listening.intake import Item
 from overheard.models import User
 from overheard.operations import jobs, tending
+from overheard.operations.findings import Installation
 from overheard.operations.overview import not_well, overview
 
 router = ApiRouter(tags=["operations"])
@@ -30,9 +31,9 @@ Keeper = Annotated[User, by_token(Action.CHANGE_OPERATIONS)]
 @router.get("/admin", operation_id="readOperations", summary="How the installation is doing", responses=problems())
 def read_operations(_user: Reader, state: StateDep, db: ReadDb, now: Now) -> OperationsBody:
     """What is not well, jobs by queue, task and state, workers, versions, disk, sizes, the last backup."""
-    seen = overview(db, state.settings, now=now)
-    findings = [FindingBody.of(one) for one in not_well(state.settings, state.engine, now=now)]
-    return OperationsBody.of(seen, findings)
+    installation = Installation(state.settings, state.engine, now)
+    findings = [FindingBody.of(one) for one in not_well(installation)]
+    return OperationsBody.of(overview(db, installation), findings)
 
 
 @router.get("/admin/jobs", operation_id="readJobs", summary="Jobs", responses=problems(InvalidInput))

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from overheard.db import head_revision, is_behind
+from overheard.db import first_line, head_revision, is_behind
 from overheard.errors import InvalidInput, OverheardError
 from overheard.exposure import refuse_what_anybody_could_guess
 from overheard.home import CREDENTIALS_KEY, SECRET_KEY
@@ -42,10 +42,9 @@ def database(installation: Installation) -> Iterator[Finding]:
         with installation.reading() as session:
             size = database_size(session)
     except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
         yield broken(
             "database",
-            f"It cannot be opened: {reason}",
+            f"It cannot be opened: {first_line(error)}",
             "Is the server up, and does OVERHEARD_DATABASE_URL name it, its user and the right password?",
         )
         return

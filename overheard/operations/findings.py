@@ -9,8 +9,10 @@ from functools import cached_property
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from overheard.db import Sessions, make_reading_sessions
+from overheard.db import Sessions, first_line, make_reading_sessions
 from overheard.errors import OverheardError
+from overheard.listening import source_health
+from overheard.listening.source_health import SourceHealth
 from overheard.settings import Settings
 
 
@@ -48,6 +50,12 @@ class Installation:
         """Sessions that only read."""
         return make_reading_sessions(self.engine)
 
+    @cached_property
+    def health(self) -> list[SourceHealth]:
+        """How each source is doing: asked once."""
+        with self.reading() as session:
+            return source_health.health(session, self.now)
+
 
 Check = Callable[[Installation], Iterable[Finding]]
 """Looks at one thing."""
@@ -76,8 +84,7 @@ def examine(installation: Installation, checks: Mapping[str, Check]) -> Iterator
         except OverheardError as error:
             yield broken(what, str(error), "See what the line says.")
         except SQLAlchemyError as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            yield broken(what, f"The database did not answer: {reason}", "See to the database first.")
+            yield broken(what, f"The database did not answer: {first_line(error)}", "See to the database first.")
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still wanted
             # Only its kind: what an unforeseen error says may quote anything.
             yield broken(what, f"This could not be looked at ({type(error).__name__}).", "Report it: this is a bug.")

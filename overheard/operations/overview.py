@@ -9,10 +9,9 @@ from importlib.metadata import version
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
-from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from overheard.listening import dead_letters, source_health
+from overheard.listening import dead_letters
 from overheard.listening.source_health import Concern, SourceHealth
 from overheard.modelling import drift
 from overheard.models import Embedding
@@ -22,7 +21,6 @@ from overheard.operations.findings import Finding, Installation, State, examine
 from overheard.operations.jobs import JobGroup, Worker
 from overheard.operations.sizes import DatabaseSize, TableSize, database_size, table_sizes
 from overheard.operations.work_checks import OF_THE_WORK
-from overheard.settings import Settings
 
 _IN_TROUBLE = (Concern.NEEDS_OPERATOR, Concern.FAILING, Concern.LATE, Concern.DEAD_LETTERS, Concern.GAPS)
 
@@ -46,28 +44,28 @@ class Overview:
     backup_at: datetime | None
 
 
-def overview(session: Session, settings: Settings, *, now: datetime) -> Overview:
+def overview(session: Session, installation: Installation) -> Overview:
     """Gathered without reading the posts."""
-    disk = shutil.disk_usage(settings.home)
+    disk = shutil.disk_usage(installation.settings.home)
     database = database_size(session)
     return Overview(
         has_jobs=jobs.has_jobs(session),
         groups=jobs.groups(session),
         workers=jobs.workers(session),
         dead_letters=dead_letters.count(session),
-        sources=[one for one in source_health.health(session, now) if one.concern in _IN_TROUBLE],
+        sources=[one for one in installation.health if one.concern in _IN_TROUBLE],
         versions=_versions(session, database),
         database=database,
         tables=table_sizes(session),
         disk_free=disk.free,
         disk=disk.total,
-        backup_at=last_backup(session, settings),
+        backup_at=last_backup(session, installation.settings),
     )
 
 
-def not_well(settings: Settings, engine: Engine, *, now: datetime) -> list[Finding]:
+def not_well(installation: Installation) -> list[Finding]:
     """What the doctor would say, but for the model and the platforms, which no page can look at; the worst first."""
-    found = examine(Installation(settings, engine, now), {**LOOKED_AT_ON_PAGES, **OF_THE_WORK})
+    found = examine(installation, {**LOOKED_AT_ON_PAGES, **OF_THE_WORK})
     return sorted((one for one in found if one.state is not State.OK), key=lambda one: one.state is not State.BROKEN)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from overheard.listening import judging_queue, source_health
+from overheard.listening import judging_queue
 from overheard.listening.source_health import Concern
 from overheard.listening.terms import Terms, retention
 from overheard.models import CrmLink, OutboundDelivery, Post, Reply, ReplyStop, Signal, Source, UnjudgedPost
@@ -49,9 +49,7 @@ def judging(installation: Installation) -> Iterator[Finding]:
 
 def sources(installation: Installation) -> Iterator[Finding]:
     """Sources that failed, lag, or wait for somebody."""
-    with installation.reading() as session:
-        found = source_health.health(session, installation.now)
-    live = [one for one in found if one.concern not in (Concern.NOT_LIVE, Concern.PAUSED)]
+    live = [one for one in installation.health if one.concern not in (Concern.NOT_LIVE, Concern.PAUSED)]
     if not live:
         yield look("sources", "No source is read.", "Add one: overheard sources add, or the page /sources.")
         return

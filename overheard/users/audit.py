@@ -60,10 +60,7 @@ def entries(session: Session, wanted: Wanted, *, before: int | None = None, limi
         statement = statement.where(AuditEntry.action == wanted.action)
     if wanted.actor_id is not None:
         statement = statement.where(AuditEntry.actor_id == wanted.actor_id)
-    if wanted.since is not None:
-        statement = statement.where(AuditEntry.at >= wanted.since)
-    if wanted.until is not None:
-        statement = statement.where(AuditEntry.at < wanted.until)
+    statement = _within(statement, wanted.since, wanted.until)
     if wanted.text:
         found = AuditEntry.subject.icontains(wanted.text, autoescape=True)
         statement = statement.where(found | AuditEntry.detail.icontains(wanted.text, autoescape=True))
@@ -73,11 +70,13 @@ def entries(session: Session, wanted: Wanted, *, before: int | None = None, limi
 def between(session: Session, since: datetime | None, until: datetime | None) -> Iterator[AuditEntry]:
     """All entries from one time on and before another, the oldest first, read a few at a time."""
     statement = sa.select(AuditEntry).options(joinedload(AuditEntry.actor)).order_by(AuditEntry.id)
+    yield from session.scalars(_within(statement, since, until).execution_options(yield_per=_AT_ONCE))
+
+
+def _within(statement: sa.Select[AuditEntry], since: datetime | None, until: datetime | None) -> sa.Select[AuditEntry]:
     if since is not None:
         statement = statement.where(AuditEntry.at >= since)
-    if until is not None:
-        statement = statement.where(AuditEntry.at < until)
-    yield from session.scalars(statement.execution_options(yield_per=_AT_ONCE))
+    return statement if until is None else statement.where(AuditEntry.at < until)
 
 
 def user_named(user: User) -> str:
