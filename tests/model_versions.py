@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from classifier.evidence import Evidence
 from classifier.model import Verdict
 from classifier.text import PostText
+from overheard.db import Sessions
 from overheard.modelling import versions
 from overheard.modelling.vocabulary import ModelState
-from overheard.models import ModelVersion
+from overheard.models import Lead, ModelVersion, Post, Prediction, Signal
 from overheard.settings import Settings
 from overheard.vocabulary import Intent
 
@@ -42,6 +44,20 @@ def make_version(
     for file in (versions.SCHEME_FILE, versions.WEIGHTS_FILE):
         (folder / file).write_bytes(b"{}")
     return version
+
+
+def said_by(sessions: Sessions, version: str, score: float) -> list[int]:
+    """How many posts there are, how many predictions and signals a version made, and how many leads have a score."""
+    with sessions() as session:
+        return [
+            session.scalar(sa.select(sa.func.count()).select_from(table).where(condition)) or 0
+            for table, condition in (
+                (Post, sa.true()),
+                (Prediction, Prediction.model_version == version),
+                (Lead, Lead.score == score),
+                (Signal, Signal.model_version == version),
+            )
+        ]
 
 
 class WordJudge:

