@@ -185,11 +185,12 @@ async def _live(world: World, request: web.Request) -> web.StreamResponse:
     kind = request.match_info["kind"]
     name = request.query.get("tag") or request.query.get("list") or ""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    await response.write(b":)\n")
     only_local = "local" in request.match_info
+    # Before the greeting: what happens once the client has it is told.
     state.streams, state.seen, state.told = state.streams + 1, len(world.changes), 0
     try:
+        await response.prepare(request)
+        await response.write(b":)\n")
         # Nothing that was before: whoever was away is told nothing of it.
         async for change in stream(
             world, request, Platform.MASTODON, after=state.seen, idle=None if state.is_silent else _HEARTBEAT
