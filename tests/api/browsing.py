@@ -105,11 +105,29 @@ def complaints_of(page: "Page") -> list[str]:
     return complaints
 
 
+# What of the bar nobody could click, at either of its ends; its menu is opened for that where it has to be.
+_OUT_OF_REACH = """() => {
+  const menu = document.querySelector(".nav"), isClosed = !menu.checkVisibility();
+  const isReached = (entry) => {
+    const {left, right, top, bottom} = entry.getBoundingClientRect(), y = (top + bottom) / 2;
+    return [left + 2, right - 2].every((x) => entry.contains(document.elementFromPoint(x, y)));
+  };
+  if (isClosed) menu.showPopover();
+  const found = [...document.querySelectorAll(".bar :is(a, button)")].filter((entry) => entry.checkVisibility());
+  const outOfReach = found.filter((entry) => !isReached(entry)).map((entry) => entry.innerText);
+  if (isClosed) menu.hidePopover();
+  return isClosed && !found.some((entry) => entry.popoverTargetElement === menu) ? ["the whole menu"] : outOfReach;
+}"""
+
+
 def fits_every_width(page: "Page", picture: Path, *, full_page: bool = False) -> None:
-    """Nothing sticks out at three widths. Screenshots, each a costly thing, stand at `picture-WIDTH-SCHEME.png`."""
+    """Nothing sticks out at three widths, and every entry of the menu can be reached. Screenshots, each a costly thing,
+    stand at `picture-WIDTH-SCHEME.png`.
+    """
     for width, schemes in ((1440, ("dark", "light")), (1024, ()), (390, ("light",))):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (picture.name, width)
+        assert page.evaluate(_OUT_OF_REACH) == [], (picture.name, width)
         for scheme in schemes:
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
             page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=full_page)

@@ -37,6 +37,7 @@ PATHS = (
     "/models",
     "/people",
     "/audit",
+    "/admin",
     "/me",
     "/accounts",
     "/notices",

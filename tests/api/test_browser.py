@@ -11,7 +11,7 @@ from tests.api.browsing import Site, complaints_of, fits_every_width, in_a_brows
 from tests.factories import watch_source
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = in_a_browser
 
@@ -30,6 +30,7 @@ def _pages(lead: int) -> list[tuple[str, str]]:
         ("sources", "/sources"),
         ("new-post", "/posts/new"),
         ("suggestions", "/campaigns/1/suggestions"),
+        ("operations", "/admin"),
     ]
 
 
@@ -44,6 +45,18 @@ def test_every_page_fits_every_width(site: Site, context: "BrowserContext", tmp_
             page.locator("main :is(summary, a, button):visible", has_text="Disqualify").first.click()
         fits_every_width(page, tmp_path / name)
     assert complaints == []
+
+
+def test_on_a_telephone_the_menu_opens_without_script(site: Site, browser: "Browser") -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 700}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.login_link(site.cast.alice))
+    operations = page.get_by_role("link", name="Operations")
+    assert not operations.is_visible()
+    page.get_by_role("button", name="Menu").click()
+    operations.click()
+    page.get_by_role("heading", name="Operations").wait_for()
+    context.close()
 
 
 def test_the_chosen_theme_is_kept(site: Site, context: "BrowserContext") -> None:
