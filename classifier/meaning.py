@@ -19,10 +19,10 @@ from classifier.backlog import text_hashes_now
 from classifier.relevance import SHIPPED, Offer, Relevance, load_relevance, space_version
 from classifier.runtime import Precision
 from classifier.text import PostText, Sentence
-from overheard.db import Sessions, upsert
+from overheard.db import Sessions, make_reading_sessions, upsert
 from overheard.leads.qualify import qualify
 from overheard.marketing.relevance import offer_hash
-from overheard.marketing.score import best_score
+from overheard.marketing.score import best_score, may_reach
 from overheard.models import Campaign, Embedding, Post, PostRelevance, Prediction, campaign_sources
 from overheard.vectors import pack, unpack
 
@@ -142,8 +142,9 @@ def catch_up(
     """
     posts = leads = 0
     before: int | None = None
+    reading = make_reading_sessions(sessions.kw["bind"])  # nobody who writes waits for it
     while True:
-        with sessions.begin() as session:
+        with reading() as session:
             listeners = read_listeners(session, threshold)
             floor = score_floor(listeners, threshold)
             batch = _next_batch(session, listeners, model_version, floor=floor, before=before)
@@ -154,7 +155,13 @@ def catch_up(
             now = clock()
             store(session, measured, now=now)
             leads += qualify(
-                session, model_version=model_version, threshold=threshold, now=now, key=key, more_to_come=True
+                session,
+                model_version=model_version,
+                threshold=threshold,
+                now=now,
+                among=[one.post_id for one in batch],
+                key=key,
+                more_to_come=True,
             )
         posts += len(batch)
         before = batch[-1].post_id
@@ -253,7 +260,7 @@ def _next_batch(
         .where(
             Prediction.model_version == model_version,
             Prediction.is_judged,
-            score >= floor,
+            may_reach(session, floor),
             sa.or_(Embedding.id.is_(None), *lacks),
         )
         .order_by(Post.id.desc())

@@ -18,7 +18,8 @@ from classifier.own_heads import ManyHeaded, settle, store_own
 from classifier.own_heads import catch_up as let_own_heads_catch_up
 from classifier.text import PostText
 from overheard.db import Sessions, alone, make_reading_sessions, upsert
-from overheard.leads.qualify import QUALIFYING, qualify, qualify_held, waiting
+from overheard.leads.candidates import waiting
+from overheard.leads.qualify import QUALIFYING, qualify, qualify_held
 from overheard.models import Post, Prediction, TakenPost, UnjudgedPost
 
 logger = logging.getLogger(__name__)
@@ -86,8 +87,10 @@ def classify_pending(
     posts = not_judged = 0
     backlog = Backlog(model.version, again=again, looks_back=looks_back, is_shared=is_shared)
     is_overtaken = False
+    # Choosing reads far back where all is looked through: only who shares with others writes down what was chosen.
+    choosing = sessions if is_shared else make_reading_sessions(sessions.kw["bind"])
     while True:
-        with sessions.begin() as session:
+        with choosing.begin() as session:
             is_overtaken = not is_current(session)
             batch = [] if is_overtaken else backlog.next_batch(session, clock())
             listeners = read_listeners(session, model.threshold)

@@ -4,7 +4,9 @@
     .venv/bin/python -m tests.bench_growth --only sqlite --posts 20000 200000
 
 Posts that come in are new, a tenth of them is judged a lead, by a judge that takes no time: what is left is
-what the database does. The reference is a fixed piece of Python that ran just before.
+what the database does. All that is stored is looked through for five campaigns, with whose offers all leads have been
+compared, and once more when one of them has its own head. The reference is a fixed
+piece of Python that ran just before.
 """
 
 import argparse
@@ -20,13 +22,24 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from classifier.looking_back import LookingBack
+from classifier.meaning import Candidate, Listener, Meaning, Measured
 from classifier.model import Verdict
 from classifier.run import classify_pending
 from classifier.text import PostText
 from overheard.db import make_engine, make_reading_sessions, make_sessions, upgrade
 from overheard.desk import review_queue
 from overheard.listening.intake import take_in
-from overheard.models import Post, Prediction
+from overheard.marketing.relevance import offer_hash
+from overheard.modelling.vocabulary import ModelState
+from overheard.models import (
+    Campaign,
+    CampaignScore,
+    Embedding,
+    ModelVersion,
+    Post,
+    PostRelevance,
+    Prediction,
+)
 from overheard.vocabulary import Intent
 from tests.bench_backtest import invented
 from tests.bench_queue import database, reference
@@ -36,6 +49,22 @@ TAKEN_IN = 10_000
 BATCH = 500
 PAGES = 50
 PASSES = 5
+
+
+SPACE = "bench"
+
+
+class InstantMeaning(Meaning):
+    """All has been compared."""
+
+    space = SPACE
+
+    def __init__(self) -> None:
+        """It reads nothing."""
+
+    def measure(self, candidates: Sequence[Candidate], listeners: Sequence[Listener]) -> list[Measured]:
+        """Nothing is left to measure."""
+        return []
 
 
 class InstantJudge:
@@ -76,6 +105,7 @@ def _of_size(kind: str, posts: int) -> dict[str, float]:
 
 def _steps(engine: Engine) -> dict[str, float]:
     sessions, reading, looking_back = make_sessions(engine), make_reading_sessions(engine), LookingBack()
+    meaning = InstantMeaning()
     arriving = [replace(post, posted_at=NOW - timedelta(minutes=5)) for post in invented(random.Random(1), TAKEN_IN)]  # noqa: S311
 
     def come_in() -> None:
@@ -85,6 +115,9 @@ def _steps(engine: Engine) -> dict[str, float]:
 
     def classify() -> None:
         classify_pending(sessions, InstantJudge(), clock=lambda: NOW, looking_back=looking_back)
+
+    def look_through() -> None:
+        classify_pending(sessions, InstantJudge(), clock=lambda: NOW, meaning=meaning)
 
     def look_again() -> None:
         for _ in range(PASSES):
@@ -96,14 +129,31 @@ def _steps(engine: Engine) -> dict[str, float]:
             with reading() as session:
                 place = review_queue.page(session, after=place).next_place
 
-    return {
-        "all is looked through": _milliseconds(classify),
+    found = {
+        "all is looked through": _milliseconds(look_through),
         "a post comes in": _milliseconds(come_in) / TAKEN_IN,
         "a post comes in again": _milliseconds(come_in) / TAKEN_IN,
         "a post is judged, qualified": _milliseconds(classify) / TAKEN_IN,
         "a pass with nothing to judge": _milliseconds(look_again) / PASSES,
         "a page of the queue": _milliseconds(read_queue) / PAGES,
     }
+    _give_own_head(engine)
+    return found | {"all, with an own head": _milliseconds(look_through)}
+
+
+def _give_own_head(engine: Engine) -> None:
+    """To the first campaign; it says of every lead what the shared head says."""
+    with make_sessions(engine).begin() as session:
+        for campaign_id in (None, session.scalar(sa.select(sa.func.min(Campaign.id)))):
+            made = {"name": f"bench-of-{campaign_id}", "created_at": NOW, "threshold": 0.5, "report": {}}
+            session.add(ModelVersion(**made, state=ModelState.CHAMPION, campaign_id=campaign_id, reader="bench"))
+        session.flush()
+        version = sa.select(ModelVersion.id).where(ModelVersion.campaign_id.is_not(None)).scalar_subquery()
+        said = sa.select(Prediction.post_id, version, Prediction.score).where(
+            Prediction.score >= InstantJudge.threshold
+        )
+        session.execute(sa.insert(CampaignScore).from_select(["post_id", "version_id", "score"], said))
+    _analyse(engine)
 
 
 def _milliseconds(act: Callable[[], object]) -> float:
@@ -127,6 +177,31 @@ def _judge_all(engine: Engine) -> None:
     unjudged = sa.select(*judged.values()).where(~sa.exists().where(Prediction.post_id == Post.id))
     with engine.begin() as connection:
         connection.execute(sa.insert(Prediction).from_select(list(judged), unjudged))
+    _compare_all(engine)
+    _analyse(engine)
+
+
+def _compare_all(engine: Engine) -> None:
+    """Every lead's post with every campaign's offer: none is close."""
+    leads = Prediction.score >= InstantJudge.threshold
+    with make_sessions(engine).begin() as session:
+        session.execute(sa.update(Campaign).values(meaning_threshold=0.3))
+        placed = sa.select(Prediction.post_id, sa.literal(SPACE), sa.literal(bytes(768))).where(leads)
+        session.execute(sa.insert(Embedding).from_select(["post_id", "space", "vector"], placed))
+        for campaign in session.scalars(sa.select(Campaign)):
+            compared = {
+                "post_id": Prediction.post_id,
+                "campaign_id": sa.literal(campaign.id),
+                "space": sa.literal(SPACE),
+                "offer_hash": sa.literal(offer_hash(campaign.offer)),
+                "relevance": sa.literal(0.1),
+                "at": sa.literal(NOW, PostRelevance.at.type),
+            }
+            rows = sa.select(*compared.values()).where(leads)
+            session.execute(sa.insert(PostRelevance).from_select(list(compared), rows))
+
+
+def _analyse(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("ANALYZE"))
 

@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.security import LOGIN_COOKIE
 from cli.demo import SAMPLE
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
-from overheard.leads.qualify import waiting
+from overheard.leads.candidates import waiting
 from overheard.marketing import campaigns
 from overheard.models import Lead, Post, Prediction, Signal, UnjudgedPost
 from overheard.users import accounts

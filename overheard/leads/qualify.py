@@ -1,7 +1,6 @@
 """The way in: a post becomes a lead, or strengthens one. What people do with leads stands in `funnel`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from overheard.keywords.queries import match_languages
 from overheard.labelling import slots
 from overheard.labelling.slots import Slot
 from overheard.leads import do_not_contact
+from overheard.leads.candidates import Candidate, fitting, read_candidates
 from overheard.marketing import budget
 from overheard.marketing.campaign_settings import admits
 from overheard.marketing.relevance import is_relevant
@@ -23,17 +23,6 @@ QUALIFYING = "qualifying"
 """One at a time does it: two would give a campaign's budget away twice, and wait for each other's leads."""
 
 _QUALIFY_BATCH = 500  # posts held in memory at once
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A post that is relevant to a campaign and over its threshold."""
-
-    campaign_id: int
-    post: Post
-    prediction: Prediction
-    score: float
-    """For this campaign."""
 
 
 def qualify(
@@ -61,13 +50,13 @@ def qualify(
     if among is not None:
         match_languages(session, among)
         _rejudge(session, model_version=model_version, threshold=threshold, among=among)
-    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=among)
+    ready = fitting(session, model_version=model_version, threshold=threshold, now=now, among=among)
     if only is not None:
         ready = ready.where(Campaign.id == only)
     made = 0
     after = (0, 0)
     boundless = ready.where(Campaign.daily_budget.is_(None)).order_by(Campaign.id, Post.id).limit(_QUALIFY_BATCH)
-    while candidates := _read(session, boundless.where(sa.tuple_(Campaign.id, Post.id) > after)):
+    while candidates := read_candidates(session, boundless.where(sa.tuple_(Campaign.id, Post.id) > after)):
         after = (candidates[-1].campaign_id, candidates[-1].post.id)
         made += _qualify_each(session, _without_unwilling(session, candidates, key), now=now)
     for campaign in budget.bounded(session):
@@ -76,22 +65,11 @@ def qualify(
     return made
 
 
-def waiting(session: Session, *, model_version: str, threshold: float, now: datetime) -> Sequence[int]:
-    """The posts of which `qualify` would make leads or signals, or hold them back: the best-scored first.
-
-    It reads every judged post over a threshold, which takes seconds where a million are stored: so ask it in a session
-    that only reads, and hand the posts to `qualify` in batches.
-    """
-    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=None)
-    best = sa.func.max(score_for(session)).desc()
-    return session.scalars(ready.with_only_columns(Post.id).group_by(Post.id).order_by(best, Post.id.desc())).all()
-
-
 def qualify_held(session: Session, *, model_version: str, threshold: float, now: datetime, key: str | None) -> int:
     """Give what is left of the campaigns' budgets to the best of what they held back today; how many leads are new."""
     alone(session, QUALIFYING)
     held = sa.select(HeldPost.post_id).where(HeldPost.held_on == now.date(), HeldPost.released_at.is_(None))
-    ready = _ready(session, model_version=model_version, threshold=threshold, now=now, among=held)
+    ready = fitting(session, model_version=model_version, threshold=threshold, now=now, among=held)
     made = 0
     for campaign in budget.bounded(session):
         room = budget.room(session, campaign, now, more_to_come=False)
@@ -110,7 +88,7 @@ def _qualify_best(
     after = (2.0, 0)  # above every score
     while room > 0:
         next_best = best.where(sa.tuple_(score, Post.id) < after).limit(min(room, _QUALIFY_BATCH))
-        candidates = _read(session, next_best)
+        candidates = read_candidates(session, next_best)
         if not candidates:
             return made
         after = (candidates[-1].score, candidates[-1].post.id)
@@ -121,7 +99,7 @@ def _qualify_best(
     return made
 
 
-def _qualify_each(session: Session, candidates: Sequence[_Candidate], *, now: datetime) -> int:
+def _qualify_each(session: Session, candidates: Sequence[Candidate], *, now: datetime) -> int:
     """Make signals of these posts; how many leads are new."""
     if not candidates:
         return 0
@@ -144,7 +122,7 @@ def qualify_by_person(
     if said is None:
         return None
     prediction, score = said
-    candidate = _Candidate(campaign_id, post, prediction, score)
+    candidate = Candidate(campaign_id, post, prediction, score)
     if not _without_unwilling(session, [candidate], key):
         return None
     lead_id, _ = _add_signal(session, candidate, now=now)
@@ -169,7 +147,7 @@ def release(
     """
     held = budget.held(session, campaign_id, day=day).where(admits()).limit(at_most)
     rows = session.execute(held.add_columns(score_for(session)))
-    candidates = [_Candidate(campaign_id, post, prediction, score) for _, post, prediction, score in rows]
+    candidates = [Candidate(campaign_id, post, prediction, score) for _, post, prediction, score in rows]
     wanted = _without_unwilling(session, candidates, key)
     campaign = session.get_one(Campaign, campaign_id)
     for candidate in wanted:
@@ -179,7 +157,7 @@ def release(
     return len(released)
 
 
-def _without_unwilling(session: Session, candidates: list[_Candidate], key: str | None) -> list[_Candidate]:
+def _without_unwilling(session: Session, candidates: list[Candidate], key: str | None) -> list[Candidate]:
     """Those whose writers did not say that they want no contact."""
     if key is None:
         return candidates
@@ -190,46 +168,8 @@ def _without_unwilling(session: Session, candidates: list[_Candidate], key: str 
     return [one for one, its in zip(candidates, names, strict=True) if not its & unwilling]
 
 
-def _ready(
-    session: Session,
-    *,
-    model_version: str,
-    threshold: float,
-    now: datetime,
-    among: Sequence[int] | sa.Select[int] | None,
-) -> sa.Select[int, Post, Prediction, float]:
-    """Campaign, post, prediction and score of what is relevant, over the threshold, not yet a signal of its campaign,
-    and not held back on a former day.
-    """
-    # Of a few posts: written so that no index of the version's scores is of use. SQLite takes that one else, and reads
-    # every lead there is for each batch.
-    said_by = Prediction.model_version if among is None else Prediction.model_version.concat("")
-    already = sa.exists().where(Signal.post_id == Post.id, Signal.lead_id == Lead.id, Lead.campaign_id == Campaign.id)
-    score = score_for(session)
-    statement = (
-        sa.select(Campaign.id, Post, Prediction, score.label("score_for_campaign"))
-        .select_from(Prediction)
-        .join(Post, Post.id == Prediction.post_id)
-        .join(Campaign, sa.true())
-        .where(
-            said_by == model_version,
-            Prediction.is_judged,
-            score >= sa.func.coalesce(Campaign.threshold, threshold),
-            is_relevant(session, Post.id),
-            admits(),
-            ~already,
-            ~budget.was_held(before=now.date()),
-        )
-    )
-    return statement if among is None else statement.where(Prediction.post_id.in_(among))
-
-
-def _read(session: Session, statement: sa.Select[int, Post, Prediction, float]) -> list[_Candidate]:
-    return [_Candidate(*row) for row in session.execute(statement)]
-
-
 def _add_signal(
-    session: Session, candidate: _Candidate, *, now: datetime, drawn_by: Campaign | None = None
+    session: Session, candidate: Candidate, *, now: datetime, drawn_by: Campaign | None = None
 ) -> tuple[int, bool]:
     """Make the post a signal of its author's lead; the lead, and whether it is new.
 

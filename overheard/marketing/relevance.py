@@ -49,13 +49,28 @@ def _met_by_a_query(post_id: _PostId) -> sa.Exists:
 
 
 def _close_in_meaning(session: Session, post_id: _PostId) -> sa.Exists:
+    return sa.exists().where(PostRelevance.post_id == post_id, *_is_close(session))
+
+
+def _is_close(session: Session) -> tuple[sa.ColumnElement[bool], ...]:
     offers = session.execute(sa.select(Campaign.id, Campaign.offer))
     current = [(campaign_id, offer_hash(offer)) for campaign_id, offer in offers]  # what is of a former offer is void
-    return sa.exists().where(
-        PostRelevance.post_id == post_id,
+    return (
         PostRelevance.campaign_id == Campaign.id,
         PostRelevance.relevance >= Campaign.meaning_threshold,
         sa.tuple_(PostRelevance.campaign_id, PostRelevance.offer_hash).in_(current),
+    )
+
+
+def relevant_pairs(session: Session) -> tuple[sa.Select[int, int], sa.Select[int, int]]:
+    """Posts and the campaigns that they are relevant to (`post_id`, `campaign_id`): by queries, and by meaning. A pair
+    may come more than once.
+    """
+    met = sa.select(Match.post_id, Query.campaign_id).join(Query, Query.id == Match.query_id)
+    close = sa.select(PostRelevance.post_id, PostRelevance.campaign_id).select_from(PostRelevance)
+    return (
+        met.where(Query.retired_at.is_(None)),
+        close.join(Campaign, Campaign.id == PostRelevance.campaign_id).where(*_is_close(session)),
     )
 
 

@@ -44,3 +44,14 @@ def best_score(session: Session) -> Score:
         .scalar_subquery()
     )
     return sa.case((own > Prediction.score, own), else_=Prediction.score)
+
+
+def may_reach(session: Session, score: float) -> sa.ColumnElement[bool]:
+    """Whether the statement's prediction may have this score or more for any campaign: a first choice among all that
+    are stored, in such a form that an index of scores is of use with own heads too.
+    """
+    heads = [head.id for head in own_heads(session)]
+    if not heads:
+        return Prediction.score >= score
+    own = sa.select(CampaignScore.post_id).where(CampaignScore.version_id.in_(heads), CampaignScore.score >= score)
+    return (Prediction.score >= score) | Prediction.post_id.in_(own)

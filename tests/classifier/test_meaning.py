@@ -12,6 +12,7 @@ from classifier import meaning as module
 from classifier.meaning import Candidate, Listener, Meaning, Measured
 from classifier.run import classify_pending
 from overheard.db import Sessions
+from overheard.leads import funnel
 from overheard.listening.intake import Erased, take_in
 from overheard.listening.posts import NewPost, store_posts
 from overheard.marketing import campaigns
@@ -20,7 +21,7 @@ from overheard.models import Campaign, Embedding, Lead, LeadEvent, Post, PostRel
 from overheard.vectors import unpack
 from overheard.vocabulary import LeadAction, Platform
 from tests.classifier.test_run import WordJudge
-from tests.factories import POSTED, new_post, store
+from tests.factories import POSTED, make_cast, new_post, store
 
 OFFER = (
     "Bookkeeping and tax filing for small companies and freelancers. We keep your books, send and chase invoices, run "
@@ -152,6 +153,22 @@ def test_a_changed_offer_is_made_up_for_and_what_was_said_of_the_former_one_qual
         session.get_one(Campaign, campaign_id).offer = "We sell headphones for music and for travel, closed and open."
     assert classify(sessions, meaning, now) == 1
     assert authors(sessions) == ["tom"]
+
+
+def test_what_the_former_offer_brought_leaves_with_it_unless_a_person_has_decided_on_it(
+    sessions: Sessions, meaning: Meaning, now: datetime
+) -> None:
+    with sessions.begin() as session:
+        actor = make_cast(session, now=now).sam
+        campaign_id = sell_bookkeeping(session, now).id
+        store(session, bakery(), bakery(author="max"), headphones(), now=now)
+    assert classify(sessions, meaning, now) == 2
+    with sessions.begin() as session:
+        promoted = session.scalars(sa.select(Lead.id).where(Lead.author == "max")).one()
+        funnel.promote(session, promoted, actor=actor, now=now)
+        session.get_one(Campaign, campaign_id).offer = "We sell headphones for music and for travel, closed and open."
+    assert classify(sessions, meaning, now) == 1
+    assert authors(sessions) == ["max", "tom"]
 
 
 def test_a_campaign_hears_its_own_sources_alone(sessions: Sessions, meaning: Meaning, now: datetime) -> None:
