@@ -22,7 +22,7 @@ BATCH = 256
 LEASE = timedelta(seconds=30)
 """For which a batch is kept from other workers: much longer than judging it takes."""
 
-_AMONG = 8_192  # of the newest that wait the next batch is chosen, so that choosing costs the same however many wait
+_AMONG = 8_192  # of so many the next batch is chosen, twice: so choosing costs the same however many wait
 _FRESH = timedelta(days=2)
 
 _OPEN = (Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT)
@@ -44,6 +44,7 @@ class Backlog:
         self._looks_back = looks_back
         self._again = again
         self._before: int | None = None
+        self._behind: int | None = None
         self._left: set[int] = set()
         self.is_cut = False
         """Whether posts are left that were to be judged anew."""
@@ -67,16 +68,27 @@ class Backlog:
         self._left.update(post_ids)
 
     def _fresh(self, session: Session, now: datetime) -> Sequence[Row]:
+        unjudged = sa.select(UnjudgedPost.post_id).where(UnjudgedPost.post_id.not_in(self._left))
         if not self._is_shared:
-            return session.execute(_fresh_posts(UnjudgedPost.post_id.not_in(self._left), now=now)).all()
+            return session.execute(_fresh_posts(self._some(session, unjudged), now=now)).all()
         alone(session, "taking posts to judge")
         taken = sa.exists().where(TakenPost.post_id == UnjudgedPost.post_id, TakenPost.until > now)
-        batch = session.execute(_fresh_posts(UnjudgedPost.post_id.not_in(self._left), ~taken, now=now)).all()
+        batch = session.execute(_fresh_posts(self._some(session, unjudged.where(~taken)), now=now)).all()
         if batch:
             kept = upsert(session, TakenPost)
             kept = kept.on_conflict_do_update(index_elements=["post_id"], set_={"until": kept.excluded.until})
             session.execute(kept, [{"post_id": row.id, "until": now + LEASE} for row in batch])
         return batch
+
+    def _some(self, session: Session, waiting: sa.Select[int]) -> sa.CompoundSelect[int]:
+        """The newest, and as many of those behind them, further back with each batch: however long a flood lasts, what
+        a quiet source brought is looked at before long, and is then the first of its source.
+        """
+        newest_first = waiting.order_by(UnjudgedPost.post_id.desc()).limit(_AMONG)
+        newest = newest_first.subquery()
+        further = newest if self._behind is None else newest_first.where(UnjudgedPost.post_id < self._behind).subquery()
+        self._behind = session.scalar(sa.select(sa.func.min(further.c.post_id)))  # none is further: from the begin
+        return sa.union(sa.select(newest.c.post_id), sa.select(further.c.post_id))
 
     def _is_to_be_judged_anew(self) -> sa.ColumnElement[bool]:
         wanted = pending(self._version) & Post.id.not_in(self._left)
@@ -112,18 +124,14 @@ def pending(model_version: str) -> sa.ColumnElement[bool]:
     return ~sa.exists().where(Prediction.post_id == Post.id, Prediction.model_version == model_version)
 
 
-def _fresh_posts(*where: sa.ColumnElement[bool], now: datetime) -> sa.Select[int, int, str, str, str]:
-    newest = (
-        sa.select(UnjudgedPost.post_id).where(*where).order_by(UnjudgedPost.post_id.desc()).limit(_AMONG).subquery()
-    )
+def _fresh_posts(among: sa.CompoundSelect[int], *, now: datetime) -> sa.Select[int, int, str, str, str]:
+    some = among.subquery()
     is_old = sa.func.coalesce(Post.posted_at, Post.collected_at) < now - _FRESH
     turn = sa.func.row_number().over(partition_by=(Post.source_id, is_old), order_by=Post.id.desc())
     waiting = (
-        sa.select(Post.id, is_old.label("is_old"), turn.label("turn"))
-        .join(newest, newest.c.post_id == Post.id)
-        .subquery()
+        sa.select(Post.id, is_old.label("is_old"), turn.label("turn")).join(some, some.c.post_id == Post.id).subquery()
     )
-    order = (waiting.c.is_old, waiting.c.turn, Post.id.desc())
+    order = (waiting.c.is_old, waiting.c.turn, Post.id)  # of more sources than a batch holds the quietest are first
     return _posts().join(waiting, waiting.c.id == Post.id).order_by(*order).limit(BATCH)
 
 

@@ -3,10 +3,14 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
+import sqlalchemy as sa
+
+from classifier import backlog
 from classifier.backlog import BATCH, LEASE, Backlog
 from overheard.db import Sessions
 from overheard.listening.intake import take_in
-from overheard.models import Post
+from overheard.models import Post, Source, UnjudgedPost
 from tests.factories import new_post
 
 
@@ -32,6 +36,38 @@ def test_a_flood_in_one_place_keeps_no_other_one_waiting(sessions: Sessions, now
         batch = Backlog("toy-1").next_batch(session, now)
         first = [row.source_id for row in batch[:6]]
     assert sorted(Counter(first).values()) == [3, 3]
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_flood_that_never_ends_keeps_nobody_waiting_for_good(
+    sessions: Sessions, now: datetime, monkeypatch: pytest.MonkeyPatch, is_shared: bool
+) -> None:
+    monkeypatch.setattr(backlog, "_AMONG", 8)
+    monkeypatch.setattr(backlog, "BATCH", 4)
+    _stored(sessions, "r/everything", 30, now=now, posted_at=now)
+    _stored(sessions, "r/bakers", 1, now=now, posted_at=now)
+    taken, run = Counter[int | None](), Backlog("toy-1", is_shared=is_shared)
+    for _ in range(9):
+        _stored(sessions, "r/everything", 20, now=now, posted_at=now)  # five times as many as are judged
+        with sessions.begin() as session:
+            batch = run.next_batch(session, now)
+            taken.update(row.source_id for row in batch)
+            session.execute(sa.delete(UnjudgedPost).where(UnjudgedPost.post_id.in_([row.id for row in batch])))
+    assert sorted(taken.values()) == [1, 35]
+
+
+def test_of_more_sources_than_are_judged_at_once_the_quiet_ones_are_first(
+    sessions: Sessions, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "BATCH", 4)
+    _stored(sessions, "r/bakers", 1, now=now, posted_at=now)
+    for number in range(6):
+        _stored(sessions, f"r/everything{number}", 5, now=now, posted_at=now)
+    with sessions.begin() as session:
+        batch = Backlog("toy-1").next_batch(session, now)
+        bakers = session.scalars(sa.select(Source.id).where(Source.community == "r/bakers")).one()
+    assert len({row.source_id for row in batch}) == 4
+    assert batch[0].source_id == bakers
 
 
 def test_what_one_worker_judges_no_other_one_takes_until_its_time_is_over(sessions: Sessions, now: datetime) -> None:
