@@ -22,7 +22,7 @@ BATCH = 256
 LEASE = timedelta(seconds=30)
 """For which a batch is kept from other workers: much longer than judging it takes."""
 
-_AMONG = 8_192  # of so many the next batch is chosen, twice: so choosing costs the same however many wait
+_AMONG = 4_096  # of so many the next batch is chosen, twice: so choosing costs the same however many wait
 _FRESH = timedelta(days=2)
 
 _OPEN = (Stage.MARKETING_QUALIFIED, Stage.SALES_QUALIFIED, Stage.REPLIED, Stage.PROSPECT)
