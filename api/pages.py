@@ -10,7 +10,17 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from api import alert_words, insight_words, measure_words, people_words, query_words, reply_words, source_words, words
+from api import (
+    admin_words,
+    alert_words,
+    insight_words,
+    measure_words,
+    people_words,
+    query_words,
+    reply_words,
+    source_words,
+    words,
+)
 from api.access import Action, may
 from api.assets import load_assets
 from api.highlight import excerpt, in_field, segments
@@ -103,6 +113,7 @@ def make_templates() -> jinja2.Environment:
         lead_name=words.lead_name,
         meaning_words=words.meaning_words,
         source_words=source_words,
+        admin_words=admin_words,
         terms_of_post=source_words.terms_of_post,
     )
     environment.filters.update(
@@ -131,6 +142,7 @@ def make_templates() -> jinja2.Environment:
         totals_line=reply_words.totals_line,
         share_words=insight_words.share_words,
         trend_words=insight_words.trend_words,
+        advised=admin_words.advised,
         bar=insight_words.bar,
     )
     return environment

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import chain
 from typing import Annotated
 
 import typer
@@ -17,9 +16,8 @@ from overheard.days import live_in
 from overheard.db import make_engine
 from overheard.errors import OverheardError
 from overheard.listening import sources
-from overheard.operations.checks import OF_THE_DATABASE, OF_THE_MACHINE, OF_THE_TABLES
 from overheard.operations.findings import Finding, Installation, State, broken, examine, look, ok
-from overheard.operations.work_checks import OF_THE_WORK
+from overheard.operations.overview import look_over, spoils_all
 from overheard.settings import read_settings
 
 _COLOURS = {State.OK: "green", State.LOOK: "yellow", State.BROKEN: "bold red"}
@@ -51,14 +49,10 @@ def doctor(
 
 
 def _findings(installation: Installation, *, online: bool) -> Iterator[Finding]:
-    database = list(examine(installation, OF_THE_DATABASE))
-    yield from database
-    yield from examine(installation, OF_THE_MACHINE)
-    is_readable = all(finding.state is not State.BROKEN for finding in database)
-    if is_readable:
-        yield from chain(examine(installation, OF_THE_TABLES), examine(installation, OF_THE_WORK))
-    else:
-        yield look("work", "Not looked at, as the database is not well.", "See to that first.")
+    is_readable = True
+    for finding in look_over(installation):
+        is_readable = is_readable and not spoils_all(finding)
+        yield finding
     yield from examine(installation, {"model": _model, "judgement": _judgement} if is_readable else {})
     if online and is_readable:
         yield from examine(installation, {"platforms": _platforms, "platforms' clock": _platforms_clock})
@@ -92,7 +86,7 @@ def _model(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "model",
             f"{folder} holds {found} and not {row.name}: its files were changed.",
-            "Put them back from a backup, or use another version: overheard model rollback",
+            "Put them back from a backup, or use another version: `overheard model rollback`",
         )
     else:
         yield ok("model", f"{found}, its files are whole")
@@ -118,7 +112,7 @@ def _judgement(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "judgement",
             f"The model judges wrongly: {scores}.",
-            "Try OVERHEARD_PRECISION=f32. If that mends it, tell us the processor; else: overheard model rollback",
+            "Try `OVERHEARD_PRECISION=f32`. If that mends it, tell us the processor; else: `overheard model rollback`",
         )
 
 
@@ -138,7 +132,7 @@ def _platforms(installation: Installation) -> Iterator[Finding]:
                 account = collector.account_name()
             yield ok("platforms", f"{name} accepts {account or 'us'} ({len(lane.sources)} sources)")
         except OverheardError as error:
-            yield broken("platforms", f"{name}: {error}", "Each source by itself: overheard sources check")
+            yield broken("platforms", f"{name}: {error}", "Each source by itself: `overheard sources check`")
 
 
 def _platforms_clock(installation: Installation) -> Iterator[Finding]:
@@ -160,7 +154,7 @@ def _platforms_clock(installation: Installation) -> Iterator[Finding]:
     apart = abs(datetime.now(UTC) - there)
     if apart > _CLOCKS_DIFFER:
         yield broken(
-            "platforms' clock", f"{apart.total_seconds():.0f} s apart.", "Set it by NTP (timedatectl set-ntp true)."
+            "platforms' clock", f"{apart.total_seconds():.0f} s apart.", "Set it by NTP (`timedatectl set-ntp true`)."
         )
     else:
         yield ok("platforms' clock", "as ours")

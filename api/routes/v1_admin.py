@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.access import Action
 from api.admin_bodies import DeadLetterBody, FindingBody, JobBody, OperationsBody, RetriedBody
 from api.deps import BeforeAsking, Db, Id, Now, ReadDb, StateDep, by_token
-from api.errors import TooLarge
+from api.errors import DatabaseAway, TooLarge
 from api.openapi import problems
 from api.paging import Page, PageParams, page_from
 from api.routes.admin import read_again
@@ -20,7 +20,7 @@ from overheard.listening.intake import Item
 from overheard.models import User
 from overheard.operations import jobs, tending
 from overheard.operations.findings import Installation
-from overheard.operations.overview import not_well, overview
+from overheard.operations.overview import not_well, overview, spoils_all
 
 router = ApiRouter(tags=["operations"])
 
@@ -32,8 +32,10 @@ Keeper = Annotated[User, by_token(Action.CHANGE_OPERATIONS)]
 def read_operations(_user: Reader, state: StateDep, db: ReadDb, now: Now) -> OperationsBody:
     """What is not well, jobs by queue, task and state, workers, versions, disk, sizes, the last backup."""
     installation = Installation(state.settings, state.engine, now)
-    findings = [FindingBody.of(one) for one in not_well(installation)]
-    return OperationsBody.of(overview(db, installation), findings)
+    findings = not_well(installation)
+    for finding in filter(spoils_all, findings):
+        raise DatabaseAway(f"{finding.says} {finding.do}")
+    return OperationsBody.of(overview(db, installation), [FindingBody.of(one) for one in findings])
 
 
 @router.get("/admin/jobs", operation_id="readJobs", summary="Jobs", responses=problems(InvalidInput))

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from overheard.days import told
 from overheard.db import first_line, head_revision, is_behind
 from overheard.errors import InvalidInput, OverheardError
 from overheard.exposure import refuse_what_anybody_could_guess
@@ -36,7 +37,7 @@ def database(installation: Installation) -> Iterator[Finding]:
     """Whether it answers, and what it is."""
     url = installation.engine.url
     if installation.engine.dialect.name == "sqlite" and not os.path.exists(url.database or ""):  # noqa: PTH110 - may be empty
-        yield broken("database", "There is no database yet.", "Make it: overheard init")
+        yield broken("database", "There is no database yet.", "Make it: `overheard init`")
         return
     try:
         with installation.reading() as session:
@@ -45,7 +46,7 @@ def database(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "database",
             f"It cannot be opened: {first_line(error)}",
-            "Is the server up, and does OVERHEARD_DATABASE_URL name it, its user and the right password?",
+            "Is the server up, and does `OVERHEARD_DATABASE_URL` name it, its user and the right password?",
         )
         return
     says = f"{size.version}, {_megabytes(size.bytes)}"
@@ -53,7 +54,7 @@ def database(installation: Installation) -> Iterator[Finding]:
         yield look(
             "database",
             f"{says}, of which {_megabytes(size.free)} hold nothing",
-            "It is used again by itself. To give it back to the disk, end all processes and say VACUUM in sqlite3.",
+            "It is used again by itself. To give it back to the disk, end all processes and say `VACUUM` in `sqlite3`.",
         )
     else:
         yield ok("database", says)
@@ -68,7 +69,7 @@ def migrations(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "migrations",
             f"The tables are older ({revision or 'none'}) than this code ({head_revision()}).",
-            "Bring them up to date: overheard init. What to know before: docs/upgrading.md",
+            "Bring them up to date: `overheard init`. What to know before: docs/upgrading.md",
         )
     elif revision != head_revision():
         yield look(
@@ -84,16 +85,18 @@ def home(installation: Installation) -> Iterator[Finding]:
     """Whether the home folder is there, ours, and closed to others."""
     folder = installation.settings.home
     if not folder.is_dir():
-        yield broken("home", f"There is no folder {folder}.", "Make it: overheard init, or set OVERHEARD_HOME.")
+        yield broken("home", f"There is no folder {folder}.", "Make it: `overheard init`, or set `OVERHEARD_HOME`.")
         return
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield broken("home", f"{folder} cannot be written by this user.", f"Give it to them: chown -R USER {folder}")
+        yield broken("home", f"{folder} cannot be written by this user.", f"Give it to them: `chown -R USER {folder}`")
         return
     kept = [folder, *(path for name in (SECRET_KEY, CREDENTIALS_KEY) if (path := folder / name).exists())]
     is_open = [path for path in kept if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     if is_open:
         names = " ".join(str(path) for path in is_open)
-        yield look("home", f"Other users of this machine may read {names}.", f"Close it to them: chmod go-rwx {names}")
+        yield look(
+            "home", f"Other users of this machine may read {names}.", f"Close it to them: `chmod go-rwx {names}`"
+        )
     else:
         yield ok("home", f"{folder.resolve()}, for its owner only")
 
@@ -133,11 +136,11 @@ def accounts(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "accounts",
             f"{len(read) + len(written)} accounts are kept, and the key that opens them is gone.",
-            f"Bring back {settings.home / CREDENTIALS_KEY} from a backup, or set OVERHEARD_CREDENTIALS_KEY.",
+            f"Bring back {settings.home / CREDENTIALS_KEY} from a backup, or set `OVERHEARD_CREDENTIALS_KEY`.",
         )
         return
     closed = 0
-    sealed = [(f"{row.name} ({row.mode})", row.sealed, f"overheard sources add {row.mode}") for row in read]
+    sealed = [(f"{row.name} ({row.mode})", row.sealed, f"`overheard sources add {row.mode}`") for row in read]
     sealed += [(f"{row.name} ({row.platform.value})", row.sealed, "/accounts") for row in written]
     for whose, box, anew in sealed:
         try:
@@ -159,14 +162,14 @@ def clock(installation: Installation) -> Iterator[Finding]:
     if newest and newest - installation.now > _CLOCKS_DISAGREE:
         yield look(
             "clock",
-            f"The newest post was taken in at {newest:%Y-%m-%d %H:%M} UTC, which is still to come.",
-            "A clock was moved, here or where it was taken in: set it by NTP (timedatectl set-ntp true).",
+            f"The newest post was taken in at {told(newest)}, which is still to come.",
+            "A clock was moved, here or where it was taken in: set it by NTP (`timedatectl set-ntp true`).",
         )
     apart = abs(there - here) if there else timedelta(0)
     if apart > _CLOCKS_DIFFER:
         says = f"This machine and the database are {apart.total_seconds():.0f} s apart."
         tell = broken if apart > _CLOCKS_DISAGREE else look
-        yield tell("clock", says, "Set both by NTP (timedatectl set-ntp true).")
+        yield tell("clock", says, "Set both by NTP (`timedatectl set-ntp true`).")
     elif there:
         yield ok("clock", "as the database's")
     elif not newest or newest <= installation.now:
@@ -177,13 +180,13 @@ def backup(installation: Installation) -> Iterator[Finding]:
     """Whether there is a backup, and how old."""
     with installation.reading() as session:
         at = last_backup(session, installation.settings)
-    do = "Write one every day: overheard backup, and the timer in deploy/systemd (docs/backup.md)."
+    do = "Write one every day: `overheard backup`, and the timer in deploy/systemd (docs/backup.md)."
     if at is None:
         yield look("backup", "None is known, and none is in the home folder.", do)
     elif installation.now - at > _BACKUP_IS_OLD:
-        yield look("backup", f"The last is of {at:%Y-%m-%d %H:%M} UTC.", do)
+        yield look("backup", f"The last is of {told(at)}.", do)
     else:
-        yield ok("backup", f"of {at:%Y-%m-%d %H:%M} UTC")
+        yield ok("backup", f"of {told(at)}")
 
 
 def last_backup(session: Session, settings: Settings) -> datetime | None:
@@ -203,6 +206,3 @@ OF_THE_DATABASE: Mapping[str, Check] = {"database": database, "migrations": migr
 
 OF_THE_MACHINE: Mapping[str, Check] = {"home": home, "disk": disk, "secrets": secrets}
 OF_THE_TABLES: Mapping[str, Check] = {"accounts": accounts, "clock": clock, "backup": backup}
-
-LOOKED_AT_ON_PAGES: Mapping[str, Check] = {**OF_THE_DATABASE, **OF_THE_MACHINE, **OF_THE_TABLES}
-"""What needs neither the model nor a platform."""

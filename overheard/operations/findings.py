@@ -85,6 +85,9 @@ def examine(installation: Installation, checks: Mapping[str, Check]) -> Iterator
             yield broken(what, str(error), "See what the line says.")
         except SQLAlchemyError as error:
             yield broken(what, f"The database did not answer: {first_line(error)}", "See to the database first.")
+        except OSError as error:
+            which, why = error.filename or "A file", error.strerror or type(error).__name__
+            yield broken(what, f"{which} cannot be read: {why}.", "Is it there, and may this user read it?")
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are still wanted
             # Only its kind: what an unforeseen error says may quote anything.
             yield broken(what, f"This could not be looked at ({type(error).__name__}).", "Report it: this is a bug.")

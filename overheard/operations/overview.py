@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -16,8 +16,8 @@ from overheard.listening.source_health import Concern, SourceHealth
 from overheard.modelling import drift
 from overheard.models import Embedding
 from overheard.operations import jobs
-from overheard.operations.checks import LOOKED_AT_ON_PAGES, last_backup
-from overheard.operations.findings import Finding, Installation, State, examine
+from overheard.operations.checks import OF_THE_DATABASE, OF_THE_MACHINE, OF_THE_TABLES, last_backup
+from overheard.operations.findings import Finding, Installation, State, examine, look
 from overheard.operations.jobs import JobGroup, Worker
 from overheard.operations.sizes import DatabaseSize, TableSize, database_size, table_sizes
 from overheard.operations.work_checks import OF_THE_WORK
@@ -63,9 +63,29 @@ def overview(session: Session, installation: Installation) -> Overview:
     )
 
 
+def look_over(installation: Installation) -> Iterator[Finding]:
+    """All but the model and the platforms. Where the database is not well, nothing in it is looked at."""
+    is_readable = True
+    for finding in examine(installation, OF_THE_DATABASE):
+        is_readable = is_readable and not spoils_all(finding)
+        yield finding
+        if finding.what == "database" and not is_readable:
+            break  # its tables would say the same again
+    yield from examine(installation, OF_THE_MACHINE)
+    if is_readable:
+        yield from examine(installation, {**OF_THE_TABLES, **OF_THE_WORK})
+    else:
+        yield look("work", "Not looked at, as the database is not well.", "See to that first.")
+
+
+def spoils_all(finding: Finding) -> bool:
+    """Whether nothing in the database can be told before this is mended."""
+    return finding.what in OF_THE_DATABASE and finding.state is State.BROKEN
+
+
 def not_well(installation: Installation) -> list[Finding]:
-    """What the doctor would say, but for the model and the platforms, which no page can look at; the worst first."""
-    found = examine(installation, {**LOOKED_AT_ON_PAGES, **OF_THE_WORK})
+    """What no page can leave out; the worst first."""
+    found = look_over(installation)
     return sorted((one for one in found if one.state is not State.OK), key=lambda one: one.state is not State.BROKEN)
 
 

@@ -49,7 +49,8 @@ def table_sizes(session: Session, *, limit: int = 12) -> Sequence[TableSize]:
     """The largest tables, the largest first."""
     if _is_postgresql(session):
         statement = sa.text(
-            "SELECT relname, GREATEST(reltuples, 0)::bigint, pg_total_relation_size(oid) FROM pg_class "
+            "SELECT relname, CASE WHEN reltuples < 0 THEN pg_stat_get_live_tuples(oid) ELSE reltuples::bigint END, "
+            "pg_total_relation_size(oid) FROM pg_class "
             "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 3 DESC, 1 LIMIT :limit"
         )
         return [TableSize(*row) for row in session.execute(statement, {"limit": limit})]

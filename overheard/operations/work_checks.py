@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import told
 from overheard.listening import judging_queue
 from overheard.listening.source_health import Concern
 from overheard.listening.terms import Terms, retention
@@ -42,7 +43,7 @@ def judging(installation: Installation) -> Iterator[Finding]:
     if is_full:
         yield look(
             "back-pressure",
-            f"More than {limit:,} posts wait (OVERHEARD_BACKLOG_LIMIT), so no source is read further.",
+            f"More than {limit:,} posts wait (`OVERHEARD_BACKLOG_LIMIT`), so no source is read further.",
             "It goes on by itself as they are judged. Often: fewer sources, or one more worker.",
         )
 
@@ -51,7 +52,7 @@ def sources(installation: Installation) -> Iterator[Finding]:
     """Sources that failed, lag, or wait for somebody."""
     live = [one for one in installation.health if one.concern not in (Concern.NOT_LIVE, Concern.PAUSED)]
     if not live:
-        yield look("sources", "No source is read.", "Add one: overheard sources add, or the page /sources.")
+        yield look("sources", "No source is read.", "Add one: `overheard sources add`, or the page /sources.")
         return
     by_concern: dict[Concern, list[str]] = {}
     for one in live:
@@ -65,17 +66,19 @@ def sources(installation: Installation) -> Iterator[Finding]:
         yield tell(
             "sources",
             f"Due for more than a quarter of an hour: {_some(names)}.",
-            "Is `overheard run`, `listen` or a worker with `collect` alive?",
+            "Is `overheard run`, `overheard listen` or a worker with `collect` alive?",
         )
     if names := by_concern.get(Concern.FAILING):
         yield look(
-            "sources", f"The last pass failed: {_some(names)}.", "It is tried again. Why: /sources, or --online."
+            "sources",
+            f"The last pass failed: {_some(names)}.",
+            "It is tried again. Why: /sources, or `overheard doctor --online`.",
         )
     if names := by_concern.get(Concern.DEAD_LETTERS):
         yield look(
             "sources",
             f"More than one item in a hundred unreadable: {_some(names)}.",
-            "Look: overheard dead-letters list, or /admin",
+            "Look: `overheard dead-letters list`, or /admin",
         )
     if names := by_concern.get(Concern.GAPS):
         yield look("sources", f"With ranges that were missed: {_some(names)}.", "/sources tells which, and why.")
@@ -91,13 +94,16 @@ def workers(installation: Installation) -> Iterator[Finding]:
             return
         alive, waiting = jobs.workers_alive(session), jobs.longest_waiting(session)
     if not alive:
-        yield broken("workers", "No worker has given a sign of life.", "Start one: overheard worker, or overheard run.")
-    late = [queue for queue, since in waiting.items() if installation.now - since > _WAITS_TOO_LONG]
-    for queue in late:
+        yield broken(
+            "workers", "No worker has given a sign of life.", "Start one: `overheard worker`, or `overheard run`."
+        )
+    late = sorted(queue for queue, since in waiting.items() if installation.now - since > _WAITS_TOO_LONG)
+    if late:
+        since = told(min(waiting[queue] for queue in late))
         yield broken(
             "workers",
-            f"A job of the queue {queue} has waited since {waiting[queue]:%Y-%m-%d %H:%M} UTC, and nobody takes it.",
-            f"Start one that serves it: overheard worker --queues {queue}",
+            f"Nobody takes the jobs of {', '.join(late)}: one has waited since {since}.",
+            f"Start one that serves them: `overheard worker --queues {','.join(late)}`",
         )
     if alive and not late:
         yield ok("workers", f"{alive} alive, and none of the queues waits")
@@ -143,7 +149,7 @@ def replies(installation: Installation) -> Iterator[Finding]:
         )
     if stops or installation.settings.replies.stopped:
         yield look(
-            "replies", "Stopped: none goes out.", "When all is looked through: overheard replies go, or /replies."
+            "replies", "Stopped: none goes out.", "When all is looked through: `overheard replies go`, or /replies."
         )
     elif late:
         yield look(
@@ -193,7 +199,7 @@ def sweeping(installation: Installation) -> Iterator[Finding]:
         yield broken(
             "sweeping",
             f"Posts are kept longer than they may be: {_some(overdue)}.",
-            "Erase them now: overheard sweep. By itself: `overheard run`, or a worker with `upkeep`.",
+            "Erase them now: `overheard sweep`. By itself: `overheard run`, or a worker with `upkeep`.",
         )
     else:
         yield ok("sweeping", "nothing is kept longer than it may be")

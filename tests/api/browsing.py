@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from api.app import create_app
 from overheard.db import Sessions, make_engine, make_sessions
@@ -20,6 +22,9 @@ from tests.factories import Cast, make_campaign, make_cast, make_lead, new_post
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
+
+_AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+_AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
@@ -66,6 +71,14 @@ def site(
     path = tmp_path / "overheard.db"
     path.write_bytes(sqlite_template.read_bytes())
     engine = make_engine(f"sqlite:///{path}")
+    with site_over(engine, settings, now=now, **rooms) as site:
+        yield site
+    engine.dispose()
+
+
+@contextmanager
+def site_over(engine: Engine, settings: Settings, *, now: datetime, **rooms: Any) -> Iterator[Site]:  # noqa: ANN401 - doors of any kind
+    """A site over a migrated, empty database; `rooms`: what the roof hands to the application besides."""
     sessions = make_sessions(engine)
     with sessions.begin() as session:
         cast = make_cast(session, now=now)
@@ -77,7 +90,6 @@ def site(
             make_lead(session, now=now, campaign=campaign, post=post, score=0.9 - number / 10, explanation=told)
     with serving(create_app(settings, engine=engine, clock=lambda: now, **rooms)) as (url, _):
         yield Site(url, sessions, cast, now)
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +143,17 @@ def fits_every_width(page: "Page", picture: Path, *, full_page: bool = False) ->
         for scheme in schemes:
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
             page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=full_page)
+
+
+def found_by_axe(page: "Page") -> list[tuple[str, str, str]]:
+    """What of WCAG 2.2 AA a program sees broken: rule, place, markup. The page's policy has to be bypassed for it."""
+    page.evaluate(_AXE.read_text())
+    result = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _AXE_RULES)
+    return [
+        (broken["id"], str(node["target"]), node["html"][:120])
+        for broken in result["violations"]
+        for node in broken["nodes"]
+    ]
 
 
 def titles_on(page: "Page") -> list[str]:

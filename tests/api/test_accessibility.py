@@ -1,20 +1,17 @@
 """Every page in a real browser before axe-core: nothing of WCAG 2.2 AA that a program can see is broken."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from overheard.leads import funnel
-from tests.api.browsing import Site, in_a_browser
+from tests.api.browsing import Site, found_by_axe, in_a_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = in_a_browser
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATHS = (
     "/queue",
     "/leads/1",
@@ -60,12 +57,6 @@ def test_axe_finds_nothing_on_any_page(site: Site, browser: "Browser", scheme: s
         answer = page.goto(site.url + path)
         assert answer is not None
         assert answer.status == 200, path
-        page.evaluate(AXE.read_text())
-        result = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
-        found += [
-            (path, broken["id"], node["target"], node["html"][:120])
-            for broken in result["violations"]
-            for node in broken["nodes"]
-        ]
+        found += [(path, *broken) for broken in found_by_axe(page)]
     context.close()
     assert not found, "\n".join(map(str, found))

@@ -53,7 +53,7 @@ def test_looking_makes_nothing(tmp_path: Path, now: datetime) -> None:
     engine = make_engine(f"sqlite:///{home}/overheard.db")
     settings = Settings(home=home, _env_file=None)  # type: ignore[call-arg] # pydantic-settings' own switch
     first, *_ = examine(Installation(settings, engine, now), ALL)
-    assert (first.what, first.state, first.do) == ("database", State.BROKEN, "Make it: overheard init")
+    assert (first.what, first.state, first.do) == ("database", State.BROKEN, "Make it: `overheard init`")
     assert not home.exists()
 
 
@@ -210,7 +210,7 @@ def test_posts_that_are_kept_too_long_are_told(look: Look, sessions: Sessions, n
     assert look()["sweeping"].state is State.OK
     with sessions.begin() as session:
         session.execute(sa.update(Source).where(Source.id == source.id).values(retention_hours=48))
-    assert look()["sweeping"].do.startswith("Erase them now: overheard sweep")
+    assert look()["sweeping"].do.startswith("Erase them now: `overheard sweep`")
 
 
 def test_many_unreadable_items_are_told(look: Look, sessions: Sessions, now: datetime) -> None:
@@ -219,7 +219,7 @@ def test_many_unreadable_items_are_told(look: Look, sessions: Sessions, now: dat
         session.add(
             DeadLetter(origin="Hacker News: Hacker News", locator="item 1", reason="r", raw=b"", raw_sha256="", at=now)
         )
-    assert look()["sources"].do.startswith("Look: overheard dead-letters")
+    assert look()["sources"].do.startswith("Look: `overheard dead-letters")
 
 
 def test_the_operators_page_has_a_line_for_every_finding() -> None:
