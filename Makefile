@@ -10,7 +10,7 @@ CODE := overheard collectors classifier api cli tests notebooks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-gate soak-workers soak-matrices notebooks evaluate checklist train licences audit sbom image-size release-check migration pins clean
+.PHONY: help demo install serving test format format-check lint types contracts migrations-check tests coverage bench soak soak-replies soak-labels soak-gate soak-workers soak-matrices alerts-check notebooks evaluate checklist train licences audit sbom image-size image-check release-check migration pins clean
 
 help: ## List all targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,12 @@ soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood,
 soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
 	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases
 
+alerts-check: $(VENV)/.installed-dev ## Check alert rules and /metrics with Prometheus' own promtool (Debian: prometheus)
+	@command -v promtool >/dev/null || { echo "promtool is not installed. Debian and Ubuntu: apt-get install prometheus"; exit 1; }
+	@promtool check rules deploy/prometheus/overheard.rules.yml
+	@promtool test rules deploy/prometheus/overheard.tests.yml
+	@$(BIN)/pytest -q tests/test_watching.py tests/api/test_metrics.py
+
 notebooks: $(VENV)/.installed-dev ## Run the notebooks from top to bottom, and say how long each takes
 	@$(BIN)/python notebooks/run.py
 
@@ -109,10 +115,13 @@ sbom: $(VENV)/.installed-dev ## List all parts of a release, by CycloneDX, in di
 	  --output-file dist/overheard.cdx.json dist/venv/bin/python
 	@echo "dist/overheard.cdx.json"
 
-image-size: $(VENV)/.installed-dev ## Build what the image carries, without Docker, try it, and say how large it is
+image-size: $(VENV)/.installed-dev ## Build what the image carries, without Docker, and say how large it is; wants strip and patchelf
 	@$(BIN)/python -m tests.image
 
-release-check: test sbom audit image-size ## All that a release wants: tests (version, changelog, notes, licences among them), parts, known holes
+image-check: image-size ## Show that what serves lacks nothing of what was taken out of the image (some minutes)
+	@$(BIN)/python -m tests.image --check
+
+release-check: test sbom audit image-check ## All that a release wants: tests (version, changelog, notes, licences among them), parts, known holes
 
 migration: $(VENV)/.installed-dev ## Write a new migration for changed tables: make migration NAME="add tags"
 	@$(BIN)/python -m overheard.migrations.new "$(NAME)"

@@ -1,19 +1,18 @@
 """What Prometheus reads."""
 
-from itertools import groupby
+from math import inf
 from typing import Annotated
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from api.access import Action
 from api.deps import Now, ReadDb, by_token
 from overheard.models import User
-from overheard.operations.figures import Figure, figures
+from overheard.operations.figures import MEANS, Figure, Spread, figures
 
 router = APIRouter()
 
@@ -21,19 +20,26 @@ router = APIRouter()
 class _Told(Collector):
     """Figures as Prometheus' own library writes them."""
 
-    def __init__(self, told: list[Figure]) -> None:
-        self._told = sorted(told, key=lambda figure: figure.name)
+    def __init__(self, told: list[Figure | Spread]) -> None:
+        self._told = told
 
     def collect(self) -> list[Metric]:
-        """A family for each name."""
-        families: list[Metric] = []
-        for name, group in groupby(self._told, key=lambda figure: figure.name):
-            same = list(group)
-            family = GaugeMetricFamily(f"overheard_{name}", same[0].means, labels=list(same[0].labels))
-            for figure in same:
-                family.add_metric(list(figure.labels.values()), figure.value)
-            families.append(family)
-        return families
+        """A family for each name, also for those that have no number just now."""
+        families = {name: Metric(f"overheard_{name}", means, "gauge") for name, means in MEANS.items()}
+        for one in self._told:
+            family, labels = families[one.name], dict(one.labels)
+            if isinstance(one, Spread):  # of what is the newest at any time, so that it may fall too
+                family.type = "gaugehistogram"
+                for bound, number in one.up_to:
+                    family.add_sample(
+                        f"{family.name}_bucket", labels | {"le": "+Inf" if bound == inf else str(float(bound))}, number
+                    )
+                family.add_sample(f"{family.name}_gcount", labels, one.up_to[-1][1])
+                family.add_sample(f"{family.name}_gsum", labels, one.total)
+            else:
+                family.type = "summary" if "quantile" in labels else "gauge"
+                family.add_sample(family.name, labels, one.value)
+        return list(families.values())
 
 
 @router.get("/metrics")
