@@ -16,13 +16,6 @@ from overheard.vocabulary import Platform, SourceState
 # --- what is taken -------------------------------------------------------------------------------------------------
 
 
-class Removal(Body):
-    """Whether the posts go too."""
-
-    purge: bool = False
-    community: Text | None = Field(None, description="The source's community, which `purge` asks for as a check.")
-
-
 class HandedPost(Body):
     """What somebody read at an address."""
 
@@ -92,13 +85,6 @@ class SourceBody(BaseModel):
     failures: int = Field(description="Passes in a row that failed.")
     last_error: str | None
     last_error_at: datetime | None
-
-
-class RemovedBody(BaseModel):
-    """What a removal did."""
-
-    source_id: int
-    posts_removed: int
 
 
 class SuggestionBody(BaseModel):

@@ -12,7 +12,7 @@ from cli.context import Context, clock, err, out, start
 from overheard.errors import InvalidInput
 from overheard.home import secret_key
 from overheard.models import Erasure
-from overheard.privacy import erasing, person, reach, subjects
+from overheard.privacy import erasing, ledger, person, reach, subjects
 from overheard.privacy.subjects import Subject
 from overheard.privacy.vocabulary import SubjectKind
 from overheard.users import audit
@@ -53,7 +53,7 @@ def erase(
         return
     if not yes:
         typer.confirm("Erase it? This cannot be undone.", abort=True, err=True)
-    receipt = _erase(context, subject, reason=reason, for_good=for_good)
+    receipt = erased(context, subject, reason=reason, for_good=for_good)
     if as_json:
         _print_json(as_receipt(receipt))
     else:
@@ -131,15 +131,18 @@ def as_receipt(one: Erasure) -> dict[str, Any]:
     }
 
 
-def _erase(context: Context, subject: Subject, *, reason: str, for_good: bool) -> Erasure:
+def erased(context: Context, subject: Subject, *, reason: str, for_good: bool = False) -> Erasure:
+    """Erase it to the end, and say which ledgers could not be written; the receipt."""
     secret = secret_key(context.settings)
     with context.typed.begin() as session:
         receipt = erasing.erase_subject(
             session, subject, secret=secret, reason=reason, actor=None, for_good=for_good, now=clock()
         )
-    for ledger in erasing.clean_up(context.sessions, context.settings):
-        err.print(f"[yellow]{ledger} could not be written:[/] a restored backup would not know of it. See to its disk.")
-    return receipt
+        ledger.keep(session, context.settings)  # before the commit: a restore must never know less than was asked for
+    for path in erasing.go_on(context.typed, context.settings, clock=clock):
+        err.print(f"[yellow]{path} could not be written:[/] a restored backup would not know of it. See to its disk.")
+    with context.sessions() as session:
+        return erasing.receipt(session, receipt.receipt)
 
 
 def _show(subject: Subject, counts: Mapping[str, int], learned: list[str]) -> None:

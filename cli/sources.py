@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from cli.add_source import add, source_named
 from cli.context import clock, err, out, start
+from cli.privacy import erased
 from overheard.errors import NotFound, OverheardError
 from overheard.listening import sources
 from overheard.listening.source_health import health
 from overheard.marketing.campaigns import find as find_campaign
 from overheard.models import Source
+from overheard.privacy import subjects
 from overheard.users import audit
 from overheard.vocabulary import AuditAction, Platform
 
@@ -90,46 +92,35 @@ def enable(name: Name) -> None:
 
 
 @app.command("remove")
-def remove(
-    name: Name,
-    *,
-    purge: Annotated[bool, typer.Option("--purge", help="Erase its posts and all that was derived from them.")] = False,
-) -> None:
-    """Read a source no more; with --purge its posts are erased too."""
-    from overheard.db import scrub
-
-    context = start()
-    with context.typed.begin() as session:
+def remove(name: Name) -> None:
+    """Read a source no more. What it brought stays: `overheard erase --source` erases that."""
+    with start().typed.begin() as session:
         source = sources.find(session, name)
-        community = source.community
-        _record(session, AuditAction.SOURCE_REMOVED, source, "with its posts" if purge else "")
-        gone = sources.remove(session, source, purge=purge)
-    if purge:
-        scrub(context.sessions)
-    out.print(f"{community} is read no more.{f' {gone:,} posts were erased.' if purge else ''}", markup=False)
+        _record(session, AuditAction.SOURCE_REMOVED, source)
+        sources.remove(source)
+    out.print(f"{source.community} is read no more. Its posts stay.", markup=False)
 
 
 @app.command("purge")
 def purge(
     platform: Annotated[Platform, typer.Argument(help="The platform of which nothing may be left.")],
     *,
+    reason: Annotated[str, typer.Option(help="Why, for the receipts.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase everything that came from a platform, however it came in, and read it no more."""
-    from overheard.db import scrub
-
+    """Erase all that came from a platform, however it came in, and read it no more; a receipt for each source."""
     if not yes:
         typer.confirm(
             f"Erase every post of {platform.display}, with all that was derived from it?", abort=True, err=True
         )
     context = start()
-    with context.typed.begin() as session:
-        found = sources.of_platform(session, platform)
-        for source in found:
-            _record(session, AuditAction.SOURCE_REMOVED, source, "with its posts")
-        gone = sum(sources.remove(session, source, purge=True) for source in found)
-    scrub(context.sessions)
-    out.print(f"{platform.display}: {len(found):,} sources with {gone:,} posts were erased.", markup=False)
+    with context.sessions() as session:
+        found = [subjects.of_source(source) for source in sources.of_platform(session, platform)]
+    gone = [erased(context, subject, reason=reason) for subject in found]
+    posts = sum(one.counts.get("posts", 0) for one in gone)
+    out.print(f"{platform.display}: {len(gone):,} sources with {posts:,} posts were erased.", markup=False)
+    for one in gone:
+        out.print(f"Receipt {one.receipt}")
 
 
 def _record(session: Session, action: AuditAction, source: Source, detail: str = "") -> None:

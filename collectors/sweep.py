@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from collectors.base import Clock, Collector, Sleep, Watched
 from collectors.run import Lane, lanes, open_collector
 from overheard import models
-from overheard.db import Sessions, scrub
+from overheard.db import Sessions, scrub, vacuum
 from overheard.errors import CollectorError, OverheardError
 from overheard.listening import sources
 from overheard.listening.erasure import KEPT_FOR, erase
@@ -21,7 +21,7 @@ from overheard.listening.terms import Recheck, Terms, retention
 from overheard.modelling.files import follow_erasures
 from overheard.models import DeadLetter, Lead, Post, Signal, Source
 from overheard.operations.pruning import prune
-from overheard.privacy import ledger
+from overheard.privacy import erasing, ledger
 from overheard.settings import Settings
 from overheard.vocabulary import Stage
 
@@ -50,8 +50,14 @@ class SweepSummary:
 
 
 def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep = time.sleep) -> SweepSummary:
-    """Erase what may be kept no longer, ask again for what may have changed, and leave no trace of either on disk."""
+    """Go on with erasures that were left half done, erase what may be kept no longer, ask again for what may have
+    changed, and leave no trace of any of it on disk.
+    """
     summary = SweepSummary()
+    with sessions.begin() as session:
+        ledger.keep(session, settings)
+    if erasing.carry_on(sessions, clock=clock, sleep=sleep):
+        vacuum(sessions)
     with sessions() as session:
         keeping = {row.id: row for row in session.scalars(sa.select(Source).where(Source.terms.is_not(None)))}
         found = lanes(session)
@@ -65,7 +71,6 @@ def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep 
     _prune(sessions, settings, clock=clock)
     with sessions.begin() as session:
         follow_erasures(session, settings)
-        ledger.keep(session, settings)
     scrub(sessions)
     logger.info("swept", extra={"action": "swept", "expired": summary.expired, "rechecked": summary.rechecked})
     return summary

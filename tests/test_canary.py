@@ -106,7 +106,7 @@ def test_after_an_erasure_nothing_of_an_author_is_found_anywhere(
         erasing.erase_subject(
             session, subject, secret=secret_key(settings), reason="A letter.", actor=None, for_good=True, now=now
         )
-    assert erasing.clean_up(sessions, settings) == []
+    assert erasing.go_on(sessions, settings, clock=lambda: now) == []
     with sessions() as session:
         assert reach.named_in(session, [NAME, SHOWN, *WORDS]) == {}
     assert _found(engine, tmp_path, needles) == set()

@@ -2,17 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
-from sqlalchemy.orm import Session
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.access import Action
-from api.deps import Db, Id, Now, ReadDb, Text, on_page
+from api.deps import Db, Id, Now, ReadDb, on_page
 from api.pages import Flash, done, page
 from api.words import plain
-from overheard.errors import InvalidInput
 from overheard.listening import source_health, sources
-from overheard.models import Source, User
+from overheard.models import User
 
 router = APIRouter(prefix="/sources")
 
@@ -49,29 +47,9 @@ def enable(
 
 @router.post("/{source_id}/remove")
 def remove(
-    *,
-    request: Request,
-    source_id: Id,
-    _viewer: Annotated[User, on_page(Action.REMOVE_SOURCE)],
-    db: Db,
-    now: Now,
-    what: Annotated[str, Form(pattern="^(keep|purge)$")] = "keep",
-    community: Annotated[Text, Form()] = "",
+    request: Request, source_id: Id, _viewer: Annotated[User, on_page(Action.REMOVE_SOURCE)], db: Db, now: Now
 ) -> Response:
-    """Read it no more; with its posts only when its name was typed."""
+    """Read it no more. Its posts are erased by the page of privacy, and by no other way."""
     source = source_health.health_of(db, source_id, now).source
-    name = plain(source.community)
-    if what == "keep":
-        sources.remove(db, source)
-        return done(request, _HERE, Flash(f"{name} is no longer read. Its posts stay."))
-    gone = purge(db, source, typed=community)
-    return done(request, _HERE, Flash(f"{name} is removed with its {gone:,} posts and all that was made of them."))
-
-
-def purge(db: Session, source: Source, *, typed: str) -> int:
-    """Remove a source with its posts, which cannot be taken back: so its name must have been typed."""
-    if plain(typed) != plain(source.community):
-        raise InvalidInput(
-            f"Nothing was removed: to remove {plain(source.community)} with its posts, type its name as it stands here."
-        )
-    return sources.remove(db, source, purge=True)
+    sources.remove(source)
+    return done(request, _HERE, Flash(f"{plain(source.community)} is no longer read. Its posts stay."))

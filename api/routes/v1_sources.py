@@ -10,9 +10,8 @@ from api.deps import Db, Id, Now, ReadDb, by_token
 from api.errors import TooLarge
 from api.openapi import problems
 from api.paging import Page, PageParams, page_of
-from api.routes.sources import purge
 from api.routing import ApiRouter
-from api.source_bodies import HandedPost, Removal, RemovedBody, SourceBody, SuggestionBody, TakenBody
+from api.source_bodies import HandedPost, SourceBody, SuggestionBody, TakenBody
 from api.state import state_of
 from overheard.errors import InvalidInput, NotFound
 from overheard.listening import by_hand, source_health, sources, suggestions
@@ -78,17 +77,12 @@ def enable_source(
     responses=problems(NotFound, InvalidInput, TooLarge),
 )
 def remove_source(
-    _user: Annotated[User, by_token(Action.REMOVE_SOURCE)],
-    source_id: Id,
-    db: Db,
-    now: Now,
-    removal: Removal | None = None,
-) -> RemovedBody:
-    """Read it no more. With `purge` its posts go too, and all that was made of them; that cannot be taken back."""
-    source = source_health.health_of(db, source_id, now).source
-    if removal is None or not removal.purge:
-        return RemovedBody(source_id=source_id, posts_removed=sources.remove(db, source))
-    return RemovedBody(source_id=source_id, posts_removed=purge(db, source, typed=removal.community or ""))
+    _user: Annotated[User, by_token(Action.REMOVE_SOURCE)], source_id: Id, db: Db, now: Now
+) -> SourceBody:
+    """Read it no more. What it brought stays: `POST /v1/erasures` erases that."""
+    found = source_health.health_of(db, source_id, now)
+    sources.remove(found.source)
+    return source_bodies.source_body(found)
 
 
 @router.get(

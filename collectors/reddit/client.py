@@ -261,7 +261,7 @@ def _refusal(response: requests.Response, path: str, wait: float | None, resets_
         return CollectorError(message, permanent=True)
     if status == HTTPStatus.NOT_FOUND:
         why = f"is {reason}" if reason else "is not there"
-        message = f"Reddit says that {path} {why}. To stop reading it and erase its posts: overheard sources remove"
+        message = f"Reddit says that {path} {why}. To stop reading it and erase its posts: overheard erase --source"
         return CollectorError(message, permanent=True)
     return CollectorError(f"Reddit answered {status} ({reason or 'without a reason'}) at {path}.", permanent=True)
 

@@ -16,6 +16,7 @@ from overheard.models import (
     CrmEntry,
     CrmLink,
     DeadLetter,
+    Erasure,
     OutboundDelivery,
     Post,
     Reply,
@@ -23,7 +24,8 @@ from overheard.models import (
     Tombstone,
 )
 from overheard.notifications.outbound_vocabulary import CrmDeed
-from overheard.vocabulary import ReplyState
+from overheard.privacy.vocabulary import SubjectKind
+from overheard.vocabulary import Platform, ReplyState
 
 GONE_OUT = (ReplyState.SENDING, ReplyState.AMBIGUOUS, ReplyState.SENT)
 """A reply in one of these may stand out there: it is ours, and kept without anything of theirs."""
@@ -55,7 +57,19 @@ def leave_tombstones(session: Session, gone: Mapping[Key, str], *, now: datetime
         for (platform, external_id), reason in gone.items()
     ]
     if rows:
-        session.execute(upsert(session, Tombstone).on_conflict_do_nothing(), rows)
+        row = upsert(session, Tombstone)
+        stays = {"reason": row.excluded.reason, "at": row.excluded.at}  # the mark of an expired post is let go some day
+        is_expired = Tombstone.reason.startswith(KEPT_FOR, autoescape=True)
+        key = ["platform", "external_id"]
+        session.execute(row.on_conflict_do_update(index_elements=key, set_=stays, where=is_expired), rows)
+
+
+def being_erased(session: Session) -> set[tuple[Platform, str]]:
+    """The sources (platform, community) of which nothing is taken in, as they are being erased on request."""
+    under_way = sa.select(Erasure.platform, Erasure.subject).where(
+        Erasure.kind == SubjectKind.SOURCE, Erasure.subject.is_not(None)
+    )
+    return {(platform, subject["key"]) for platform, subject in session.execute(under_way)}
 
 
 def let_go(session: Session, these: sa.ColumnElement[bool]) -> None:

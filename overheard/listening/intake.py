@@ -17,9 +17,10 @@ from overheard.keywords.queries import match_posts
 from overheard.keywords.search_index import index_posts
 from overheard.leads import do_not_contact
 from overheard.listening import judging_queue
-from overheard.listening.erasure import erase
+from overheard.listening.erasure import being_erased, erase
 from overheard.listening.posts import Key, NewPost, drop_unmatched, posts_of, store_posts
 from overheard.models import DeadLetter
+from overheard.models.sources import origin_of
 from overheard.settings import Settings
 from overheard.vocabulary import Platform
 
@@ -97,7 +98,7 @@ def take_in(
 
     `origin` names the file or collector in dead letters. Without `keeps_all` a new post that no query meets is let
     go at once. With `settings`, whose key tells them, nothing is taken in of people who were erased for good.
-    Taking the same batch in again changes nothing.
+    Nothing is taken in of a source that is being erased. Taking the same batch in again changes nothing.
     """
     last = max((n for n, item in enumerate(items) if isinstance(item, ErasedAuthor)), default=len(items))
     if last < len(items) - 1:  # an author who comes back writes after they were erased
@@ -107,8 +108,12 @@ def take_in(
             intake.add(take_in(session, part, origin=origin, now=now, keeps_all=keeps_all, settings=settings))
         return intake
     batch = _sort(items)
-    wanted = batch.posts if settings is None else _heard(session, batch.posts, settings)
+    closed = being_erased(session)
+    wanted = [post for post in batch.posts if (post.platform, post.community) not in closed]
+    wanted = wanted if settings is None else _heard(session, wanted, settings)
     unheard, batch.posts = len(batch.posts) - len(wanted), wanted
+    if origin in {origin_of(*source) for source in closed}:
+        batch.rejected = []
     stored = store_posts(session, batch.posts, now=now)
     match_posts(session, [*stored.inserted, *stored.updated])
     if not keeps_all:

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from overheard.db import upsert
 from overheard.errors import CollectorError, InvalidInput, NotFound
-from overheard.listening.erasure import let_go
+from overheard.listening.erasure import being_erased
 from overheard.listening.posts import source_id
 from overheard.listening.terms import Terms
-from overheard.models import DeadLetter, Delivery, Gap, Post, Revisit, Source, Usage, campaign_sources
+from overheard.models import Delivery, Gap, Revisit, Source, Usage, campaign_sources
 from overheard.vocabulary import Platform, SourceState
 
 # Seconds to the next pass after a failure, doubled with each one in a row.
@@ -21,8 +21,6 @@ _LONGEST_WAIT = 3_600.0
 
 # A pass should find fewer new posts than this, or the next one comes sooner; half a window of 100 is left as room.
 _NEW_PER_PASS = 30
-
-_ERASED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,8 @@ def add(
     """Watch a community from now on. One that is watched already, or was imported, is read this way from now on."""
     if terms.must_confirm and not permitted_by:
         raise InvalidInput(f"{community} needs a permission that somebody has to confirm: {terms.permission}")
+    if (platform, community) in being_erased(session):
+        raise InvalidInput(f"{community} is being erased just now. When that is done, it can be added anew.")
     source = session.get_one(Source, source_id(session, platform, community, now=now))
     if (source.mode, source.address) != (mode, address):
         source.cursor = None  # another collector's cursor says nothing to this one
@@ -109,23 +109,31 @@ def enable(source: Source) -> None:
     _start(source)
 
 
-def remove(session: Session, source: Source, *, purge: bool = False) -> int:
-    """Read it no more. With `purge` its posts go too, with all that was derived from them; how many went."""
+def remove(source: Source) -> None:
+    """Read it no more. What it brought stays."""
     source.state, source.credential_id = None, None
-    if not purge:
-        return 0
-    gone = 0
-    while ids := session.scalars(sa.select(Post.id).filter_by(source_id=source.id).limit(_ERASED_AT_ONCE)).all():
-        let_go(session, Post.id.in_(ids))
-        gone += len(ids)
-    session.execute(sa.delete(DeadLetter).where(DeadLetter.origin == source.origin))
+
+
+def close(session: Session, source: Source) -> int:
+    """Nothing comes in any more, not even what is on its way: its posts are to be erased. What had been pushed and was
+    not read yet is gone; how much.
+    """
+    here = (Delivery.credential_id == source.credential_id) & (Delivery.address == source.address)
+    pushed = session.scalars(sa.delete(Delivery).where(here, Delivery.taken_at.is_(None)).returning(Delivery.id)).all()
+    remove(source)
+    source.cursor = None  # by which whoever is reading it notices
+    session.flush()
+    return len(pushed)
+
+
+def forget(session: Session, source: Source) -> None:
+    """A source without posts goes, with what was noted about reading it."""
     for table in (Revisit, Gap, Usage):
         session.execute(sa.delete(table).where(table.source_id == source.id))
     source.mode, source.cursor, source.terms = None, None, None
     if session.scalar(sa.select(campaign_sources.c.campaign_id).filter_by(source_id=source.id).limit(1)) is None:
         session.delete(source)  # else it stays, empty: a campaign that names no source at all listens to every one
     session.flush()
-    return gone
 
 
 def _must_be_live(source: Source) -> None:

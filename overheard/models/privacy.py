@@ -1,9 +1,10 @@
 """What was erased on request, and which backups may still hold it."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from overheard.models.base import Base
@@ -12,9 +13,21 @@ from overheard.vocabulary import Platform
 
 
 class Erasure(Base):
-    """The receipt of something that was erased on request: what kind of thing, and how much. It names nobody."""
+    """The receipt of something that was erased on request: what kind of thing, and how much. It names nobody.
+
+    It is written first and the erasing follows in batches, so that whoever dies in between is made up for.
+    """
 
     __tablename__ = "erasures"
+    __table_args__ = (
+        # Asked with every batch of posts that comes in: whether their source is being erased.
+        Index(
+            "ix_erasures_under_way",
+            "kind",
+            sqlite_where=sa.text("subject IS NOT NULL"),
+            postgresql_where=sa.text("subject IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     receipt: Mapped[str] = mapped_column(unique=True)
@@ -43,6 +56,10 @@ class Erasure(Base):
     """When the last of these is removed; none: there are none, or nobody said when."""
     replayed_at: Mapped[datetime | None]
     """When it was done again, on an older backup that was restored."""
+    subject: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """Whom or what, in clear: as long as it is under way and no longer."""
+    finished_at: Mapped[datetime | None]
+    """When the last batch went."""
 
 
 class Backup(Base):

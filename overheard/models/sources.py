@@ -74,7 +74,12 @@ class Source(Base):
     @property
     def origin(self) -> str:
         """How dead letters name it."""
-        return f"{self.platform.display}: {self.community}"
+        return origin_of(self.platform, self.community)
+
+
+def origin_of(platform: Platform, community: str) -> str:
+    """How dead letters name a source."""
+    return f"{platform.display}: {community}"
 
 
 class Usage(Base):

@@ -31,7 +31,7 @@ from overheard.home import prepare_home, secret_key
 from overheard.models import Post
 from overheard.operations import backup_list
 from overheard.privacy import ledger
-from overheard.privacy.erasing import clean_up
+from overheard.privacy.erasing import go_on
 from overheard.privacy.replaying import Replayed, found_ledgers, replay
 from overheard.replying import reply_stops
 from overheard.settings import Settings
@@ -150,7 +150,7 @@ def restore(
         reply_stops.stop(session, because=_BECAUSE.format(at=manifest.at), actor=None, now=now)
         backup_list.write_down(session, archive, at=manifest.at)
         erasures = replay(session, ledgers, secret=secret_key(settings), now=now)
-    clean_up(make_sessions(engine), settings)
+    go_on(make_sessions(engine), settings, clock=lambda: now)
     return Restored(manifest, erasures)
 
 

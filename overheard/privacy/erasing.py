@@ -1,51 +1,51 @@
 """Erasing what somebody asked to have erased, and the receipt of it.
 
-What goes with posts stands in `overheard.listening.erasure`, which deletions at the source use as well. Here comes what
-only a person's own request reaches: what they answered, and where their name stands in what we keep.
+What goes with posts stands in `overheard.listening.erasure`, which deletions at the source use as well; what only a
+person's own request reaches stands in `overheard.privacy.beside`. A receipt is written first. Posts go in batches, each
+in a transaction of its own, so that nobody who writes meanwhile waits longer than for one; whatever ends this in
+between, the next sweep goes on.
 """
 
-import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from overheard import stored_answers
 from overheard.db import Sessions, scrub, vacuum
-from overheard.errors import InvalidInput
+from overheard.errors import InvalidInput, NotFound
 from overheard.leads import do_not_contact, people_links
 from overheard.listening import sources
-from overheard.listening.erasure import GONE_OUT, erase, leave_tombstones
+from overheard.listening.erasure import erase, let_go
 from overheard.listening.posts import Key, as_tombstone
 from overheard.modelling.files import follow_erasures
-from overheard.models import Answer, DeadLetter, Delivery, Erasure, Exclusion, Lead, Post, Reply, Source, User
+from overheard.models import DeadLetter, Erasure, Lead, Post, Reply, Source, User
 from overheard.operations import backup_list
-from overheard.privacy import ledger, reach
+from overheard.privacy import ledger, reach, subjects
+from overheard.privacy.beside import as_words, beside, keep_answers_away, to_them
 from overheard.privacy.subjects import Subject
 from overheard.privacy.vocabulary import SubjectKind
 from overheard.settings import Settings
 from overheard.text import clean
 from overheard.users import audit
-from overheard.vocabulary import AuditAction, ExclusionKind, Platform
+from overheard.vocabulary import AuditAction
 
 _BECAUSE = "erased on request"
 _MAX_REASON = 200
-_BATCH = 500  # ids in one statement
-_NOBODY = "…"
-"""What stands where a name stood."""
+_BATCH = 500  # posts of one transaction
+_PAUSE = 0.1  # seconds; who waits for SQLite's lock looks no more often, and would find it taken for ever
 
 
 def preview(session: Session, subject: Subject) -> dict[str, int]:
     """How many rows of which table would go or be emptied. Changes nothing."""
-    counts = reach.counted(session, reach.going(subject))
-    for name, number in reach.counted(session, {name: found for name, found, _ in beside(session, subject)}).items():
-        counts[name] = counts.get(name, 0) + number
-    return counts
+    around = {name: found for name, found, _ in beside(session, subject)}
+    return _sum(reach.counted(session, reach.going(subject)), reach.counted(session, around))
 
 
 def erase_subject(
@@ -59,30 +59,17 @@ def erase_subject(
     for_good: bool = False,
     again: ledger.Entry | None = None,
 ) -> Erasure:
-    """Erase all of a subject in this transaction, and write the receipt. After the commit: `clean_up`.
+    """Write the receipt and erase the first batch, which is all of it but for who wrote a lot. After the commit `go_on`
+    does the rest.
 
     `for_good`: nothing that the author writes from now on is taken in, and nobody writes to them. `again`: what an
     older backup has undone.
     """
     reason = _checked(reason, subject)
-    counts, learned = preview(session, subject), reach.learned_from(session, subject.posts)
-    kept_away = _keep_answers_away(session, subject, now=now)
-    for _, found, empty in beside(session, subject):
-        empty(session, session.scalars(found).all())
-    gone = set(again.tombstones) if again else set()
-    for lead in session.scalars(sa.select(Lead).where(reach.is_their_lead(subject))).all():
-        people_links.part_all(session, lead)
-    if subject.kind is SubjectKind.SOURCE:
-        _remove_source(session, subject)
-    else:
-        gone |= set(session.scalars(sa.select(Post.external_id).where(subject.posts)))
-        gone |= {subject.key} if subject.kind is SubjectKind.POST and subject.key else set()
-        _erase_posts(session, subject.platform, sorted(gone), now=now)
-        _run(session, sa.update(Reply).where(to_them(subject)).values(recipient=None))
-    stored_answers.forget(session)
-    if for_good:
-        do_not_contact.leave_unheard(session, subject.hashed(secret), actor=actor, now=now)
-    standing = backup_list.standing(session)
+    kept_away = keep_answers_away(session, subject, because=_BECAUSE, now=now)
+    by_id = set(again.tombstones) if again else set()
+    by_id |= {subject.key} if subject.kind is SubjectKind.POST and subject.key else set()
+    stay_away = by_id | kept_away | _ids_of(session, subject)
     erasure = Erasure(
         receipt=again.receipt if again else f"E{now:%Y%m%d}-{secrets.token_hex(4)}",
         at=datetime.fromisoformat(again.at) if again else now,
@@ -93,28 +80,89 @@ def erase_subject(
         key_check=again.key if again else do_not_contact.key_check(secret),
         reason=reason,
         is_for_good=for_good,
-        counts=counts,
-        learned=learned,
-        tombstones=sorted(as_tombstone(external_id) for external_id in gone | kept_away),
-        backups=len(standing),
-        backups_until=backup_list.last_end(standing),
+        counts={},
+        learned=[],
+        tombstones=sorted(as_tombstone(external_id) for external_id in stay_away),
+        backups=0,
         replayed_at=now if again else None,
+        subject=subject.kept() | {"last": session.scalar(sa.select(sa.func.max(Post.id)))},
     )
     session.add(erasure)
-    what = f"{subject.kind.value} at {subject.platform.display}, {counts.get('posts', 0)} posts"
-    audit.record(session, actor, AuditAction.ERASED, f"erasure {erasure.receipt}", what, now=now)
+    if subject.kind is SubjectKind.SOURCE:
+        _close(session, erasure, subject)
+    else:
+        _erase_beside(session, erasure, subject)
+        known = sorted(by_id)
+        for start in range(0, len(known), _BATCH):
+            _erase_posts(session, erasure, known[start : start + _BATCH], now=now)
+    if for_good:
+        do_not_contact.leave_unheard(session, erasure.subject_hash, actor=actor, now=now)
     session.flush()
+    step(session, erasure.id, now=now)
     return erasure
 
 
-def clean_up(sessions: Sessions, settings: Settings) -> list[Path]:
-    """After the commit: files follow, the ledgers beside the database know of it, and nothing is left in free pages.
+def step(session: Session, erasure_id: int, *, now: datetime) -> bool:
+    """The next batch of an erasure, in this transaction; whether there may be another one after it."""
+    # Locked: two who go on with the same one at once take turns.
+    erasure = session.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    subject = subjects.under_way(erasure)
+    if subject is None:
+        return False
+    theirs, source = subject.posts, None
+    if subject.kind is SubjectKind.SOURCE:
+        # Locked: whoever stores a post of it just now is waited for, and the post is seen below.
+        here = sa.select(Source).where(Source.platform == subject.platform, Source.community == subject.key)
+        source = session.scalars(here.with_for_update()).first()
+    else:  # what they write while it goes on is taken in like anybody's
+        theirs &= Post.id <= ((erasure.subject or {})["last"] or 0)
+    ids = session.scalars(sa.select(Post.external_id).where(theirs).limit(_BATCH)).all()
+    if ids:
+        _erase_posts(session, erasure, ids, now=now)
+    more = len(ids) == _BATCH
+    if source is not None and not more:
+        more = _drop_letters(session, erasure, source) == _BATCH
+    if not more:
+        if source is not None:
+            sources.forget(session, source)
+        unnamed = sa.update(Reply).where(to_them(subject)).values(recipient=None)
+        session.execute(unnamed, execution_options={"synchronize_session": False})
+        _finish(session, erasure, now=now)
+    session.flush()
+    return more
+
+
+def carry_on(sessions: Sessions, *, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep) -> int:
+    """Bring all that is under way to its end, batch by batch; how many erasures that were."""
+    with sessions() as session:
+        under_way = sa.select(Erasure.id).where(Erasure.subject.is_not(None)).order_by(Erasure.id)
+        open_ones = session.scalars(under_way).all()
+    for erasure_id in open_ones:
+        more = True
+        while more:
+            with sessions.begin() as session:
+                more = step(session, erasure_id, now=clock())
+            sleep(_PAUSE)
+    return len(open_ones)
+
+
+def go_on(
+    sessions: Sessions,
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Path]:
+    """After the commit: the ledgers beside the database know of it, the rest of it is erased, files follow, and nothing
+    is left in free pages.
 
     A sweep does the same, so whatever ends this in the middle, nothing stays undone. Ledgers that could not be written.
     """
     with sessions.begin() as session:
-        follow_erasures(session, settings)
         failed = ledger.keep(session, settings)
+    carry_on(sessions, clock=clock, sleep=sleep)
+    with sessions.begin() as session:
+        follow_erasures(session, settings)
     do_not_contact.forget_handles()
     scrub(sessions)
     vacuum(sessions)
@@ -126,120 +174,81 @@ def receipts(session: Session) -> Sequence[Erasure]:
     return session.scalars(sa.select(Erasure).order_by(Erasure.id.desc())).all()
 
 
+def receipt(session: Session, number: str) -> Erasure:
+    """The one of this number; `NotFound` if there is none."""
+    found = session.scalars(sa.select(Erasure).where(Erasure.receipt == number)).first()
+    if found is None:
+        raise NotFound(f"There is no receipt {number[:40]}. All there are: overheard erasures")
+    return found
+
+
 def _checked(reason: str, subject: Subject) -> str:
     said = clean(reason).strip()
     if len(said) > _MAX_REASON:
         raise InvalidInput(f"A reason has at most {_MAX_REASON} characters; this one has {len(said)}.")
-    if subject.names and re.search(_as_words(subject.names), said, re.IGNORECASE):
+    if subject.names and re.search(as_words(subject.names), said, re.IGNORECASE):
         raise InvalidInput("The reason names the person. The receipt outlives the erasure: say it without the name.")
     return said
 
 
-def _erase_posts(session: Session, platform: Platform, external_ids: Sequence[str], *, now: datetime) -> None:
-    for start in range(0, len(external_ids), _BATCH):
-        gone: dict[Key, str] = {(platform, id_): _BECAUSE for id_ in external_ids[start : start + _BATCH]}
+def _ids_of(session: Session, subject: Subject) -> set[str]:
+    """Of what is erased for itself; a source is read no more, so of its posts none has to be kept away one by one."""
+    if subject.kind is SubjectKind.SOURCE:
+        return set()
+    return set(session.scalars(sa.select(Post.external_id).where(subject.posts)))
+
+
+def _close(session: Session, erasure: Erasure, subject: Subject) -> None:
+    here = sa.select(Source).where(Source.platform == subject.platform, Source.community == subject.key)
+    source = session.scalars(here).first()
+    if source is not None:
+        _add_up(erasure, {"deliveries": sources.close(session, source)})
+
+
+def _erase_beside(session: Session, erasure: Erasure, subject: Subject) -> None:
+    around = beside(session, subject)
+    _add_up(erasure, reach.counted(session, {name: found for name, found, _ in around}))
+    for _, found, empty in around:
+        empty(session, session.scalars(found).all())
+    for lead in session.scalars(sa.select(Lead).where(reach.is_their_lead(subject))).all():
+        people_links.part_all(session, lead)
+
+
+def _erase_posts(session: Session, erasure: Erasure, external_ids: Sequence[str], *, now: datetime) -> None:
+    these = (Post.platform == erasure.platform) & Post.external_id.in_(external_ids)
+    letters = (DeadLetter.platform == erasure.platform) & DeadLetter.external_id.in_(external_ids)
+    going = reach.going_with(these) | {"dead_letters": sa.select(DeadLetter.id).where(letters)}
+    _add_up(erasure, reach.counted(session, going))
+    erasure.learned = list(dict.fromkeys([*erasure.learned, *reach.learned_from(session, these)]))
+    if erasure.kind is SubjectKind.SOURCE:
+        let_go(session, these)
+        session.execute(sa.delete(DeadLetter).where(letters))
+    else:
+        gone: dict[Key, str] = {(erasure.platform, external_id): _BECAUSE for external_id in external_ids}
         erase(session, gone, now=now)
 
 
-def _remove_source(session: Session, subject: Subject) -> None:
-    here = sa.select(Source).where(Source.platform == subject.platform, Source.community == subject.key)
-    found = session.scalars(here).first()
-    if found is not None:
-        sources.remove(session, found, purge=True)
+def _drop_letters(session: Session, erasure: Erasure, source: Source) -> int:
+    """What could not be taken in of a source, a batch of it; how many."""
+    some = sa.select(DeadLetter.id).where(DeadLetter.origin == source.origin).limit(_BATCH)
+    gone = len(session.scalars(sa.delete(DeadLetter).where(DeadLetter.id.in_(some)).returning(DeadLetter.id)).all())
+    _add_up(erasure, {"dead_letters": gone})
+    return gone
 
 
-# --- what goes beside their posts ----------------------------------------------------------------------------------
-
-_Empty = Callable[[Session, Sequence[int]], None]
-
-
-def beside(session: Session, subject: Subject) -> list[tuple[str, sa.Select[int], _Empty]]:
-    """What no foreign key takes along: by kind the rows (ids), and how they are emptied."""
-    found: list[tuple[str, sa.Select[int], _Empty]] = [
-        ("dead_letters", sa.select(DeadLetter.id).where(_is_set_aside(session, subject)), _deleted(DeadLetter)),
-    ]
-    if subject.kind is SubjectKind.AUTHOR:
-        names = {name.lower() for name in subject.names}
-        answers = (Answer.platform == subject.platform) & (Answer.author == subject.key) & (Answer.text != "")
-        excluded = (Exclusion.platform == subject.platform) & (Exclusion.kind == ExclusionKind.AUTHOR)
-        sent = to_them(subject) & Reply.state.in_(GONE_OUT)
-        found += [
-            ("answers_emptied", sa.select(Answer.id).where(answers), _emptied),
-            ("exclusions", sa.select(Exclusion.id).where(excluded, Exclusion.name.in_(names)), _deleted(Exclusion)),
-            ("replies_emptied", sa.select(Reply.id).where(sent), _unnamed(subject)),
-            ("deliveries", sa.select(Delivery.id).where(_waits(session, subject)), _deleted(Delivery)),
-        ]
-    return found
+def _finish(session: Session, erasure: Erasure, *, now: datetime) -> None:
+    stored_answers.forget(session)
+    standing = backup_list.standing(session)
+    erasure.backups, erasure.backups_until = len(standing), backup_list.last_end(standing)
+    erasure.subject, erasure.finished_at = None, now
+    actor = session.get(User, erasure.actor_id) if erasure.actor_id else None
+    what = f"{erasure.kind.value} at {erasure.platform.display}, {erasure.counts.get('posts', 0)} posts"
+    audit.record(session, actor, AuditAction.ERASED, f"erasure {erasure.receipt}", what, now=now)
 
 
-def to_them(subject: Subject) -> sa.ColumnElement[bool]:
-    """Whether the statement's reply was written to an author."""
-    is_author = subject.kind is SubjectKind.AUTHOR
-    return sa.literal(is_author) & (Reply.platform == subject.platform) & (Reply.recipient == subject.key)
+def _add_up(erasure: Erasure, more: Mapping[str, int]) -> None:
+    erasure.counts = _sum(erasure.counts, more)
 
 
-def _keep_answers_away(session: Session, subject: Subject, *, now: datetime) -> set[str]:
-    """Their answers are emptied and stay, as we count them; the same ones (ids) are not heard again."""
-    if subject.kind is not SubjectKind.AUTHOR:
-        return set()
-    theirs = (Answer.platform == subject.platform) & (Answer.author == subject.key)
-    ids = set(session.scalars(sa.select(Answer.external_id).where(theirs)))
-    leave_tombstones(session, {(subject.platform, id_): _BECAUSE for id_ in ids}, now=now)
-    return ids
-
-
-def _deleted(table: type[Any]) -> _Empty:
-    return lambda session, ids: _run(session, sa.delete(table).where(table.id.in_(ids)))
-
-
-def _emptied(session: Session, ids: Sequence[int]) -> None:
-    """Answers stay, as we count them, and say nothing."""
-    nothing = {"text": "", "author": None, "permalink": None}
-    _run(session, sa.update(Answer).where(Answer.id.in_(ids)).values(nothing))
-
-
-def _run(session: Session, statement: sa.Executable) -> None:
-    session.execute(statement, execution_options={"synchronize_session": False})
-
-
-def _unnamed(subject: Subject) -> _Empty:
-    """What we wrote to somebody stands out there and stays ours; here it says their name no more."""
-    name = re.compile(_as_words(subject.names), re.IGNORECASE)
-
-    def empty(session: Session, ids: Sequence[int]) -> None:
-        for reply in session.scalars(sa.select(Reply).where(Reply.id.in_(ids))):
-            reply.text = name.sub(_NOBODY, reply.text)
-            reply.error = name.sub(_NOBODY, reply.error) if reply.error else None
-        session.flush()
-
-    return empty
-
-
-def _as_words(names: Iterable[str]) -> str:
-    """A pattern of these names, not within other words. The longest first: one may be a part of another."""
-    longest_first = sorted(names, key=len, reverse=True)
-    return rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)"
-
-
-def _is_set_aside(session: Session, subject: Subject) -> sa.ColumnElement[bool]:
-    """Items that could not be taken in: of these posts by their id, and those in which the author's name stands."""
-    of_posts = sa.select(Post.external_id).where(subject.posts)
-    by_id = (DeadLetter.platform == subject.platform) & DeadLetter.external_id.in_(of_posts)
-    maybe = sa.or_(DeadLetter.platform == subject.platform, DeadLetter.platform.is_(None))
-    return by_id | DeadLetter.id.in_(
-        _that_name(session, subject, sa.select(DeadLetter.id, DeadLetter.raw).where(maybe))
-    )
-
-
-def _waits(session: Session, subject: Subject) -> sa.ColumnElement[bool]:
-    """What the platform pushed and no pass has taken in yet."""
-    waiting = sa.select(Delivery.id, Delivery.raw).where(Delivery.taken_at.is_(None))
-    return Delivery.id.in_(_that_name(session, subject, waiting))
-
-
-def _that_name(session: Session, subject: Subject, rows: sa.Select[int, bytes]) -> list[int]:
-    """Raw items are of any form: their bytes are read."""
-    forms = [form for name in subject.names for form in (name, json.dumps(name)[1:-1])]
-    name = re.compile(_as_words(forms).encode(), re.IGNORECASE)
-    found = session.execute(rows.execution_options(yield_per=_BATCH))
-    return [row_id for row_id, raw in found if subject.names and name.search(raw)]
+def _sum(some: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(some) + Counter(more))

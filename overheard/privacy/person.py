@@ -27,7 +27,7 @@ from overheard.models import (
     Reply,
     Source,
 )
-from overheard.privacy import erasing, reach
+from overheard.privacy import beside, reach
 from overheard.privacy.subjects import Subject
 
 _ABOUT = (
@@ -42,15 +42,15 @@ def held(session: Session, subject: Subject, *, secret: str, now: datetime) -> d
     rows = reach.going(subject)
     leads = rows["leads"]
     rows["replies"] = sa.select(Reply.id).where(
-        sa.or_(Reply.post_id.in_(rows["posts"]), Reply.lead_id.in_(leads), erasing.to_them(subject))
+        sa.or_(Reply.post_id.in_(rows["posts"]), Reply.lead_id.in_(leads), beside.to_them(subject))
     )
     by_them = (Answer.platform == subject.platform) & (Answer.author == subject.key)
     rows["answers"] = sa.select(Answer.id).where(by_them)  # what others said below is theirs
     rows["crm_links"] = sa.select(CrmLink.id).where(CrmLink.lead_id.in_(leads))
     rows["crm_log"] = sa.select(CrmEntry.id).where(CrmEntry.lead_id.in_(leads))
     rows["outbound_deliveries"] = sa.select(OutboundDelivery.id).where(OutboundDelivery.lead_id.in_(leads))
-    beside = {name: found for name, found, _ in erasing.beside(session, subject)}
-    rows |= {table.__tablename__: beside[table.__tablename__] for table in (DeadLetter, Delivery, Exclusion)}
+    around = {name: found for name, found, _ in beside.beside(session, subject)}
+    rows |= {table.__tablename__: around[table.__tablename__] for table in (DeadLetter, Delivery, Exclusion)}
     posts = rows.pop("posts")
     return {
         "about": _ABOUT,

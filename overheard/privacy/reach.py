@@ -16,11 +16,15 @@ _SEARCHED = 4  # characters: a shorter name stands in too many other words
 
 def going(subject: Subject) -> dict[str, sa.Select[Any]]:
     """By table the rows (primary keys) that go with a subject's posts."""
-    posts = subject.posts
+    return going_with(subject.posts, is_their_lead(subject))
+
+
+def going_with(posts: sa.ColumnElement[bool], leads: sa.ColumnElement[bool] | None = None) -> dict[str, sa.Select[Any]]:
+    """The same of any posts, and of leads that go whatever else is said by them."""
     post_ids = sa.select(Post.id).where(posts)
     going: dict[str, sa.Select[Any]] = {
         "posts": post_ids,
-        "leads": sa.select(Lead.id).where(sa.or_(_is_a_lead_no_more(posts), is_their_lead(subject))),
+        "leads": sa.select(Lead.id).where(sa.or_(_is_a_lead_no_more(posts), sa.false() if leads is None else leads)),
         "signals": sa.select(Signal.id).where(Signal.post_id.in_(post_ids)),
         "replies": sa.select(Reply.id).where(Reply.post_id.in_(post_ids), Reply.state.not_in(GONE_OUT)),
         # No foreign key takes these along: `overheard.modelling.files` follows.

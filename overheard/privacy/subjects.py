@@ -11,7 +11,7 @@ from overheard.errors import InvalidInput, NotFound
 from overheard.leads import do_not_contact
 from overheard.links import recognise
 from overheard.listening import sources
-from overheard.models import Answer, Post, Reply, Source
+from overheard.models import Answer, Erasure, Post, Reply, Source
 from overheard.privacy.vocabulary import SubjectKind
 from overheard.vocabulary import Platform
 
@@ -40,6 +40,10 @@ class Subject:
         of_it = (Source.platform == self.platform) & (Source.community == self.key)
         return Post.source_id.in_(sa.select(Source.id).where(of_it))
 
+    def kept(self) -> dict[str, Any]:
+        """As a receipt keeps it while it is being erased."""
+        return {"key": self.key, "names": list(self.names)}
+
     def hashed(self, secret: str) -> str:
         """What stands for it where no name may stand. An author's is that of the do-not-contact list."""
         if self.digest is not None:
@@ -48,6 +52,13 @@ class Subject:
             return do_not_contact.hash_of(secret, self.platform, self.key)
         said = f"erased {self.kind.value}\x00{self.platform.value}\x00{self.key}"
         return hmac.digest(secret.encode(), said.encode(), "sha256").hex()
+
+
+def under_way(erasure: Erasure) -> Subject | None:
+    """What is being erased just now under this receipt; none: it is done."""
+    if (kept := erasure.subject) is None:
+        return None
+    return Subject(erasure.kind, erasure.platform, kept["key"], tuple(kept["names"]), digest=erasure.subject_hash)
 
 
 def author(session: Session, text: str) -> Subject:
@@ -95,8 +106,12 @@ def post(session: Session, text: str) -> Subject:
 
 def source(session: Session, text: str) -> Subject:
     """A source by its number or community."""
-    found = sources.find(session, text)
-    return Subject(SubjectKind.SOURCE, found.platform, found.community)
+    return of_source(sources.find(session, text))
+
+
+def of_source(source: Source) -> Subject:
+    """All that came from a source."""
+    return Subject(SubjectKind.SOURCE, source.platform, source.community)
 
 
 def by_hash(session: Session, secret: str, kind: SubjectKind, digest: str) -> Subject | None:

@@ -10,7 +10,7 @@ from overheard.errors import CollectorError
 from overheard.listening import sources
 from overheard.listening.sources import Pause
 from overheard.listening.terms import Terms
-from overheard.models import Gap, Lead, Post, Source
+from overheard.models import Gap, Post, Source
 from overheard.vocabulary import Platform, SourceState
 from tests.api.conftest import Browser, World
 from tests.factories import make_lead, new_post, watch_source
@@ -55,26 +55,13 @@ def test_a_source_is_paused_and_enabled(world: World, mara: Browser, bakers: int
 
 
 def test_a_removed_source_keeps_its_posts(world: World, mara: Browser, bakers: int) -> None:
-    assert mara.submit(f"/sources/{bakers}/remove", what="keep").status_code == 303
+    assert mara.submit(f"/sources/{bakers}/remove").status_code == 303
     assert _state(world, bakers) is None
     with world.rows() as session:
         assert session.query(Post).count() == 1
     refused = mara.submit(f"/sources/{bakers}/pause")
     assert refused.status_code == 422
     assert "is not read live" in refused.text
-
-
-def test_its_posts_go_too_only_when_its_name_is_typed(world: World, mara: Browser, bakers: int) -> None:
-    for typed in ("", "bakers", "r/bakersx"):
-        refused = mara.submit(f"/sources/{bakers}/remove", what="purge", community=typed)
-        assert refused.status_code == 422
-        assert "Nothing was removed" in refused.text
-    assert mara.submit(f"/sources/{bakers}/remove", what="everything").status_code == 422
-    assert _state(world, bakers) is SourceState.WATCHING
-    assert mara.submit(f"/sources/{bakers}/remove", what="purge", community="r/bakers").status_code == 303
-    assert "r/bakers is removed with its 1 posts" in mara.get("/sources").text
-    with world.rows() as session:
-        assert [session.query(table).count() for table in (Source, Post, Lead)] == [0, 0, 0]
 
 
 def test_who_may_only_read_sees_no_forms(world: World, bakers: int) -> None:
@@ -117,13 +104,9 @@ def test_a_program_reads_and_steers_the_sources(world: World, bakers: int) -> No
     assert program.post(f"/v1/sources/{bakers}/pause").json()["state"] == "paused"
     assert program.post(f"/v1/sources/{bakers}/enable").json()["state"] == "watching"
     assert program.post("/v1/sources/99/enable").status_code == 404
-    refused = program.post(f"/v1/sources/{bakers}/remove", json={"purge": True})
-    assert (refused.status_code, refused.json()["error"]) == (422, "InvalidInput")
-    kept = program.post(f"/v1/sources/{bakers}/remove").json()
-    assert kept == {"source_id": bakers, "posts_removed": 0}
-    gone = program.post(f"/v1/sources/{bakers}/remove", json={"purge": True, "community": "r/bakers"}).json()
-    assert gone["posts_removed"] == 1
-    assert program.get("/v1/sources").json() == {"items": [], "next": None}
+    assert program.post(f"/v1/sources/{bakers}/remove").json()["state"] is None
+    with world.rows() as session:
+        assert session.query(Post).count() == 1
 
 
 def test_a_lead_says_where_it_is_from_how_to_answer_and_how_long_it_is_kept(world: World) -> None:

@@ -1,5 +1,6 @@
 """Sources as an operator looks after them at the command line."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -57,8 +58,10 @@ def test_the_life_of_a_source(overheard: Run, world: World) -> None:
     assert overheard("sources", "enable", "1").returncode == 0
     assert "1 new" in overheard("collect").stdout
 
-    removed = overheard("sources", "remove", "Hacker News", "--purge")
-    assert "2 posts were erased" in removed.stdout
+    assert "Its posts stay" in overheard("sources", "remove", "Hacker News").stdout
+    assert "not read live" in overheard("sources", "list").stdout
+    receipt = json.loads(overheard("erase", "--source", "Hacker News", "--yes", "--json").stdout)
+    assert (receipt["kind"], receipt["counts"]["posts"]) == ("source", 2)
     assert "Hacker News" not in overheard("sources", "list").stdout
 
 
@@ -70,6 +73,8 @@ def test_of_a_platform_that_is_purged_nothing_is_left(overheard: Run, world: Wor
     assert overheard("sources", "purge", "hackernews").returncode != 0, "it asks first"
     done = overheard("sources", "purge", "hackernews", "--yes")
     assert "Hacker News: 1 sources with 1 posts were erased." in done.stdout, done.stderr
+    [receipt] = json.loads(overheard("erasures", "--json").stdout)
+    assert f"Receipt {receipt['receipt']}" in done.stdout
     assert not [path for path in (tmp_path / "home").rglob("*") if b"quetzalcoatl" in path.read_bytes()]
 
 

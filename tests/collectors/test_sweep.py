@@ -25,6 +25,7 @@ from overheard.models import (
     DeadLetter,
     Delivery,
     Embedding,
+    Erasure,
     Lead,
     Match,
     Notice,
@@ -34,6 +35,7 @@ from overheard.models import (
     Tombstone,
 )
 from overheard.notifications import notices
+from overheard.privacy import erasing, subjects
 from overheard.settings import Settings
 from overheard.vocabulary import DisqualifyReason, NoticeKind, Platform, SourceState
 from tests.factories import make_campaign, make_cast, make_lead, new_post, place, store
@@ -227,25 +229,33 @@ def test_more_posts_than_one_question_holds_are_all_asked_for(sessions: Sessions
     assert len(set(Board.asked)) == 250
 
 
-def test_a_purge_takes_the_source_with_all_its_posts_and_leads(sessions: Sessions) -> None:
+def test_a_sweep_brings_an_erasure_to_its_end_that_was_left_half_done(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "_BATCH", 1)
     watch(sessions)
     bring(sessions, "need", is_lead=True)
-    bring(sessions, "chat")
+    for name in ("chat", "more", "last"):
+        bring(sessions, name)
     with sessions.begin() as session:
-        assert sources.remove(session, session.scalars(sa.select(Source)).one(), purge=True) == 2
+        board = subjects.source(session, "board")
+        erasing.erase_subject(session, board, secret="s", reason="", actor=None, now=NOW)
+    swept(sessions, hours=1)
     with sessions() as session:
         for table in (Post, Lead, Source):
             assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0
+        receipt = session.scalars(sa.select(Erasure)).one()
+    assert (receipt.counts["posts"], receipt.counts["leads"], receipt.subject) == (4, 1, None)
 
 
-def test_a_purge_does_not_make_a_campaign_listen_to_everything(sessions: Sessions) -> None:
+def test_an_erased_source_does_not_make_a_campaign_listen_to_everything(sessions: Sessions) -> None:
     watch(sessions)
     with sessions.begin() as session:
         board = session.scalars(sa.select(Source)).one()
         campaigns.create(
             session, name="Rye", offer="A CRM.", queries={"all": "*"}, sources=[(board.platform, "board")], now=NOW
         )
-        sources.remove(session, board, purge=True)
+        erasing.erase_subject(session, subjects.of_source(board), secret="s", reason="", actor=None, now=NOW)
     bring(sessions, "elsewhere", community="another board")
     with sessions() as session:
         assert session.scalars(sa.select(Match)).all() == []

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
@@ -13,8 +14,8 @@ from overheard.listening import source_health, sources
 from overheard.listening.intake import Rejected, take_in
 from overheard.listening.source_health import Concern, Lag, Spent
 from overheard.listening.sources import Pause
-from overheard.models import Credential, Gap, Source
-from overheard.vocabulary import Platform
+from overheard.models import Credential, Gap, Post, Source
+from overheard.vocabulary import Platform, PostKind
 from tests.factories import new_post, watch_source
 
 WEEK = timedelta(days=7)
@@ -61,6 +62,24 @@ def test_posts_are_those_of_the_last_seven_days(session: Session, now: datetime)
     found = source_health.health_of(session, source.id, now)
     assert (found.posts, found.posts_a_day) == (7, 1.0)
     assert found.lag == Lag(60, 60)
+
+
+def test_of_a_busy_source_the_posts_of_a_week_are_reckoned_from_its_newest(session: Session, now: datetime) -> None:
+    busy, imported, quiet, *_ = [
+        _source(session, now - 2 * WEEK, address=str(n), community=f"c{n}") for n in range(500)
+    ]
+    every_six_minutes = [now - timedelta(minutes=6 * number) for number in range(1680, 0, -1)]
+    came = [(busy, at) for at in every_six_minutes] + [(imported, now)] * 400 + [(quiet, now - timedelta(days=6))] * 3
+    same = {"platform": Platform.HACKERNEWS, "kind": PostKind.SUBMISSION, "title": "", "body": "", "text_hash": ""}
+    rows = [
+        same | {"source_id": source.id, "collected_at": at, "external_id": str(number), "is_truncated": False}
+        for number, (source, at) in enumerate(sorted(came, key=lambda one: one[1]))
+    ]
+    session.execute(sa.insert(Post), rows)
+    posts = {one.source.id: one.posts for one in source_health.health(session, now)}
+    assert posts[busy.id] == 1680
+    assert posts[quiet.id] == 3
+    assert posts[imported.id] <= len(rows), "not as if so many came at every moment"
 
 
 def test_lag_is_of_the_newest_posts_only(session: Session, now: datetime) -> None:
@@ -125,7 +144,7 @@ def test_the_worst_comes_first(session: Session, now: datetime) -> None:
     sources.record_failure(session, made["failing"].id, CollectorError("it is down"), now=now)
     sources.record_failure(session, made["refused"].id, CollectorError("no such key", permanent=True), now=now)
     sources.pause(made["paused"])
-    sources.remove(session, made["removed"])
+    sources.remove(made["removed"])
     session.flush()
     order = [found.source.community for found in source_health.health(session, now)]
     assert order == ["refused", "failing", "late", "gaps", "well", "paused", "removed", "imported"]
