@@ -120,17 +120,20 @@ def _judgement(installation: Installation) -> Iterator[Finding]:
 
 
 def _platforms(installation: Installation) -> Iterator[Finding]:
-    """Whether they accept our accounts. One question for each account, and one for each of its sources."""
-    from collectors.run import lanes_of, open_collector
+    """Whether they accept our accounts: one question for each, and one for each source that needs none."""
+    from collectors.run import lanes_of, open_collector, short_nap
 
     with installation.reading() as session:
         found = lanes_of(sources.watched(session))
     for lane in found:
         name = lane.sources[0].platform.display
         try:
-            with open_collector(installation.settings, lane, clock=clock, sleep=time.sleep) as collector:
+            with open_collector(installation.settings, lane, clock=clock, sleep=short_nap) as collector:
                 account = collector.account_name()
-            yield ok("platforms", f"{name} accepts {account or 'us'} ({len(lane.sources)} sources)")
+                for source in lane.sources if lane.credential is None else []:
+                    collector.communities(source.address or None)
+            what = f"accepts {account}" if lane.credential else "answers"
+            yield ok("platforms", f"{name} {what} (sources: {len(lane.sources)})")
         except OverheardError as error:
             yield broken("platforms", f"{name}: {error}", "Each source by itself: `overheard sources check`")
 
@@ -139,14 +142,11 @@ def _platforms_clock(installation: Installation) -> Iterator[Finding]:
     """Whether the time here is the time there: signatures and cursors are made with it."""
     import httpx
 
-    from collectors.web import web_client
-
     address = str(installation.settings.hackernews.base_url)
     try:
-        with web_client(installation.settings, clock) as web:
-            told = web.head(f"{address}maxitem.json").headers.get("Date", "")
-        there = parsedate_to_datetime(told)
-    except (httpx.HTTPError, OverheardError, ValueError) as error:
+        answer = httpx.head(f"{address}maxitem.json", timeout=installation.settings.http_timeout)
+        there = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (httpx.HTTPError, ValueError) as error:
         yield look(
             "platforms' clock", f"{address} did not say the time ({type(error).__name__}).", "Is there a network?"
         )

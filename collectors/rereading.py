@@ -1,12 +1,11 @@
 """Items that could not be read, once more: asked of their platform again, or read by what this version understands."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collectors.base import Clock, Watched
 from collectors.formats.jsonlines import reread
-from collectors.run import lanes_of, open_collector
+from collectors.run import lanes_of, open_collector, short_nap
 from overheard.db import Sessions
 from overheard.errors import InvalidInput
 from overheard.listening import sources
@@ -14,9 +13,6 @@ from overheard.listening.intake import Item
 from overheard.listening.terms import Recheck
 from overheard.models import DeadLetter, Source
 from overheard.settings import Settings
-
-_LONGEST_NAP = 1.0
-"""Seconds: a person waits for the answer."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +43,8 @@ class Rereading:
 
     def _asked(self, source: Source, external_id: str) -> Sequence[Item]:
         (lane,) = lanes_of([source])
-        with open_collector(self.settings, lane, clock=self.clock, sleep=_sleep) as collector:
+        with open_collector(self.settings, lane, clock=self.clock, sleep=short_nap) as collector:
             if collector.terms.recheck is Recheck.NONE:
                 raise InvalidInput(f"{source.platform.display} cannot be asked for one post again: drop it.")
             watched = Watched(source.address or "", source.community, source.options or {})
             return [item for batch in collector.recheck(watched, [external_id]) for item in batch]
-
-
-def _sleep(seconds: float) -> None:
-    time.sleep(min(seconds, _LONGEST_NAP))

@@ -25,6 +25,7 @@ from overheard.vocabulary import Platform, SourceState
 logger = logging.getLogger(__name__)
 
 _DELIVERIES = 200  # of one page
+_LONGEST_NAP = 1.0  # seconds
 
 OPTION_KEEP = "keep"
 """Option of a source: `matches` stores only posts that a query meets. For firehoses."""
@@ -91,6 +92,11 @@ def open_collector(settings: Settings, lane: Lane, *, clock: Clock, sleep: Sleep
     """The collector of a lane. `OverheardError` when it cannot be had."""
     secrets = credentials.unseal(settings, lane.credential) if lane.credential else {}
     return collector_class(lane.mode)(Tools(settings, clock, sleep, secrets, lane.addresses))
+
+
+def short_nap(seconds: float) -> None:
+    """How to wait where a person waits for the answer: a moment, whatever the platform asks for."""
+    time.sleep(min(seconds, _LONGEST_NAP))
 
 
 def collect(
