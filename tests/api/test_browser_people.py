@@ -25,6 +25,13 @@ def _watched(page: "Page") -> list[str]:
     return complaints
 
 
+def _hints_about_passwords(page: "Page") -> list[str]:
+    """What the browser misses on forms with passwords, for those who have them filled in."""
+    hints: list[str] = []
+    page.on("console", lambda said: hints.append(f"{page.url}: {said.text}") if "[DOM]" in said.text else None)
+    return hints
+
+
 def test_an_invitation_from_the_form_to_the_first_page(
     site: Site, context: "BrowserContext", browser: "Browser"
 ) -> None:
@@ -40,10 +47,17 @@ def test_an_invitation_from_the_form_to_the_first_page(
     assert address.startswith("http://127.0.0.1:8000/welcome/")
     theirs = browser.new_context()
     other = theirs.new_page()
+    hints = _hints_about_passwords(other)
     other.goto(site.url + address.removeprefix("http://127.0.0.1:8000"))
     other.get_by_label(re.compile("A password")).fill("a long enough password")
     other.get_by_role("button", name="Come in").click()
     assert other.url == f"{site.url}/queue"
+    other.goto(f"{site.url}/me")
+    for field in ("Old password", "New password", "The same again"):  # a hint comes by the time they are filled in
+        other.get_by_label(field).fill("a long enough password")
+    other.get_by_role("button", name="Change the password").click()
+    other.locator("#flash").get_by_text("password").wait_for()
+    assert hints == []
     theirs.close()
     page.goto(f"{site.url}/people")
     nia = page.locator(".person", has_text="Nia Okafor")
