@@ -46,6 +46,10 @@ class Action(StrEnum):
     READ_PEOPLE = "read_people"
     CHANGE_PEOPLE = "change_people"
     READ_AUDIT = "read_audit"
+    READ_PRIVACY = "read_privacy"
+    ERASE = "erase"
+    EXPORT_PERSON = "export_person"
+    IMPORT_UNWANTED = "import_unwanted"
     READ_REPLIES = "read_replies"
     WRITE_REPLY = "write_reply"
     CONNECT_ACCOUNT = "connect_account"
@@ -119,6 +123,10 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.READ_PEOPLE: _RULES,
     Action.CHANGE_PEOPLE: _RULES,
     Action.READ_AUDIT: _RULES,
+    Action.READ_PRIVACY: _RULES,
+    Action.ERASE: _RULES,
+    Action.EXPORT_PERSON: _RULES,
+    Action.IMPORT_UNWANTED: _RULES,
     Action.READ_REPLIES: _EVERYBODY,
     Action.WRITE_REPLY: _SELLS,
     Action.CONNECT_ACCOUNT: _SELLS,

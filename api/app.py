@@ -47,6 +47,7 @@ from api.routes import (
     oidc,
     people,
     posts,
+    privacy,
     query_imports,
     questions,
     queue,
@@ -64,6 +65,7 @@ from api.routes import (
     v1_leads,
     v1_models,
     v1_people,
+    v1_privacy,
     v1_queries,
     v1_queue,
     v1_replies,
@@ -214,7 +216,9 @@ def _routes() -> Sequence[BaseRoute]:
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(labels.router, include_in_schema=False)
     gathered.include_router(events.page_router, include_in_schema=False)
-    for room in (oidc, people, me, notices, audit, accounts, exports, alerts, webhooks, crm_pages, models, admin):
+    for room in (oidc, people, me, notices, audit, privacy, accounts, exports, alerts, webhooks):
+        gathered.include_router(room.router, include_in_schema=False)
+    for room in (crm_pages, models, admin):
         gathered.include_router(room.router, include_in_schema=False)
     gathered.include_router(v1.router)
     gathered.include_router(v1_leads.router)
@@ -226,6 +230,7 @@ def _routes() -> Sequence[BaseRoute]:
     gathered.include_router(v1_queries.router)
     gathered.include_router(v1_variables.router)
     gathered.include_router(v1_people.router)
+    gathered.include_router(v1_privacy.router)
     gathered.include_router(v1_replies.router)
     gathered.include_router(v1_samples.router)
     gathered.include_router(v1_slots.router)

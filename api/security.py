@@ -24,7 +24,7 @@ _PAGES = (
     "/models",
     "/labels",
     *("/board", "/queue", "/leads/", "/campaigns", "/sources", "/posts/", "/replies", "/snippets"),
-    *("/people", "/me", "/notices", "/audit", "/accounts"),
+    *("/people", "/me", "/notices", "/audit", "/privacy", "/accounts"),
 )
 
 

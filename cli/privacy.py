@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,7 +12,7 @@ from cli.context import Context, clock, err, out, start
 from overheard.errors import InvalidInput
 from overheard.home import secret_key
 from overheard.models import Erasure
-from overheard.privacy import erasing, ledger, person, reach, subjects
+from overheard.privacy import erasing, ledger, person, reach, receipts, subjects
 from overheard.privacy.subjects import Subject
 from overheard.privacy.vocabulary import SubjectKind
 from overheard.users import audit
@@ -55,7 +55,7 @@ def erase(
         typer.confirm("Erase it? This cannot be undone.", abort=True, err=True)
     receipt = erased(context, subject, reason=reason, for_good=for_good)
     if as_json:
-        _print_json(as_receipt(receipt))
+        _print_json(receipts.as_json(receipt))
     else:
         _print_receipt(receipt)
     _tell_of_names(context, subject)
@@ -64,9 +64,9 @@ def erase(
 def erasures(*, as_json: AsJson = False) -> None:
     """List the receipts of what was erased on request."""
     with start().sessions() as session:
-        found = erasing.receipts(session)
+        found = receipts.page(session)
     if as_json:
-        _print_json([as_receipt(one) for one in found])
+        _print_json([receipts.as_json(one) for one in found])
         return
     table = Table(box=None)
     for title in ("receipt", "at", "what", "posts", "rows in all", "for good", "in backups until"):
@@ -112,25 +112,6 @@ def _write(path: Path, text: str) -> None:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}. Name another file by --to.") from error
 
 
-def as_receipt(one: Erasure) -> dict[str, Any]:
-    """A receipt as JSON: all that is known of it but the ids that stay away."""
-    return {
-        "receipt": one.receipt,
-        "at": one.at.isoformat(),
-        "by": f"user {one.actor_id}" if one.actor_id else "command line",
-        "kind": one.kind.value,
-        "platform": one.platform.value,
-        "subject_hash": one.subject_hash,
-        "reason": one.reason,
-        "for_good": one.is_for_good,
-        "counts": one.counts,
-        "model_versions_that_learned_from_it": one.learned,
-        "backups_that_still_hold_it": one.backups,
-        "backups_until": one.backups_until.isoformat() if one.backups_until else None,
-        "erased_again_at": one.replayed_at.isoformat() if one.replayed_at else None,
-    }
-
-
 def erased(context: Context, subject: Subject, *, reason: str, for_good: bool = False) -> Erasure:
     """Erase it to the end, and say which ledgers could not be written; the receipt."""
     secret = secret_key(context.settings)
@@ -142,7 +123,7 @@ def erased(context: Context, subject: Subject, *, reason: str, for_good: bool = 
     for path in erasing.go_on(context.typed, context.settings, clock=clock):
         err.print(f"[yellow]{path} could not be written:[/] a restored backup would not know of it. See to its disk.")
     with context.sessions() as session:
-        return erasing.receipt(session, receipt.receipt)
+        return receipts.get(session, receipt.receipt)
 
 
 def _show(subject: Subject, counts: Mapping[str, int], learned: list[str]) -> None:

@@ -20,6 +20,9 @@ _BATCH = 500  # rows that are read at once
 _NOBODY = "…"
 """What stands where a name stood."""
 
+EMPTIED = "_emptied"
+"""How the name ends of what stays and says nothing."""
+
 _Empty = Callable[[Session, Sequence[int]], None]
 
 
@@ -34,9 +37,9 @@ def beside(session: Session, subject: Subject) -> list[tuple[str, sa.Select[int]
         excluded = (Exclusion.platform == subject.platform) & (Exclusion.kind == ExclusionKind.AUTHOR)
         sent = to_them(subject) & Reply.state.in_(GONE_OUT)
         found += [
-            ("answers_emptied", sa.select(Answer.id).where(answers), _emptied),
+            (f"answers{EMPTIED}", sa.select(Answer.id).where(answers), _emptied),
             ("exclusions", sa.select(Exclusion.id).where(excluded, Exclusion.name.in_(names)), _deleted(Exclusion)),
-            ("replies_emptied", sa.select(Reply.id).where(sent), _unnamed(subject)),
+            (f"replies{EMPTIED}", sa.select(Reply.id).where(sent), _unnamed(subject)),
             ("deliveries", sa.select(Delivery.id).where(_waits(session, subject)), _deleted(Delivery)),
         ]
     if subject.kind is SubjectKind.SOURCE:

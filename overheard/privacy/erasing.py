@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from overheard import stored_answers
 from overheard.db import Sessions, scrub, vacuum
-from overheard.errors import InvalidInput, NotFound
+from overheard.errors import InvalidInput
 from overheard.leads import do_not_contact, people_links
 from overheard.listening import sources
 from overheard.listening.erasure import erase, let_go
@@ -27,7 +27,7 @@ from overheard.listening.posts import Key, as_tombstone
 from overheard.modelling.files import follow_erasures
 from overheard.models import DeadLetter, Erasure, Lead, Post, Reply, Source, User
 from overheard.operations import backup_list
-from overheard.privacy import ledger, reach, subjects
+from overheard.privacy import ledger, reach, receipts, subjects
 from overheard.privacy.beside import as_words, beside, keep_answers_away, to_them
 from overheard.privacy.subjects import Subject
 from overheard.privacy.vocabulary import SubjectKind
@@ -62,10 +62,12 @@ def erase_subject(
     """Write the receipt and erase the first batch, which is all of it but for who wrote a lot. After the commit `go_on`
     does the rest.
 
-    `for_good`: nothing that the author writes from now on is taken in, and nobody writes to them. `again`: what an
-    older backup has undone.
+    What is under way is not begun anew: its receipt holds. `for_good`: nothing that the author writes from now on is
+    taken in, and nobody writes to them. `again`: what an older backup has undone.
     """
-    reason = _checked(reason, subject)
+    reason, digest = _checked(reason, subject), subject.hashed(secret)
+    if not again and (begun := receipts.under_way(session, subject.kind, digest)) is not None:
+        return _asked_again(session, begun, for_good=for_good, now=now)
     kept_away = keep_answers_away(session, subject, because=_BECAUSE, now=now)
     by_id = set(again.tombstones) if again else set()
     by_id |= {subject.key} if subject.kind is SubjectKind.POST and subject.key else set()
@@ -76,7 +78,7 @@ def erase_subject(
         actor_id=actor.id if actor else None,
         kind=subject.kind,
         platform=subject.platform,
-        subject_hash=subject.hashed(secret),
+        subject_hash=digest,
         key_check=again.key if again else do_not_contact.key_check(secret),
         reason=reason,
         is_for_good=for_good,
@@ -96,7 +98,7 @@ def erase_subject(
         for start in range(0, len(known), _BATCH):
             _erase_posts(session, erasure, known[start : start + _BATCH], now=now)
     if for_good:
-        do_not_contact.leave_unheard(session, erasure.subject_hash, actor=actor, now=now)
+        do_not_contact.leave_unheard(session, digest, actor=actor, now=now)
     session.flush()
     step(session, erasure.id, now=now)
     return erasure
@@ -169,19 +171,6 @@ def go_on(
     return failed
 
 
-def receipts(session: Session) -> Sequence[Erasure]:
-    """All receipts, the newest first."""
-    return session.scalars(sa.select(Erasure).order_by(Erasure.id.desc())).all()
-
-
-def receipt(session: Session, number: str) -> Erasure:
-    """The one of this number; `NotFound` if there is none."""
-    found = session.scalars(sa.select(Erasure).where(Erasure.receipt == number)).first()
-    if found is None:
-        raise NotFound(f"There is no receipt {number[:40]}. All there are: overheard erasures")
-    return found
-
-
 def _checked(reason: str, subject: Subject) -> str:
     said = clean(reason).strip()
     if len(said) > _MAX_REASON:
@@ -189,6 +178,15 @@ def _checked(reason: str, subject: Subject) -> str:
     if subject.names and re.search(as_words(subject.names), said, re.IGNORECASE):
         raise InvalidInput("The reason names the person. The receipt outlives the erasure: say it without the name.")
     return said
+
+
+def _asked_again(session: Session, begun: Erasure, *, for_good: bool, now: datetime) -> Erasure:
+    if for_good and not begun.is_for_good:
+        actor = session.get(User, begun.actor_id) if begun.actor_id else None
+        do_not_contact.leave_unheard(session, begun.subject_hash, actor=actor, now=now)
+        begun.is_for_good = True
+    step(session, begun.id, now=now)
+    return begun
 
 
 def _ids_of(session: Session, subject: Subject) -> set[str]:

@@ -63,7 +63,7 @@ def held(session: Session, subject: Subject, *, secret: str, now: datetime) -> d
         "what_hangs_on_them": {name: found for name in sorted(rows) if (found := _rows(session, name, rows[name]))},
         "model_versions_that_learned_from_it": reach.learned_from(session, subject.posts),
         "do_not_contact": _do_not_contact(session, subject, secret),
-        "rows_of_others_that_say_the_name": reach.named_in(session, subject.names),
+        "rows_of_others_that_say_the_name": reach.named_elsewhere(session, subject),
     }
 
 

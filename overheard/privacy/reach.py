@@ -1,6 +1,6 @@
 """What an erasure would take along, counted before it does: by table, as foreign keys and `erasure.let_go` do it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from overheard.listening.erasure import GONE_OUT
 from overheard.models import Base, CachedVector, DatasetExample, Lead, ModelVersion, Post, Reply, Signal
+from overheard.privacy.beside import EMPTIED, beside
 from overheard.privacy.subjects import Subject
 from overheard.privacy.vocabulary import SubjectKind
 
@@ -75,10 +76,12 @@ def learned_from(session: Session, posts: sa.ColumnElement[bool]) -> list[str]:
     return list(session.scalars(sa.select(ModelVersion.name).where(learned).order_by(ModelVersion.id)))
 
 
-def named_in(session: Session, names: Iterable[str]) -> dict[str, int]:
+def named_in(
+    session: Session, names: Iterable[str], but: Mapping[str, sa.ColumnElement[bool]] | None = None
+) -> dict[str, int]:
     """How many rows of which table still say one of these names: what others wrote, and what people here wrote down.
 
-    Of that a person decides; it reads every text that is stored.
+    Of that a person decides; it reads every text that is stored, but for the rows that are told by table.
     """
     wanted = [name for name in dict.fromkeys(names) if len(name) >= _SEARCHED]
     if not wanted:
@@ -88,5 +91,16 @@ def named_in(session: Session, names: Iterable[str]) -> dict[str, int]:
         texts = [column for column in table.columns if type(column.type) is sa.Text]
         if texts:
             said = sa.or_(*(column.icontains(name, autoescape=True) for column in texts for name in wanted))
-            rows[table.name] = sa.select(*table.primary_key.columns).where(said)
+            found = sa.select(*table.primary_key.columns).where(said)
+            rows[table.name] = found.where(~but[table.name]) if but and table.name in but else found
     return counted(session, rows)
+
+
+def named_elsewhere(session: Session, subject: Subject) -> dict[str, int]:
+    """The same while they are still here: without what would go, or be emptied."""
+    gone: dict[str, list[sa.ColumnElement[bool]]] = {}
+    around = [(name.removesuffix(EMPTIED), found) for name, found, _ in beside(session, subject)]
+    for name, found in (*going(subject).items(), *around):
+        keys = list(Base.metadata.tables[name].primary_key.columns)
+        gone.setdefault(name, []).append((sa.tuple_(*keys) if len(keys) > 1 else keys[0]).in_(found))
+    return named_in(session, subject.names, {name: sa.or_(*these) for name, these in gone.items()})

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -38,6 +39,12 @@ class Browser(TestClient):
         bound_to = self.cookies.get(LOGIN_COOKIE) or self.cookies.get(VISIT_COOKIE) or ""
         data = {"csrf": form_token(self.key, bound_to), **{name: str(value) for name, value in fields.items()}}
         return self.post(path, data=data)
+
+    def send_file(self, path: str, field: str, name: str, text: str) -> Response:
+        """Send a form with a file in it."""
+        bound_to = self.cookies.get(LOGIN_COOKIE) or ""
+        files = {field: (name, text.encode("latin-1"), "text/csv")}
+        return self.post(path, data={"csrf": form_token(self.key, bound_to)}, files=files)
 
 
 @dataclass
@@ -79,6 +86,19 @@ class World:
         """Look at the tables."""
         with self.sessions() as session:
             yield session
+
+    @contextmanager
+    def at_revision(self, revision: str) -> Iterator[None]:
+        """The database says that its tables are of another version."""
+        change = sa.text("UPDATE alembic_version SET version_num = :revision")
+        with self.sessions.begin() as session:
+            newest = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            session.execute(change, {"revision": revision})
+        try:
+            yield
+        finally:
+            with self.sessions.begin() as session:
+                session.execute(change, {"revision": newest})
 
     def passes(self, time: timedelta) -> None:
         """Let time pass."""

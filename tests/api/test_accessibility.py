@@ -34,6 +34,7 @@ PATHS = (
     "/models",
     "/people",
     "/audit",
+    "/privacy?lead=1",
     "/admin",
     "/me",
     "/accounts",

@@ -18,7 +18,12 @@ from tests.factories import make_campaign
 
 ASKS_THE_NETWORK = {"/v1/leads/{lead_id}/contacts/{contact_id}/check"}
 """Has no one transaction, so that none is open meanwhile. Doing it twice changes nothing."""
-ONLY_READS = {"/v1/queries/check", "/v1/campaigns/propose", "/v1/campaigns/{campaign_id}/backtest"}
+ONLY_READS = {
+    "/v1/queries/check",
+    "/v1/erasures/preview",
+    "/v1/campaigns/propose",
+    "/v1/campaigns/{campaign_id}/backtest",
+}
 """Posted because what is asked is long. Nothing is written."""
 KEY = {"Idempotency-Key": "6f1c9d1e-7c55-4d0c-9f5f-6a4f7f1f9c11"}
 RYE = {"name": "Rye CRM", "offer": "A small CRM.", "queries": [{"name": "asks", "expression": "crm"}]}
