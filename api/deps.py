@@ -1,12 +1,14 @@
 """What a route asks for: a session, the time, who is asking and whether they may, and checked values."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.access import AUDITED, Action, may, scope_of
@@ -136,7 +138,7 @@ def page_user(request: Request, state: State, now: datetime) -> User | None:
         kept[secret] = login, unread
     request.state.unread = unread  # for the bell
     if accounts.is_stale(login.last_seen_at or login.created_at, now):
-        with state.sessions.begin() as session:
+        with suppress(OperationalError), state.sessions.begin() as session:  # a full disk keeps nobody from reading
             accounts.touch_login(session, login, now=now)
     return login.user
 
@@ -168,7 +170,7 @@ def token_user(
     if token is None:
         raise NotLoggedIn("This API token is unknown, revoked or expired.")
     if accounts.is_stale(token.last_used_at, now):
-        with writing.begin() as session:
+        with suppress(OperationalError), writing.begin() as session:  # as above
             accounts.touch_token(session, token, now=now)
     user, scopes = _allowed(token.user, action), tuple(Scope(word) for word in token.scopes.split())
     if scope_of(action) not in scopes:

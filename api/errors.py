@@ -12,13 +12,15 @@ from urllib.parse import urlencode
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.middleware import SECURITY_HEADERS
 from api.pages import page
+from api.state import state_of
+from overheard.db import is_behind
 from overheard.errors import InvalidInput, NotFound, OverheardError, Refusal, ReplyRefused, WrongStage
 from overheard.users.accounts import LoginRefused, LoginThrottled
 
@@ -69,6 +71,14 @@ class DatabaseAway(OverheardError):
     """The database does not answer just now. Wait a moment, look whether your last step was done, and try again."""
 
 
+class DiskFull(OverheardError):
+    """There is no room left where the database is, so nothing can be kept. Make room, then try again: see /admin."""
+
+
+class TablesBehind(OverheardError):
+    """The tables are older than this version. Whoever looks after it: overheard init (docs/upgrading.md)."""
+
+
 class BadForm(Forbidden):
     """This form was not made for this browser, or it is too old. Go back, reload the page and try again."""
 
@@ -92,6 +102,8 @@ STATUS: dict[type[OverheardError], HTTPStatus] = {
     LoginThrottled: HTTPStatus.TOO_MANY_REQUESTS,
     TooManyListeners: HTTPStatus.TOO_MANY_REQUESTS,
     DatabaseAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    TablesBehind: HTTPStatus.SERVICE_UNAVAILABLE,
+    DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
     OverheardError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -102,6 +114,8 @@ _FROM_FRAMEWORK = {
     HTTPStatus.METHOD_NOT_ALLOWED: WrongMethod(),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge(),
 }
+
+_NO_ROOM = "53100"  # as PostgreSQL calls a full disk
 
 _UNEXPECTED = "Something went wrong on our side. It is in the server's log; try again."
 
@@ -117,7 +131,8 @@ _TITLES = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be taken as it is",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database is away",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database is not ready",
+    HTTPStatus.INSUFFICIENT_STORAGE: "The disk is full",
 }
 
 
@@ -146,7 +161,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OverheardError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _from_framework)
-    app.add_exception_handler(OperationalError, _from_database)
+    for kind in (OperationalError, ProgrammingError):
+        app.add_exception_handler(kind, _from_database)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -211,13 +227,30 @@ def _from_framework(request: Request, error: Exception) -> Response:
 
 def _from_database(request: Request, error: Exception) -> Response:
     """It restarts, it is full, or somebody writes for very long: no fault of the request, so it may be sent again."""
-    cause = cast("OperationalError", error).orig
-    if isinstance(cause, sqlite3.OperationalError) and "locked" not in str(cause):
-        raise error  # of SQLite a missing table is one of these too
+    cause = cast("DBAPIError", error).orig
+    if _is_full(cause):
+        log.error("The disk of the database is full.", extra={"action": "disk_full"})
+        return answer(request, DiskFull())
+    if isinstance(error, ProgrammingError) or (isinstance(cause, sqlite3.Error) and "locked" not in str(cause)):
+        if not _is_behind(request):
+            raise error  # a fault of ours; of SQLite a missing table is an OperationalError too
+        log.error("The tables are older than this version.", extra={"action": "tables_behind"})
+        return answer(request, TablesBehind())
     log.error("The database is away: %s.", type(cause).__name__, extra={"action": "database_away"})
     response = answer(request, DatabaseAway())
     response.headers["Retry-After"] = "2"
     return response
+
+
+def _is_full(cause: BaseException | None) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return getattr(cause, "sqlstate", None) == _NO_ROOM
+
+
+def _is_behind(request: Request) -> bool:
+    with state_of(request).engine.connect() as connection:
+        return is_behind(connection)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

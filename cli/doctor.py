@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.context import clock, out
 from overheard.days import live_in
 from overheard.db import make_engine
-from overheard.errors import OverheardError
+from overheard.errors import ModelError, OverheardError
 from overheard.listening import sources
 from overheard.operations.findings import Finding, Installation, State, broken, examine, look, ok
 from overheard.operations.overview import look_over, spoils_all
@@ -81,7 +81,13 @@ def _model(installation: Installation) -> Iterator[Finding]:
 
     with installation.reading() as session:
         row, folder = versions.champion(session), champion(session, installation.settings)
-    found = version_of(folder)  # its name holds the checksum of its files
+    try:
+        found = version_of(folder)  # its name holds the checksum of its files
+    except ModelError as error:
+        named = installation.settings.model_path is not None
+        instead = "leave `OVERHEARD_MODEL_PATH` out" if named else "use another version: `overheard model rollback`"
+        yield broken("model", str(error), f"Put its files back from a backup, or {instead}")
+        return
     if row is not None and installation.settings.model_path is None and found != row.name:
         yield broken(
             "model",
@@ -90,7 +96,10 @@ def _model(installation: Installation) -> Iterator[Finding]:
         )
     else:
         yield ok("model", f"{found}, its files are whole")
-    yield ok("encoder", f"{encoder_of(folder, installation.settings.encoder_path)}, by its checksum")
+    try:
+        yield ok("encoder", f"{encoder_of(folder, installation.settings.encoder_path)}, by its checksum")
+    except ModelError as error:
+        yield broken("encoder", str(error), "Then look again: `overheard doctor`")
 
 
 def _judgement(installation: Installation) -> Iterator[Finding]:
@@ -101,7 +110,13 @@ def _judgement(installation: Installation) -> Iterator[Finding]:
 
     with installation.reading() as session:
         folder = champion(session, installation.settings)
-    model = make_loader(installation.settings)(folder)
+    try:
+        model = make_loader(installation.settings)(folder)
+    except ModelError:
+        yield broken(
+            "judgement", "Not tried, as the model cannot be loaded.", "See what is said of `model` and `encoder`."
+        )
+        return
     began = time.monotonic()
     asking, talking = model.predict([PostText("", _ASKING), PostText("", _TALKING)], explain=False)
     took = time.monotonic() - began

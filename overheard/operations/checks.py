@@ -5,6 +5,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
@@ -43,11 +44,10 @@ def database(installation: Installation) -> Iterator[Finding]:
         with installation.reading() as session:
             size = database_size(session)
     except SQLAlchemyError as error:
-        yield broken(
-            "database",
-            f"It cannot be opened: {first_line(error)}",
-            "Is the server up, and does `OVERHEARD_DATABASE_URL` name it, its user and the right password?",
-        )
+        do = "Is the server up, and does `OVERHEARD_DATABASE_URL` name it, its user and the right password?"
+        if installation.engine.dialect.name == "sqlite":
+            do = f"May this user read {url.database}? Is it damaged: `overheard restore` (docs/backup.md)."
+        yield broken("database", f"It cannot be opened: {first_line(error)}.", do)
         return
     says = f"{size.version}, {_megabytes(size.bytes)}"
     if size.free > max(_MUCH_FREE, size.bytes // 2):
@@ -103,15 +103,22 @@ def home(installation: Installation) -> Iterator[Finding]:
 
 def disk(installation: Installation) -> Iterator[Finding]:
     """Whether there is room where the home folder is."""
-    usage = shutil.disk_usage(installation.settings.home)
-    says = f"{_megabytes(usage.free)} of {_megabytes(usage.total)} are free"
+    free, in_all = room(installation.settings.home)
+    says = f"{_megabytes(free)} of {_megabytes(in_all)} are free"
     make_room = "Make room or take a larger disk. What takes it: overheard's backups, the log, the database (/admin)."
-    if usage.free < ENOUGH_DISK:
+    if free < ENOUGH_DISK:
         yield broken("disk", says, make_room)
-    elif usage.free < _LITTLE_DISK:
+    elif free < _LITTLE_DISK:
         yield look("disk", says, make_room)
     else:
         yield ok("disk", says)
+
+
+def room(home: Path) -> tuple[int, int]:
+    """Bytes that are free, and in all, on the disk where the home folder is, or will be."""
+    there = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    usage = shutil.disk_usage(there)
+    return usage.free, usage.total
 
 
 def secrets(installation: Installation) -> Iterator[Finding]:

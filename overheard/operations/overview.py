@@ -1,7 +1,6 @@
 """What the operator's page shows: jobs and who does them, versions, disk, sizes, the last backup."""
 
 import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from overheard.listening.source_health import Concern, SourceHealth
 from overheard.modelling import drift
 from overheard.models import Embedding
 from overheard.operations import jobs
-from overheard.operations.checks import OF_THE_DATABASE, OF_THE_MACHINE, OF_THE_TABLES, last_backup
+from overheard.operations.checks import OF_THE_DATABASE, OF_THE_MACHINE, OF_THE_TABLES, last_backup, room
 from overheard.operations.findings import Finding, Installation, State, examine, look
 from overheard.operations.jobs import JobGroup, Worker
 from overheard.operations.sizes import DatabaseSize, TableSize, database_size, table_sizes
@@ -46,7 +45,7 @@ class Overview:
 
 def overview(session: Session, installation: Installation) -> Overview:
     """Gathered without reading the posts."""
-    disk = shutil.disk_usage(installation.settings.home)
+    free, disk = room(installation.settings.home)
     database = database_size(session)
     return Overview(
         has_jobs=jobs.has_jobs(session),
@@ -57,8 +56,8 @@ def overview(session: Session, installation: Installation) -> Overview:
         versions=_versions(session, database),
         database=database,
         tables=table_sizes(session),
-        disk_free=disk.free,
-        disk=disk.total,
+        disk_free=free,
+        disk=disk,
         backup_at=last_backup(session, installation.settings),
     )
 

@@ -1,9 +1,14 @@
 """The operator's page: what is not well, jobs and dead letters in an admin's hand, versions and sizes."""
 
-from collections.abc import Sequence
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from api.app import create_app
 from overheard.errors import CollectorError, InvalidInput
@@ -141,3 +146,76 @@ def test_programs_read_versions_and_sizes(world: World) -> None:
     assert {"Overheard", "Python", "database", "migration", "model", "encoder"} == set(told["versions"])
     assert {table["name"] for table in told["tables"]} & {"users", "audit_log", "procrastinate_jobs", "alembic_version"}
     assert all(finding["do"] for finding in told["findings"])
+
+
+def test_on_older_tables_the_page_says_what_to_do_and_no_page_fails(world: World, engine: Engine) -> None:
+    lead, alice, program = world.lead(), world.browser(world.cast.alice), world.program(world.cast.alice)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE signals RENAME TO gone"))
+    try:
+        with world.at_revision("0001"):
+            page, told, other = alice.get("/admin"), program.get("/v1/admin"), alice.get(f"/leads/{lead}")
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE gone RENAME TO signals"))
+    assert page.status_code == 200
+    assert "The tables are older (0001)" in page.text
+    assert "<code>overheard init</code>" in page.text
+    assert 'id="dead-letters"' not in page.text
+    assert (told.status_code, told.json()["error"]) == (503, "DatabaseAway")
+    assert "overheard init" in told.json()["detail"]
+    assert other.status_code == 503
+    assert "The tables are older than this version." in other.text
+
+
+def test_newer_tables_are_told_and_everything_else_shown(world: World) -> None:
+    with world.at_revision("from_tomorrow"):
+        page = world.browser(world.cast.alice).get("/admin")
+    assert "The tables are newer (from_tomorrow)" in page.text
+    assert 'id="dead-letters"' in page.text
+
+
+def test_without_its_home_folder_the_page_says_which_is_missing(world: World, settings: Settings) -> None:
+    shutil.rmtree(settings.home)
+    page = world.browser(world.cast.alice).get("/admin")
+    assert page.status_code == 200
+    assert f"There is no folder {settings.home}." in page.text
+
+
+@contextmanager
+def _each_connection(engine: Engine, pragma: str) -> Iterator[None]:
+    """Every connection to an SQLite file begins with a pragma, until the end."""
+
+    def say(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA {pragma}")
+
+    sa.event.listen(engine, "connect", say)
+    engine.dispose()
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "connect", say)
+        engine.dispose()
+
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@on_sqlite
+def test_where_nothing_can_be_written_the_page_can_still_be_read(world: World, engine: Engine) -> None:
+    alice, program = world.browser(world.cast.alice), world.program(world.cast.alice)
+    world.passes(timedelta(minutes=30))  # by then it would be noted again that somebody is here
+    with _each_connection(engine, "query_only = ON"):
+        assert alice.get("/admin").status_code == 200
+        assert program.get("/v1/admin/dead-letters").status_code == 200
+
+
+@on_sqlite
+def test_a_full_disk_is_told_as_such_and_what_was_sent_is_not_half_done(world: World, engine: Engine) -> None:
+    sam = world.browser(world.cast.sam)
+    long = {"name": "Long", "text": "\N{CROISSANT}" * 4000}
+    with _each_connection(engine, "max_page_count = 1"):  # it is never less than there are
+        answer = sam.submit("/snippets", **long)
+    assert answer.status_code == 507
+    assert "There is no room left where the database is" in answer.text
+    assert sam.submit("/snippets", **long).status_code == 303

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -198,27 +197,14 @@ def test_an_application_without_an_engine_makes_and_disposes_its_own(settings: S
         assert browser.get("/healthz").status_code == 200
 
 
-@contextmanager
-def _at_revision(world: World, revision: str) -> Iterator[None]:
-    change = sa.text("UPDATE alembic_version SET version_num = :revision")
-    with world.sessions.begin() as session:
-        newest = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        session.execute(change, {"revision": revision})
-    try:
-        yield
-    finally:
-        with world.sessions.begin() as session:
-            session.execute(change, {"revision": newest})
-
-
 def test_readiness_says_what_is_wrong_and_nothing_secret(world: World, settings: Settings) -> None:
     fine = {"database": "ok", "migrations": "ok", "home": "ok", "disk": "ok"}
     stranger = world.stranger()
     assert (stranger.get("/readyz").status_code, stranger.get("/readyz").json()) == (200, fine)
 
-    with _at_revision(world, "from_tomorrow"):  # another process has begun to work with the next version
+    with world.at_revision("from_tomorrow"):  # another process has begun to work with the next version
         assert stranger.get("/readyz").json() == fine
-    with _at_revision(world, "0001"):
+    with world.at_revision("0001"):
         response = stranger.get("/readyz")
     assert response.status_code == 503
     assert response.json() == fine | {"migrations": "behind this version: see docs/upgrading.md"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from classifier.head import WEIGHTS_FILE
+from classifier.model import SHIPPED
 from overheard.db import make_engine, make_sessions
 from overheard.listening import credentials
 from overheard.models import Source
@@ -55,9 +58,24 @@ def test_without_the_encoder_the_doctor_says_so_and_goes_on(overheard: Run, tmp_
     assert overheard("init").returncode == 0
     done = overheard("doctor", OVERHEARD_ENCODER_PATH=str(tmp_path / "nowhere"), OVERHEARD_SECRET_KEY="do-not-show")
     assert done.returncode == 1
-    assert "broken model:" in done.stdout
+    assert "ok     model:" in done.stdout
+    assert "broken encoder:" in done.stdout
     assert "broken judgement:" in done.stdout
     assert "do-not-show" not in done.stdout + done.stderr
+
+
+def test_a_model_that_is_damaged_is_named_with_what_to_do(overheard: Run, tmp_path: Path) -> None:
+    assert overheard("init").returncode == 0
+    damaged = tmp_path / "model"
+    shutil.copytree(SHIPPED, damaged)
+    weights = damaged / WEIGHTS_FILE
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = overheard("doctor", OVERHEARD_MODEL_PATH=str(damaged))
+    assert done.returncode == 1
+    assert f"broken model: {weights}" in done.stdout
+    assert "leave `OVERHEARD_MODEL_PATH` out" in done.stdout
+    assert "broken judgement: Not tried" in done.stdout
+    assert "ok     judging" in done.stdout, "the others are looked at all the same"
 
 
 def test_online_the_doctor_says_which_account_is_accepted_which_is_refused_and_who_does_not_answer(
