@@ -144,6 +144,8 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         routes=list(_routes()),
+        # Its spans go out with ours (cli/spans.py). Of its own accord nothing does: it would tell addresses and errors.
+        telemetry={"metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.overheard = State(
         settings=settings,

@@ -21,6 +21,7 @@ from overheard.db import Sessions, alone, make_reading_sessions, upsert
 from overheard.leads.candidates import waiting
 from overheard.leads.qualify import QUALIFYING, qualify, qualify_held
 from overheard.models import Post, Prediction, TakenPost, UnjudgedPost
+from overheard.tracing import step
 
 logger = logging.getLogger(__name__)
 
@@ -96,15 +97,16 @@ def classify_pending(
             listeners = read_listeners(session, model.threshold)
         if not batch:
             break
-        verdicts = model.predict([PostText.of(row.title, row.body) for row in batch])
+        with step("judge", posts=len(batch)):
+            verdicts = model.predict([PostText.of(row.title, row.body) for row in batch])
         flagged = _flagged(batch, verdicts, floor=score_floor(listeners, model.threshold))
         measured = meaning.measure(flagged, listeners) if meaning else []
-        with sessions.begin() as session:
+        with step("qualify", posts=len(batch)) as tell, sessions.begin() as session:
             now = clock()
             alone(session, QUALIFYING)  # before any row is locked: two who wait for each other would be told to go
             backlog.leave(_store(session, model.version, batch, verdicts, now=now))
             store_meaning(session, measured, now=now)
-            leads += qualify(
+            new = qualify(
                 session,
                 model_version=model.version,
                 threshold=model.threshold,
@@ -113,6 +115,8 @@ def classify_pending(
                 key=key,
                 more_to_come=True,
             )
+            tell("leads", new)
+        leads += new
         posts += len(batch)
         not_judged += sum(not verdict.is_judged for verdict in verdicts)
         on_progress(len(batch))

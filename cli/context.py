@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.text import Text
 from sqlalchemy.engine import Engine
 
+from cli.telemetry import trace_if_asked
 from overheard.days import live_in
 from overheard.db import Sessions, make_engine, make_sessions, upgrade
 from overheard.home import prepare_home
@@ -70,11 +71,12 @@ class Context:
 
 
 def start() -> Context:
-    """Read the settings and set up the log."""
+    """Read the settings, set up the log, and traces where they are collected."""
     settings = read_settings()
     live_in(settings.zone)
     # A person reads what a command prints; whoever asked for JSON wants the log.
     configure_log(as_json=settings.log_json, level=logging.INFO if settings.log_json else logging.WARNING)
+    trace_if_asked()
     return Context(settings)
 
 

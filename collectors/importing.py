@@ -24,6 +24,7 @@ from overheard.errors import InvalidInput
 from overheard.listening.intake import Intake, take_in
 from overheard.models import FileImport
 from overheard.settings import Settings
+from overheard.tracing import step
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +181,8 @@ class _Import:
     def _take(self, session: Session, outcomes: Sequence[Outcome]) -> None:
         skipped = [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
         items = [outcome for outcome in outcomes if not isinstance(outcome, Skipped)]
-        intake = take_in(session, items, origin=self.place.origin, now=self.clock(), settings=self.settings)
+        with step("take in", items=len(items)):
+            intake = take_in(session, items, origin=self.place.origin, now=self.clock(), settings=self.settings)
         _move(session, self.place, records_read=self.place.records_read + len(outcomes))
         self.summary.intake.add(intake)
         self.summary.skipped.update(outcome.reason for outcome in skipped)

@@ -20,6 +20,7 @@ from overheard.listening.posts import NewPost, erased_among
 from overheard.models import Credential, DeadLetter, Gap, Post, Revisit, Source
 from overheard.settings import Settings
 from overheard.text import says_it_is_a_bots
+from overheard.tracing import step
 from overheard.vocabulary import Platform, SourceState
 
 logger = logging.getLogger(__name__)
@@ -158,7 +159,9 @@ class Reader:
             return summary
         try:
             try:
-                self._pass(source, summary)
+                with step("collect", source=source.id, platform=source.platform) as tell:
+                    self._pass(source, summary)
+                    tell("new", summary.intake.new)
             except (CollectorError, *TROUBLE) as error:
                 summary.error = error if isinstance(error, CollectorError) else CollectorError(told(error))
                 self._note_failure(source, summary.error)
@@ -191,7 +194,8 @@ class Reader:
             watched = Watched(row.address or "", row.community, row.options or {}, spent)
         cursor = reading.cursor
         for page in self.collector.pages(watched, reading):
-            with self.sessions.begin() as session:
+            taking = step("take in", source=source.id, platform=source.platform, items=len(page.items))
+            with taking, self.sessions.begin() as session:
                 now = self.clock()
                 intake = _take_page(session, row, page, cursor, now=now, settings=self.collector.settings)
                 sources.hand_down_terms(session, self.collector.terms, created_at=now)

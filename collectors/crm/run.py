@@ -15,6 +15,7 @@ from overheard.errors import CollectorError, OverheardError
 from overheard.models import CrmConnection
 from overheard.notifications.outbound_vocabulary import CrmPlatform
 from overheard.settings import Settings
+from overheard.tracing import step
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class CrmWorker:
                 job = pushes.take(session, self.settings, self.clock())
             if job is None:
                 break
-            outcome = self.attempt(job)
+            with step("push to a CRM", link=job.link_id):
+                outcome = self.attempt(job)
             with self.sessions.begin() as session:
                 pushes.settle(session, job, outcome, now=self.clock())
             has_failed = isinstance(outcome, OverheardError) and not isinstance(outcome, RecordGone)

@@ -25,6 +25,7 @@ from overheard.replying import connected_accounts, outbox
 from overheard.replying.guardrails import Guard
 from overheard.replying.outbox import Failed, Sent, Unclear
 from overheard.settings import Settings
+from overheard.tracing import step
 from overheard.vocabulary import ReplyState
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Outbox:
         except OverheardError as error:  # nothing was asked for yet
             outcome = Failed(f"{error} Nothing was sent.")
         else:
-            outcome = self._attempt(sender, reply, outgoing)
+            with step("send a reply", reply=reply.id, platform=reply.platform):
+                outcome = self._attempt(sender, reply, outgoing)
         with self.sessions.begin() as session:
             outbox.settle(session, reply.id, outcome, now=self.clock())
         tally.sent += isinstance(outcome, Sent)

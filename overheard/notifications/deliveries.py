@@ -18,6 +18,7 @@ from overheard.notifications.outbound_content import Outbound, outbound
 from overheard.notifications.outbound_vocabulary import OutboundState
 from overheard.settings import Settings
 from overheard.text import clean
+from overheard.tracing import step
 from overheard.vocabulary import NoticeKind
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def deliver_due(
 
 def _sent(send: Send, taken: Outbound) -> tuple[Answer, str | None]:
     try:
-        answer = send(taken)
+        with step("deliver", delivery=taken.id, way=taken.way):
+            answer = send(taken)
     except OverheardError as refused:
         logger.warning("A delivery failed.", extra={"action": "delivery_failed", "delivery": taken.id})
         return Answer(), str(refused)
