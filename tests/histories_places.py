@@ -128,10 +128,13 @@ def _at_large(_: World, home: Path) -> Settings:
 
 
 def _is_told_by_slack(world: World, _: Collection[str]) -> bool:
+    """What was seen waits, and what waits no more was sent: looked at in this order, as all goes on meanwhile."""
     state = world.state(slack.Slack)
+    if not state.sockets:
+        return True
+    is_seen, is_sent = state.seen == len(world.changes), not state.waiting
     sent = {envelope["payload"]["event_id"] for envelope in state.sent[-9:]}
-    is_heard = not state.waiting and sent <= set(state.acknowledged[-99:])
-    return not state.sockets or (is_heard and state.seen == len(world.changes))
+    return is_seen and is_sent and sent <= set(state.acknowledged[-99:])
 
 
 def _is_told_by_mastodon(world: World, kept: Collection[str]) -> bool:

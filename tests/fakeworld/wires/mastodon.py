@@ -187,7 +187,7 @@ async def _live(world: World, request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     only_local = "local" in request.match_info
     # Before the greeting: what happens once the client has it is told.
-    state.streams, state.seen, state.told = state.streams + 1, len(world.changes), 0
+    state.seen, state.told, state.streams = len(world.changes), 0, state.streams + 1
     try:
         await response.prepare(request)
         await response.write(b":)\n")

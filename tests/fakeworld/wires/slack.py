@@ -239,12 +239,14 @@ class _Socket:
 
     async def talk(self) -> web.WebSocketResponse:
         state, socket = self.state, web.WebSocketResponse()
-        await socket.prepare(self.request)
+        # Before the greeting: what happens once the client has it is told.
         if not state.sockets:
             state.seen = len(self.world.changes)
         state.sockets += 1
-        reader = asyncio.create_task(self._read(socket))
+        reader: asyncio.Task[None] | None = None
         try:
+            await socket.prepare(self.request)
+            reader = asyncio.create_task(self._read(socket))
             await socket.send_json(
                 {"type": "hello", "num_connections": state.sockets, "connection_info": {"app_id": APP}}
             )
@@ -253,7 +255,8 @@ class _Socket:
             state.sockets -= 1
             if self.in_flight is not None:
                 state.waiting.insert(0, self.in_flight)
-            reader.cancel()
+            if reader is not None:
+                reader.cancel()
         return socket
 
     async def _read(self, socket: web.WebSocketResponse) -> None:
@@ -284,12 +287,12 @@ class _Socket:
     def _next(self) -> Change | None:
         """The next change to tell of; it is this socket's until it is acknowledged."""
         for change in self.world.changes_after(self.state.seen):
-            self.state.seen = change.seq
             if change.written.platform is Platform.SLACK:
                 self.state.waiting.append((change.seq, 0))
+            self.state.seen = change.seq  # last: whoever looks on finds what was seen among what waits
         if not self.state.waiting:
             return None
-        seq, attempts = self.state.waiting.pop(0)
+        seq, attempts = self.state.waiting[0]
         self.in_flight = (seq, attempts + 1)
         return self.world.changes[seq - 1]
 
@@ -300,6 +303,7 @@ class _Socket:
             "accepts_response_payload": False, "retry_attempt": attempt, "retry_reason": "timeout" if attempt else "",
         }  # fmt: skip
         self.state.sent.append(envelope)
+        self.state.waiting.pop(0)  # and it waits until it is among what was sent
         self.heard.clear()
         await socket.send_json(envelope)
         while not self.heard.is_set() and not socket.closed:  # or until the client leaves, which ends this handler
