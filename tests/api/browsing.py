@@ -104,7 +104,7 @@ def browser() -> "Iterator[Browser]":
 @pytest.fixture
 def context(browser: "Browser") -> "Iterator[BrowserContext]":
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     yield context
     context.close()
 

@@ -47,7 +47,7 @@ def crm() -> Iterator[CrmWorld]:
 
 def _page_of(browser: "Browser", site: Site, user: User) -> "Page":
     page = browser.new_context().new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.goto(site.login_link(user))
     return page
 

@@ -120,7 +120,7 @@ def test_whoever_was_slower_is_told_and_the_card_stays(site: Site, context: "Bro
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_lead_is_written_about_in_place(site: Site, browser: "Browser", width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     complaints = complaints_of(page)
     lead = _known(site)

@@ -73,6 +73,7 @@ def test_a_newcomer_promotes_and_answers_a_lead_the_assisted_way(
     with context.expect_page() as opened:
         page.get_by_role("link", name="Copy and open the post").press("Enter")
     assert opened.value.url == TARGET
+    page.get_by_text("Copied. Paste it").wait_for()
     assert "Two bakeries I know" in page.evaluate("navigator.clipboard.readText()")
     page.get_by_label("Paste the address of your reply").fill(ADDRESS)
     page.get_by_role("button", name="Mark sent").click()
@@ -89,7 +90,7 @@ def test_from_the_queue_to_an_approved_answer_without_a_mouse(
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     page.goto(site.login_link(site.cast.sam))
     page.keyboard.press("p")  # no lead is chosen yet: the first is, and nothing is decided
