@@ -19,6 +19,7 @@ from opentelemetry.trace import SpanContext, Status
 
 from overheard import tracing
 
+_PATIENCE = "3"  # seconds: a process whose collector does not answer ends nearly as soon as any other
 _SCOPES = ("overheard", "fastapi")
 _TOLD = {"http.request.method", "http.route", "http.response.status_code", "code.function.name", "error.type"}
 
@@ -27,6 +28,7 @@ def send() -> None:
     """From now on, what this process does is told to the collector."""
     name = os.environ.get("OTEL_SERVICE_NAME") or "overheard"
     about = Resource.create({"service.name": name, "service.version": version("overheard"), "process.pid": os.getpid()})
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", _PATIENCE)
     provider = TracerProvider(resource=about)
     provider.add_span_processor(BatchSpanProcessor(_Plain()))
     trace.set_tracer_provider(provider)  # FastAPI finds it there

@@ -148,3 +148,13 @@ def test_nothing_of_it_is_loaded_where_nobody_collects_traces(environment: dict[
     modules = found.stdout.split()
     assert "cli.worker" in modules
     assert not [name for name in modules if name.startswith("opentelemetry")]
+
+
+def test_who_asks_for_traces_without_the_extra_is_told_what_to_install(environment: dict[str, str]) -> None:
+    environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+    look = "import sys; sys.modules['opentelemetry.sdk'] = None; import cli.main; cli.main.main()"
+    words = [sys.executable, "-c", look, "sources", "list"]
+    found = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "pip install -c constraints.txt -e '.[telemetry]'" in found.stderr
+    assert "Traceback" not in found.stderr
