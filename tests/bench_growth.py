@@ -40,6 +40,7 @@ from overheard.models import (
     PostRelevance,
     Prediction,
 )
+from overheard.operations.figures import figures
 from overheard.vocabulary import Intent
 from tests.bench_backtest import invented
 from tests.bench_queue import database, reference
@@ -129,6 +130,10 @@ def _steps(engine: Engine) -> dict[str, float]:
             with reading() as session:
                 place = review_queue.page(session, after=place).next_place
 
+    def tell_figures() -> None:
+        with reading() as session:
+            list(figures(session, now=NOW + timedelta(hours=1)))
+
     found = {
         "all is looked through": _milliseconds(look_through),
         "a post comes in": _milliseconds(come_in) / TAKEN_IN,
@@ -136,6 +141,7 @@ def _steps(engine: Engine) -> dict[str, float]:
         "a post is judged, qualified": _milliseconds(classify) / TAKEN_IN,
         "a pass with nothing to judge": _milliseconds(look_again) / PASSES,
         "a page of the queue": _milliseconds(read_queue) / PAGES,
+        "the figures of /metrics": _milliseconds(tell_figures),
     }
     _give_own_head(engine)
     return found | {"all, with an own head": _milliseconds(look_through)}
