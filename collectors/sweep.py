@@ -2,17 +2,16 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from collectors.base import Clock, Collector, Sleep, Watched
 from collectors.run import Lane, lanes, open_collector
-from overheard import models
-from overheard.db import Sessions, scrub, vacuum
+from overheard.db import Sessions, make_reading_sessions, scrub, vacuum
 from overheard.errors import CollectorError, OverheardError
 from overheard.listening import sources
 from overheard.listening.erasure import KEPT_FOR, erase
@@ -30,9 +29,6 @@ logger = logging.getLogger(__name__)
 _BATCH = 100  # ids of one question and posts of one transaction; Reddit takes as many
 # Questions to one source in one sweep: what is left is older by the next one and comes first.
 _MOST_QUESTIONS = 100
-
-# Longer than any platform delivers an event again (Slack: about five minutes; a socket's backlog: hours).
-_KEEP_DELIVERIES = timedelta(hours=48)
 
 _NO_LEADS = (Stage.DISQUALIFIED, Stage.LOST)
 
@@ -65,9 +61,6 @@ def sweep(sessions: Sessions, settings: Settings, *, clock: Clock, sleep: Sleep 
         summary.expired += _expire(sessions, source, now=clock())
     for lane in found:
         _recheck_lane(sessions, settings, lane, summary, clock=clock, sleep=sleep)
-    with sessions.begin() as session:
-        taken = models.Delivery.taken_at < clock() - _KEEP_DELIVERIES
-        session.execute(sa.delete(models.Delivery).where(taken))
     _prune(sessions, settings, clock=clock)
     with sessions.begin() as session:
         follow_erasures(session, settings)
@@ -93,17 +86,29 @@ def _expire(sessions: Sessions, source: Source, *, now: datetime) -> int:
         expired = expired.where(~_is_a_leads())
     reason = f"{KEPT_FOR}{kept_for.total_seconds() / 3600:.0f} hours"
     count = 0
-    while True:
-        with sessions.begin() as session:
-            ids = session.scalars(expired.limit(_BATCH)).all()
+    for post_ids in _batches(sessions, expired.with_only_columns(Post.id), Post.id):
+        with sessions.begin() as session:  # what has become a lead's meanwhile stays
+            ids = session.scalars(expired.where(Post.id.in_(post_ids))).all()
             erase(session, {(source.platform, external_id): reason for external_id in ids}, now=now)
         count += len(ids)
-        if len(ids) < _BATCH:
-            break
-    with sessions.begin() as session:  # what could not be taken in is theirs too
-        here = DeadLetter.origin == source.origin
-        session.execute(sa.delete(DeadLetter).where(here, DeadLetter.at < now - kept_for))
+    # What could not be taken in is theirs too.
+    letters = sa.select(DeadLetter.id).where(DeadLetter.origin == source.origin, DeadLetter.at < now - kept_for)
+    for letter_ids in _batches(sessions, letters, DeadLetter.id):
+        with sessions.begin() as session:
+            session.execute(sa.delete(DeadLetter).where(DeadLetter.id.in_(letter_ids)))
     return count
+
+
+def _batches(sessions: Sessions, wanted: sa.Select[int], key: InstrumentedAttribute[int]) -> Iterator[Sequence[int]]:
+    """Keys, a batch at a time. A session that only reads looks for them: among a million nobody waits for it."""
+    reading, last = make_reading_sessions(sessions.kw["bind"]), 0
+    while True:
+        with reading() as session:
+            keys = session.scalars(wanted.where(key > last).order_by(key).limit(_BATCH)).all()
+        if not keys:
+            return
+        yield keys
+        last = keys[-1]
 
 
 def _is_a_leads() -> sa.Exists:

@@ -11,11 +11,13 @@ from overheard.listening.erasure import KEPT_FOR
 from overheard.modelling.vocabulary import ModelState
 from overheard.models import (
     DeadLetter,
+    Delivery,
     Login,
     LoginLink,
     ModelVersion,
     Notice,
     ShadowPrediction,
+    Source,
     StoredAnswer,
     Tombstone,
 )
@@ -25,6 +27,8 @@ from overheard.stored_answers import KEPT
 _AT_ONCE = 5_000  # rows in one transaction: others wait no longer for the lock than for a batch of an import
 _LINKS = timedelta(days=30)
 _SHADOWS = timedelta(days=30)
+# Longer than any platform delivers an event again (Slack: about five minutes; a socket's backlog: hours).
+_DELIVERIES = timedelta(hours=48)
 
 
 def prune(session: Session, keep: KeepSettings, *, now: datetime) -> int:
@@ -35,10 +39,13 @@ def prune(session: Session, keep: KeepSettings, *, now: datetime) -> int:
 def _old(keep: KeepSettings, now: datetime) -> dict[type[object], sa.ColumnElement[bool]]:
     """By table which rows go."""
     shadows = sa.select(ModelVersion.id).where(ModelVersion.state == ModelState.SHADOW)
+    to_it = (Source.credential_id == Delivery.credential_id) & (Source.address == Delivery.address)
+    is_read = sa.exists().where(to_it)  # what was pushed for a source that was removed is taken in by nobody
     old: dict[type[object], sa.ColumnElement[bool]] = {
         StoredAnswer: StoredAnswer.at < now - KEPT,
         LoginLink: LoginLink.expires_at < now - _LINKS,
         Login: Login.expires_at < now,
+        Delivery: (Delivery.taken_at < now - _DELIVERIES) | (Delivery.received_at < now - _DELIVERIES) & ~is_read,
         ShadowPrediction: (ShadowPrediction.at < now - _SHADOWS) & ShadowPrediction.version_id.not_in(shadows),
     }
     if keep.dead_letters_days:

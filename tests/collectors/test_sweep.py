@@ -285,7 +285,9 @@ def test_after_an_erasure_a_canary_is_nowhere_in_the_data_directory(sessions: Se
     assert [path.name for path in files if vector in path.read_bytes()] == []
 
 
-def test_deliveries_are_emptied_when_taken_and_forgotten_after_two_days(sessions: Sessions) -> None:
+def test_deliveries_are_forgotten_after_two_days_when_taken_or_when_nobody_reads_them_any_more(
+    sessions: Sessions,
+) -> None:
     with sessions.begin() as session:
         settings = Settings(credentials_key=SecretStr("bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc="))
         account = credentials.save(session, settings, mode="Board", name="us", secrets={"token": "t"}, now=NOW)
@@ -300,6 +302,13 @@ def test_deliveries_are_emptied_when_taken_and_forgotten_after_two_days(sessions
     swept(sessions, hours=47)
     with sessions() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 1
+    with sessions.begin() as session:
+        watched = session.scalars(sa.select(Source)).one()
+        assert sources.deliver(session, credential_id=account, address="C1", delivery_id="E2", raw=b"{}", now=NOW)
+    swept(sessions, hours=49)
+    with sessions.begin() as session:
+        assert session.scalars(sa.select(Delivery.delivery_id)).all() == ["E2"], "it waits to be read"
+        sources.remove(session.get_one(Source, watched.id))
     swept(sessions, hours=49)
     with sessions() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 0
