@@ -1,7 +1,8 @@
 """Debian's Chromium before the application: fixtures that `tests/api/conftest.py` hands to all tests here."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,6 +155,16 @@ def found_by_axe(page: "Page") -> list[tuple[str, str, str]]:
         for broken in result["violations"]
         for node in broken["nodes"]
     ]
+
+
+def until(page: "Page", holds: str | Callable[[], bool]) -> None:
+    """Wait for what the page's script would say, or for what comes of it; the page's own policy forbids Playwright to
+    wait for that in there.
+    """
+    end = time.monotonic() + 30
+    while not (page.evaluate(holds) if isinstance(holds, str) else holds()):
+        assert time.monotonic() < end, holds
+        page.wait_for_timeout(30)
 
 
 def titles_on(page: "Page") -> list[str]:

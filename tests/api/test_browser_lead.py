@@ -8,7 +8,7 @@ import pytest
 
 from overheard.leads import claims, contacts, funnel, lead_notes, qualification
 from overheard.vocabulary import ContactKind, Platform, Stage, Topic
-from tests.api.browsing import Site, complaints_of, fits_every_width, in_a_browser
+from tests.api.browsing import Site, complaints_of, fits_every_width, in_a_browser, until
 from tests.factories import make_lead, new_post
 
 if TYPE_CHECKING:
@@ -202,27 +202,22 @@ def _known(site: Site) -> int:
 def test_a_lead_is_kept_from_others_while_somebody_has_it_open(site: Site, context: "BrowserContext") -> None:
     page = context.new_page()
     complaints = complaints_of(page)
-    page.goto(site.login_link(site.cast.sam))
-    page.goto(f"{site.url}/campaigns")
     lead = site.lead(FIRST).id
 
     def held() -> list[str]:
         with site.sessions() as session:
             return [holder.name for holder in claims.holders(session, [lead], site.now).values()]
 
-    def let_go() -> bool:
-        for _ in range(100):  # the browser says so in its own time
-            if not held():
-                return True
-            page.wait_for_timeout(50)
-        return False
-
-    assert let_go(), "the queue holds nothing either once it was left"
+    page.goto(site.login_link(site.cast.sam))
+    page.evaluate("claiming")  # is answered: else that could be when the page is left
+    assert held() == ["Sam"]
+    page.goto(f"{site.url}/campaigns")
+    until(page, lambda: not held())  # nor does the queue hold it once it was left; the browser says so in its own time
     with page.expect_response("**/queue/claims"):
         page.goto(f"{site.url}/leads/{lead}")
     assert held() == ["Sam"]
     page.goto(f"{site.url}/campaigns")
-    assert let_go()
+    until(page, lambda: not held())
     with site.sessions.begin() as session:
         claims.claim(session, lead, site.cast.sue, site.now)
     page.goto(f"{site.url}/leads/{lead}")

@@ -51,7 +51,7 @@ def test_an_invitation_from_the_form_to_the_first_page(
     other.goto(site.url + address.removeprefix("http://127.0.0.1:8000"))
     other.get_by_label(re.compile("A password")).fill("a long enough password")
     other.get_by_role("button", name="Come in").click()
-    assert other.url == f"{site.url}/queue"
+    other.wait_for_url(f"{site.url}/queue")
     other.goto(f"{site.url}/me")
     for field in ("Old password", "New password", "The same again"):  # a hint comes by the time they are filled in
         other.get_by_label(field).fill("a long enough password")
@@ -81,7 +81,7 @@ def test_the_bell_leads_to_the_lead_and_a_token_is_copied_once(site: Site, conte
     page.goto(site.login_link(site.cast.sam))
     page.get_by_role("link", name="Notices").click()
     page.get_by_role("button", name="Open").click()
-    assert page.url == f"{site.url}/leads/{lead}"
+    page.wait_for_url(f"{site.url}/leads/{lead}")
     assert page.locator(".bell-count").count() == 0
     page.get_by_title(site.cast.sam.email).click()
     page.get_by_label("Name", exact=True).last.fill("CRM")
