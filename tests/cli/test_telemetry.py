@@ -104,7 +104,6 @@ def test_a_posts_way_and_requests_come_to_the_collector_and_no_words_with_them(
     said = f"{CANARY} is looking for a CRM that a bakery understands. Which one would you buy?"
     post = {"platform": "reddit", "id": "t3_canary", "community": f"r/{CANARY}", "author": CANARY, "title": said}
     posts.write_text(json.dumps(post | {"body": said, "date": "2026-11-19T08:00:00Z"}))
-    run(environment, "campaigns", "add", "Rye CRM", "--offer", "A small CRM.", "--query", "crm")
     run(environment, "import", str(posts))
     run(environment, "classify")
     _ask_the_pages(environment)
