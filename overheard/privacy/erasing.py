@@ -59,8 +59,8 @@ def erase_subject(
     for_good: bool = False,
     again: ledger.Entry | None = None,
 ) -> Erasure:
-    """Write the receipt and erase the first batch, which is all of it but for who wrote a lot. After the commit `go_on`
-    does the rest.
+    """Write the receipt, and erase what fits into this transaction: all of it, but for who wrote a lot. After the
+    commit `go_on` does the rest.
 
     What is under way is not begun anew: its receipt holds. `for_good`: nothing that the author writes from now on is
     taken in, and nobody writes to them. `again`: what an older backup has undone.
@@ -100,7 +100,8 @@ def erase_subject(
     if for_good:
         do_not_contact.leave_unheard(session, digest, actor=actor, now=now)
     session.flush()
-    step(session, erasure.id, now=now)
+    if len(stay_away) <= _BATCH:
+        step(session, erasure.id, now=now)
     return erasure
 
 
