@@ -77,11 +77,12 @@ soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood,
 soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
 	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases
 
-alerts-check: $(VENV)/.installed-dev ## Check alert rules and /metrics with Prometheus' own promtool (Debian: prometheus)
+alerts-check: $(VENV)/.installed-dev ## Check alert rules, dashboard and /metrics with a real Prometheus (Debian: prometheus)
 	@command -v promtool >/dev/null || { echo "promtool is not installed. Debian and Ubuntu: apt-get install prometheus"; exit 1; }
 	@promtool check rules deploy/prometheus/overheard.rules.yml
 	@promtool test rules deploy/prometheus/overheard.tests.yml
 	@$(BIN)/pytest -q tests/test_watching.py tests/api/test_metrics.py
+	@$(BIN)/python -m tests.prometheus
 
 notebooks: $(VENV)/.installed-dev ## Run the notebooks from top to bottom, and say how long each takes
 	@$(BIN)/python notebooks/run.py
@@ -153,5 +154,5 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install -c constraints.txt torch==2.13.0 \
 	  || $(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch==2.13.0
 	@echo "Installing what training, tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,mlflow,cluster,reddit,slack,mastodon,oidc,onnx,crm]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,train,notebooks,mlflow,cluster,reddit,slack,mastodon,oidc,onnx,crm,telemetry]'
 	@touch $@
