@@ -49,15 +49,16 @@ tests: $(VENV)/.installed-dev ## Run all tests, on SQLite and PostgreSQL
 coverage: $(VENV)/.installed-dev ## All tests once more, and which lines of the ground floor none of them runs (takes half as long again)
 	@$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
-bench: $(VENV)/.installed-dev ## Measure speed: import, match, classify, queue page, back-test, light retraining
-	@$(BIN)/python -m tests.bench
-	@$(BIN)/python -m tests.bench_queue
-	@$(BIN)/python -m tests.bench_match
-	@$(BIN)/python -m tests.bench_backtest
-	@$(BIN)/python -m tests.bench_growth
-	@$(BIN)/python -m tests.bench_workers
-	@$(BIN)/python -m tests.bench_retrain
-	@$(BIN)/overheard bench classify --posts 80
+# DATA, labelled or not, is what is judged: else invented posts, and the bundled sample.
+bench: $(VENV)/.installed-dev ## Measure speed, and put the figures into the tables in docs/ (an hour on an idle machine): make bench [DATA=posts.jsonl.zst]
+	@$(BIN)/python -m tests.bench --write-docs
+	@$(BIN)/python -m tests.bench_queue --write-docs
+	@$(BIN)/python -m tests.bench_match --write-docs
+	@$(BIN)/python -m tests.bench_backtest --write-docs
+	@$(BIN)/python -m tests.bench_growth --write-docs
+	@$(BIN)/python -m tests.bench_workers --write-docs $(if $(DATA),--data $(DATA))
+	@$(BIN)/python -m tests.bench_retrain --write-docs
+	@$(BIN)/python -m tests.bench_judging --write-docs $(if $(DATA),--data $(DATA) --posts 600)
 
 soak: $(VENV)/.installed-dev ## Long random histories with faults and crashes on every platform: make soak ARGS="--posts 1000 --seed 7"
 	@$(BIN)/python -m tests.soak $(ARGS)
@@ -71,8 +72,8 @@ soak-labels: $(VENV)/.installed-dev ## Do estimates from 2,000 decisions over /v
 soak-gate: $(VENV)/.installed-dev ## Does the gate refuse shuffled labels and accept a better model, with 2,000 decisions over /v1?
 	@DECISIONS=2000 $(BIN)/pytest -q --every-database tests/classifier/test_from_decisions.py -k decisions_over_v1
 
-soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood, killed at random: make soak-workers ARGS="--seconds 600 --seed 7"
-	@$(BIN)/python -m tests.soak_workers $(ARGS)
+soak-workers: $(VENV)/.installed-dev ## Workers and a web process under a flood, killed at random; writes the table in docs/scale.md: make soak-workers ARGS="--seconds 600 --seed 7"
+	@$(BIN)/python -m tests.soak_workers --write-docs $(ARGS)
 
 soak-matrices: $(VENV)/.installed-dev ## Every case of the large matrices of tests on both databases, which `make test` gives one of the two in turns
 	@$(BIN)/pytest -q -n 2 --dist loadfile --every-database -m alternate_databases

@@ -1,12 +1,12 @@
 """How long a back-test takes over a million stored posts, and how fast the index is written, on both databases.
 
-    .venv/bin/python -m tests.bench_backtest [POSTS] [sqlite | postgresql]
+    .venv/bin/python -m tests.bench_backtest [--posts 1000000] [--only sqlite | postgresql]
 
 Processor time, as other work may share the cores; PostgreSQL's own is not in it, so the clock's is told too.
 """
 
+import argparse
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +25,9 @@ from overheard.listening.posts import NewPost
 from overheard.marketing import campaigns
 from overheard.models import Post, Query
 from overheard.vocabulary import Platform
+from tests import measured
 from tests.bench_queue import database
+from tests.interrupts import end_when_told
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 N_POSTS = 1_000_000
@@ -47,14 +49,22 @@ EDITS = {
 }
 
 
-def main(posts: int, kinds: Sequence[str]) -> None:
+def main(posts: int, kinds: Sequence[str]) -> list[list[str]]:
+    """Print figures as they are measured; a row for each edit, with a column for each database."""
+    columns = []
     for kind in kinds:
         with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as url:
-            print(f"{kind}, {posts:,} posts")  # noqa: T201 - its output
-            measure(url, posts)
+            print(f"{kind}, {posts:,} posts", flush=True)  # noqa: T201 - its output
+            columns.append(measure(url, posts))
+    return [
+        [f"`{former}`, and `{edited}`", *(column[what] for column in columns)]
+        for what, (former, edited) in EDITS.items()
+    ]
 
 
-def measure(url: str, posts: int) -> None:
+def measure(url: str, posts: int) -> dict[str, str]:
+    """What each of the edits took, and how many posts were read for it."""
+    told = {}
     engine = make_engine(url)
     upgrade(engine)
     with Session(engine) as session:
@@ -70,12 +80,16 @@ def measure(url: str, posts: int) -> None:
     for what, (former, edited) in EDITS.items():
         with Session(engine) as session:
             session.execute(sa.update(Query).values(expression=former))
+            clock, processor = time.perf_counter(), time.process_time()
             found = timed(what, lambda: _test(session, campaign_id, edited))  # noqa: B023 - called at once
+            spent = f"{time.perf_counter() - clock:.2f} s ({time.process_time() - processor:.2f})"
+            told[what] = f"{found.read:,} read: {spent}"
             read = f"{found.read:,} of {found.candidates:,} candidates read"
             sides = f"{found.gained.posts:,} gained, {found.lost.posts:,} lost, {found.kept.posts:,} kept"
             print(f"    {read}; {sides}")  # noqa: T201
             session.rollback()
     engine.dispose()
+    return told
 
 
 def timed(what: str, act: Callable[[], T]) -> T:
@@ -141,4 +155,13 @@ def _copy(session: Session, posts: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else N_POSTS, sys.argv[2:] or ("sqlite", "postgresql"))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--posts", type=int, default=N_POSTS, help="how many are stored (%(default)s)")
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    measured.add_option(parser)
+    options = parser.parse_args()
+    end_when_told()
+    kinds = [options.only] if options.only else ["sqlite", "postgresql"]
+    rows = main(options.posts, kinds)
+    if options.write_docs:
+        measured.write("backtest", ["former query, and edited", *kinds], rows, f"{options.posts:,} posts are stored.")

@@ -1,4 +1,4 @@
-"""`make bench`: does a step cost more the more is stored? Each is measured with 100,000 posts and with 1,000,000.
+"""`make bench`: does a step cost more the more is stored? Each is measured with ten times as many posts.
 
     .venv/bin/python -m tests.bench_growth                   both databases
     .venv/bin/python -m tests.bench_growth --only sqlite --posts 20000 200000
@@ -10,6 +10,7 @@ piece of Python that ran just before.
 """
 
 import argparse
+import itertools
 import random
 import tempfile
 import time
@@ -42,16 +43,17 @@ from overheard.models import (
 )
 from overheard.operations.figures import figures
 from overheard.vocabulary import Intent
+from tests import measured
 from tests.bench_backtest import invented
 from tests.bench_queue import database, reference
 from tests.bench_queue_rows import MODEL, NOW, fill
+from tests.interrupts import end_when_told
 
 TAKEN_IN = 10_000
 BATCH = 500
 PAGES = 50
 PASSES = 5
-
-
+SIZES: dict[str, Sequence[int]] = {"sqlite": (100_000, 1_000_000), "postgresql": (30_000, 300_000)}
 SPACE = "bench"
 
 
@@ -81,14 +83,18 @@ class InstantJudge:
         return [no if number % 10 else yes for number in range(len(posts))]
 
 
-def main(sizes: Sequence[int], kinds: Sequence[str]) -> None:
-    for kind in kinds:
-        found = [_of_size(kind, size) for size in sizes]
-        print(f"{kind:28}" + "".join(f"{size:>18,} posts" for size in sizes) + f"{'times':>10}")  # noqa: T201 - its output
+def main(sizes: dict[str, Sequence[int]]) -> list[list[str]]:
+    """Print a table; its rows, as the head of the table in the documentation has them."""
+    rows: dict[str, list[str]] = {}
+    for kind, of_kind in sizes.items():
+        found = [_of_size(kind, size) for size in of_kind]
+        print(f"{kind:28}" + "".join(f"{size:>18,} posts" for size in of_kind) + f"{'times':>10}")  # noqa: T201 - its output
         for step in found[0]:
-            figures = [of_size[step] for of_size in found]
-            print(f"{step:28}" + "".join(f"{figure:>21.2f} ms" for figure in figures), end="")  # noqa: T201
-            print(f"{figures[-1] / figures[0]:>10.2f}", flush=True)  # noqa: T201
+            taken = [of_size[step] for of_size in found]
+            times = taken[-1] / taken[0]
+            print(f"{step:28}" + "".join(f"{one:>21.2f} ms" for one in taken) + f"{times:>10.2f}", flush=True)  # noqa: T201
+            rows.setdefault(step, [step]).extend([*(f"{one:,.2f}" for one in taken), f"{times:.1f}"])
+    return list(rows.values())
 
 
 def _of_size(kind: str, posts: int) -> dict[str, float]:
@@ -118,7 +124,7 @@ def _steps(engine: Engine) -> dict[str, float]:
         classify_pending(sessions, InstantJudge(), clock=lambda: NOW, looking_back=looking_back)
 
     def look_through() -> None:
-        classify_pending(sessions, InstantJudge(), clock=lambda: NOW, meaning=meaning)
+        classify_pending(sessions, InstantJudge(), clock=lambda: NOW, meaning=meaning, looking_back=looking_back)
 
     def look_again() -> None:
         for _ in range(PASSES):
@@ -214,7 +220,13 @@ def _analyse(engine: Engine) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--posts", type=int, nargs=2, default=(100_000, 1_000_000))
-    parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    parser.add_argument("--posts", type=int, nargs=2, help="of both databases; else a third of them on PostgreSQL")
+    parser.add_argument("--only", choices=list(SIZES))
+    measured.add_option(parser)
     options = parser.parse_args()
-    main(options.posts, [options.only] if options.only else ["sqlite", "postgresql"])
+    end_when_told()
+    sizes = {kind: options.posts or of_kind for kind, of_kind in SIZES.items() if options.only in {None, kind}}
+    found = main(sizes)
+    if options.write_docs:
+        columns = ([*(f"{kind}, {size:,} posts" for size in of_kind), "times"] for kind, of_kind in sizes.items())
+        measured.write("growth", ["milliseconds a step", *itertools.chain(*columns)], found)

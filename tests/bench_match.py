@@ -4,6 +4,7 @@ In processor time of one core, and as a ratio to a reference in the same run (no
 posts), as a shared machine is noisy.
 """
 
+import argparse
 import json
 import random
 import time
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from cli.demo import SAMPLE
 from overheard.query_language import Matcher, PostText, read
 from overheard.text import normalise
+from tests import measured
 
 N_POSTS = 5_000
 N_QUERIES = 1_000
 TERMS = 10
 BAR = 5_000  # posts a second
+HEAD = ("matched", "posts a second of one core", "times splitting into words", "built in", "matches a post")
 COMMON = 0.02  # of the queries that hold a word of everyday talk, which brings noise
 
 
@@ -61,7 +64,8 @@ def processor_seconds(work: Callable[[PostText], object], posts: Iterable[PostTe
     return time.process_time() - started
 
 
-def main() -> None:
+def main() -> list[str]:
+    """Print figures; a row of them, as `HEAD` says."""
     rng = random.Random(1)  # noqa: S311 - no secret
     posts = write_posts(N_POSTS, rng)
     expressions = {number: read(text) for number, text in enumerate(write_queries(posts, rng))}
@@ -71,12 +75,21 @@ def main() -> None:
     reference = processor_seconds(lambda post: normalise(f"{post.title} {post.body}").text.split(), posts)
     met = [len(matcher.match(post)) for post in posts[:500]]
     seconds = processor_seconds(matcher.match, posts)
-    print(  # noqa: T201 - its output
-        f"match {N_QUERIES:,} queries, {N_QUERIES * TERMS:,} terms: {N_POSTS / seconds:,.0f} posts/s of one core "
-        f"(bar {BAR:,}), {seconds / reference:.1f} times what splitting them into words takes; built in "
-        f"{building:.2f} s; {sum(met) / len(met):.2f} matches a post"
-    )
+    row = [
+        f"{N_QUERIES:,} queries, {N_QUERIES * TERMS:,} terms",
+        f"{N_POSTS / seconds:,.0f} (bar {BAR:,})",
+        f"{seconds / reference:.1f}",
+        f"{building:.2f} s",
+        f"{sum(met) / len(met):.2f}",
+    ]
+    print(", ".join(f"{what}: {figure}" for what, figure in zip(HEAD, row, strict=True)))  # noqa: T201 - its output
+    return row
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser()
+    measured.add_option(parser)
+    write_docs = parser.parse_args().write_docs
+    row = main()
+    if write_docs:
+        measured.write("match", HEAD, [row])

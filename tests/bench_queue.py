@@ -32,7 +32,9 @@ from overheard.db import make_engine, make_sessions, upgrade
 from overheard.leads.funnel import promote
 from overheard.models import Lead, User
 from overheard.vocabulary import Stage
+from tests import measured
 from tests.bench_queue_rows import NOW, fill
+from tests.interrupts import end_when_told
 
 RATE = 40
 DECISIONS = 4
@@ -46,6 +48,7 @@ PATHS = ("/queue",) * 6 + (
     "/queue?campaign=2",
     "/queue?intent=purchase",
 )
+_HEAD = ("asked", "pages a second", "p50", "p95", "p99", "processor, a page", "reference, a second")
 
 
 @dataclass
@@ -58,16 +61,16 @@ class Measured:
     processor: float = 0.0
     """Seconds of processor that the server process used."""
 
-    def line(self, what: str) -> str:
-        """As one line: requests a second, quantiles, and the reference."""
+    def figures(self) -> list[str]:
+        """Requests a second, quantiles, processor and the reference, as `_HEAD` says."""
         ordered = sorted(self.times)
-        p50, p95, p99 = (ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1000 for part in (0.5, 0.95, 0.99))
-        rate, reference = len(ordered) / self.seconds, sum(self.reference) / len(self.reference)
-        return (
-            f"{what:42} {rate:>7.1f} pages/s  p50 {p50:>6.1f} ms  p95 {p95:>6.1f} ms  p99 {p99:>6.1f} ms   "
-            f"processor {1000 * self.processor / len(ordered):>5.1f} ms/page   "
-            f"reference {reference:>6.1f}/s  ratio {rate / reference:>5.2f}"
-        )
+        quantiles = (ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1000 for part in (0.5, 0.95, 0.99))
+        return [
+            f"{len(ordered) / self.seconds:,.0f}",
+            *(f"{quantile:.0f} ms" for quantile in quantiles),
+            f"{1000 * self.processor / len(ordered):.1f} ms",
+            f"{sum(self.reference) / len(self.reference):.0f}",
+        ]
 
 
 def reference() -> float:
@@ -220,7 +223,9 @@ def deciding(url: str) -> Iterator[None]:
         engine.dispose()
 
 
-def main(*, posts: int, leads: int, seconds: float, kinds: list[str]) -> None:
+def main(*, posts: int, leads: int, seconds: float, kinds: list[str]) -> list[list[str]]:
+    """Print figures as they are measured; all of them."""
+    rows: list[list[str]] = []
     for kind in kinds:
         with tempfile.TemporaryDirectory(prefix="overheard-bench-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
@@ -240,7 +245,10 @@ def main(*, posts: int, leads: int, seconds: float, kinds: list[str]) -> None:
                                 found = asyncio.run(measure(port, logins, seconds))
                                 found.processor = processor_time(pid) - used
                                 found.reference = [before, reference()]
-                                print(found.line(f"{kind}, {what}{beside}"), flush=True)  # noqa: T201 - its output
+                                rows.append([f"{kind}, {what}{beside}", *found.figures()])
+                                told = (f"{figure} {of}" for of, figure in zip(_HEAD[1:], rows[-1][1:], strict=True))
+                                print(f"{rows[-1][0]:42} {', '.join(told)}", flush=True)  # noqa: T201
+    return rows
 
 
 if __name__ == "__main__":
@@ -248,10 +256,14 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seconds", type=float, help=f"a measurement; default {SECONDS:g}, quick {QUICK_SECONDS:g}")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    measured.add_option(parser)
     options = parser.parse_args()
-    main(
+    end_when_told()
+    rows = main(
         posts=10_000 if options.quick else 1_000_000,
         leads=1_000 if options.quick else 100_000,
         seconds=options.seconds or (QUICK_SECONDS if options.quick else SECONDS),
         kinds=[options.only] if options.only else ["sqlite", "postgresql"],
     )
+    if options.write_docs:
+        measured.write("queue", _HEAD, rows)

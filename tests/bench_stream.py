@@ -27,9 +27,11 @@ from tests.factories import watch_source
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires import bluesky as wire
+from tests.interrupts import end_when_told
 
 _QUERIES = {"crm": "crm", "looking": '"looking for"', "tool": "tool -hiring"}
 _BEGAN = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+HEAD = ("posts", "taken", "posts a second", "peak memory")
 
 
 def _serve(posts: int, told: Connection) -> None:
@@ -48,12 +50,23 @@ def _serve(posts: int, told: Connection) -> None:
 
 
 def _measure(posts: int, told: Connection) -> None:
-    """Collect all of them; how long it took, and the memory of this process at its highest and at the end."""
+    """Collect all of them, and tell how long it took, and the memory of this process at its highest."""
+    end_when_told()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=_serve, args=(posts, theirs))
     server.start()
-    address = ours.recv()
+    theirs.close()  # so that its end is heard of
+    try:
+        found = _collect(posts, ours.recv())
+        ours.send("enough")
+        server.join()
+    finally:
+        server.terminate()
+    told.send(found)
+
+
+def _collect(posts: int, address: str) -> tuple[float, float]:
     urls = BlueskySettings(
         stream_url=WebsocketUrl(address.replace("http:", "ws:") + wire.STREAM), base_url=HttpUrl(f"{address}/xrpc/")
     )
@@ -77,21 +90,27 @@ def _measure(posts: int, told: Connection) -> None:
         if summary.error or stored != posts:
             message = f"{stored} of {posts} posts were stored: {summary.error}"
             raise RuntimeError(message)
-    told.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-    ours.send("enough")
-    server.join()
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
+def main() -> list[list[str]]:
+    """Print figures; rows of them, as `HEAD` says."""
+    rows = []
     context = multiprocessing.get_context("spawn")  # memory is that of a process which has done nothing else
     for posts in (10_000, 40_000):
         ours, theirs = context.Pipe()
         process = context.Process(target=_measure, args=(posts, theirs))
         process.start()
-        seconds, peak = ours.recv()
-        process.join()
+        theirs.close()
+        try:
+            seconds, peak = ours.recv()
+            process.join()
+        finally:
+            process.terminate()
+        rows.append([f"{posts:,}", f"{seconds:.1f} s", f"{posts / seconds:,.0f}", f"{peak:,.0f} MB"])
         what = f"Bluesky's stream, {posts:,} posts: store, match"
         print(f"{what:44} {posts / seconds:>10,.1f} posts/s {seconds:>8.2f} s {peak:>6,.0f} MB peak")  # noqa: T201 - its output
+    return rows
 
 
 if __name__ == "__main__":

@@ -28,26 +28,37 @@ from overheard.listening.posts import NewPost
 from overheard.marketing import campaigns
 from overheard.models import Lead, Post, Prediction, UnjudgedPost
 from overheard.vocabulary import Platform
+from tests import measured
 from tests.bench import write_posts
 from tests.bench_queue import database, reference
+from tests.interrupts import end_when_told
 
 FLOOD = 4_000
 HALF_LOAD_SECONDS = 30.0
 BATCH = 50
 _PATIENCE = 600.0
+HEAD = (
+    "workers",
+    "posts a second, intake to queue",
+    "taken in, a second",
+    "at half of that rate a post waits, p50",
+    "p99",
+    "leads",
+    "reference, a second",
+)
 
 
-def main(data: Path | None, flood: int) -> None:
+def main(data: Path | None, flood: int) -> list[list[str]]:
+    """Print a line for each number of workers; all of them as rows, as `HEAD` says."""
     with tempfile.TemporaryDirectory() as folder:
         if data is None:
             data = Path(folder) / "posts.jsonl"
             write_posts(data, 2 * flood, seed=1)
         texts = [row for row in itertools.islice(read_posts(data), 4 * flood) if isinstance(row, PostRow)]
-    for workers in (1, 2):
-        _measure(texts, flood, workers)
+    return [_measure(texts, flood, workers) for workers in (1, 2)]
 
 
-def _measure(texts: Sequence[PostRow], flood: int, workers: int) -> None:
+def _measure(texts: Sequence[PostRow], flood: int, workers: int) -> list[str]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         url = stack.enter_context(database("postgresql", folder))
@@ -73,12 +84,17 @@ def _measure(texts: Sequence[PostRow], flood: int, workers: int) -> None:
             leads = session.scalar(sa.select(sa.func.count()).select_from(Lead))
         engine.dispose()
     p50, p99 = (waits[int(len(waits) * part)] for part in (0.5, 0.99))
-    print(  # noqa: T201 - its output
-        f"{workers} worker{'s' * (workers > 1)}: {rate:,.0f} posts/s from intake to queue (taken in at "
-        f"{flood / taken:,.0f}/s); at {rate / 2:,.0f} a second a post waits {p50:.2f} s (p50), {p99:.2f} s (p99); "
-        f"{leads:,} leads; reference {before:.0f}/s",
-        flush=True,
-    )
+    row = [
+        f"{workers}",
+        f"{rate:,.0f}",
+        f"{flood / taken:,.0f}",
+        f"{p50:.2f} s",
+        f"{p99:.2f} s",
+        f"{leads:,}",
+        f"{before:.0f}",
+    ]
+    print(", ".join(f"{what}: {figure}" for what, figure in zip(HEAD, row, strict=True)), flush=True)  # noqa: T201 - its output
+    return row
 
 
 def _now() -> datetime:
@@ -156,5 +172,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, help="posts in JSON Lines, of which only the texts are read")
     parser.add_argument("--posts", type=int, default=FLOOD, help="how many are taken in at once (%(default)s)")
+    measured.add_option(parser)
     options = parser.parse_args()
-    main(options.data, options.posts)
+    end_when_told()
+    rows = main(options.data, options.posts)
+    if options.write_docs:
+        whose = "invented" if options.data is None else f"of {options.data.name}"
+        measured.write("workers", HEAD, rows, f"{options.posts:,} posts {whose} at once, which all meet one campaign.")

@@ -3,11 +3,9 @@
 # ruff: noqa: T201 - it is a command
 
 import argparse
-import logging
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -17,6 +15,7 @@ from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
 from tests.histories import Life
 from tests.histories_places import PLACES
+from tests.interrupts import end_when_told, side_by_side
 
 POSTS, CRASHES = 100_000, 1_000
 _KILL_EVERY = 20  # crashes: `kill -9` takes a process each time, so most crashes are exceptions
@@ -31,11 +30,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="platforms side by side (%(default)s)")
     parser.add_argument("--mode", action="append", choices=[place.name for place in PLACES], help="only this one")
     options = parser.parse_args()
-    logging.disable()  # every fault would be told
+    end_when_told()
     places = [place for place in PLACES if options.mode is None or place.name in options.mode]
     posts, crashes = -(-options.posts // len(places)), -(-options.crashes // len(places))
     print(f"seed {options.seed}: {posts:,} posts and {crashes:,} crashes for each of {len(places)}", flush=True)
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with side_by_side(options.jobs) as pool:
         lives = [pool.submit(_live, place.name, posts, crashes, options.seed) for place in places]
         is_clean = all(life.result() for life in lives)
     print("clean" if is_clean else "NOT CLEAN")
@@ -44,7 +43,6 @@ def main() -> int:
 
 def _live(name: str, posts: int, crashes: int, seed: int) -> bool:
     """One platform's life; whether the oracle is content."""
-    logging.disable()
     place = next(place for place in PLACES if place.name == name)
     rng = Random(f"{seed} {place.name}")  # noqa: S311 - nothing is secret
     world, started = World(), time.monotonic()

@@ -192,3 +192,8 @@ class Faults:
         """Whoever was stopped or killed goes on."""
         for timer in self._timers:
             timer.join()
+
+    def drop(self) -> None:
+        """What was still to come does not; whoever was stopped or killed stays so."""
+        for timer in self._timers:
+            timer.cancel()

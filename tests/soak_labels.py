@@ -9,18 +9,17 @@ it in 90 of 100, and of a few dozen queues 22 in 30 may well be chance.
 # ruff: noqa: T201 - it is a command
 
 import argparse
-import logging
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from overheard.db import make_engine, make_sessions, upgrade
 from overheard.measuring.intervals import Share
+from tests.interrupts import end_when_told, side_by_side
 from tests.label_queues import InMemory, OverV1, Person, Size, Told, desks
 
 _STATED = 0.9
@@ -49,7 +48,8 @@ def main() -> int:
     people = [Person(*options.errors), Person(options.errors[0] / 2, options.errors[1] / 2)]
     same = (repeat(Size(days=options.days)), repeat(people))
     over_v1 = range(options.first, options.first + options.seeds)
-    with ProcessPoolExecutor(options.jobs, initializer=logging.disable) as pool:
+    end_when_told()
+    with side_by_side(options.jobs) as pool:
         told = _gather(pool.map(over_the_api, over_v1, *same), "over /v1", options.seeds)
         by_formulas = _gather(pool.map(in_memory, over_v1, *same, chunksize=10), "the same in memory", options.seeds)
         seeds = range(_IN_MEMORY, _IN_MEMORY + options.in_memory)

@@ -3,11 +3,9 @@
 # ruff: noqa: T201 - it is a command
 
 import argparse
-import logging
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,6 +16,7 @@ from tests.collectors.replying.desk import PLACES
 from tests.collectors.replying.histories import Life
 from tests.fakeworld.model import World
 from tests.fakeworld.server import serve
+from tests.interrupts import end_when_told, side_by_side
 
 RUNS = 10_000
 _OF_ONE_WORLD = 50  # runs: a world that holds thousands of posts answers slowly
@@ -38,8 +37,8 @@ def main() -> int:
         for number in range(-(-options.runs // (_OF_ONE_WORLD * len(PLACES))))
         for platform in PLACES
     ]
-    # Every fault would be told: the log is silent in those processes, and only there.
-    with ProcessPoolExecutor(options.jobs, initializer=logging.disable) as pool:
+    end_when_told()
+    with side_by_side(options.jobs) as pool:
         for (platform, seed), (counts, problems) in zip(parts, pool.map(live, *zip(*parts, strict=True)), strict=True):
             told, done = told + counts, done + _OF_ONE_WORLD
             wrong += [f"{platform.value}, seed {seed!r}, run {problem}" for problem in problems]

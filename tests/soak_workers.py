@@ -44,11 +44,13 @@ from overheard.marketing import campaigns
 from overheard.models import Lead, Post, Prediction, Signal, UnjudgedPost
 from overheard.users import accounts
 from overheard.vocabulary import Platform, Role
+from tests import measured
 from tests.factories import watch_source
 from tests.fakeworld.model import World, Written
 from tests.fakeworld.oracle import Report, compare
 from tests.fakeworld.server import serve
 from tests.fakeworld.wires import bluesky
+from tests.interrupts import end_when_told
 from tests.soak_faults import Clock, Disk, Faults, Process
 
 _STRIKES_EVERY = 12.0  # seconds: a process that was killed has time to begin again, and to be killed at its work
@@ -137,7 +139,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="of the flood (%(default)s)")
     parser.add_argument("--rate", type=float, default=40.0, help="what people do a second (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    measured.add_option(parser)
     options = parser.parse_args()
+    end_when_told()
     logging.disable()  # the network's server tells of each connection
     rng = Random(options.seed)  # noqa: S311 - nothing is secret
     with ExitStack() as stack:
@@ -166,7 +170,12 @@ def main() -> int:
             process.start()
             stack.callback(process.hit, signal.SIGKILL)
         report, ended = _live(sessions, flood, visitor, faults, (*workers, web), options.seconds)
-        return _tell(sessions, flood, visitor, faults, report, ended, folder)
+        is_clean, rows = _tell(sessions, flood, visitor, faults, report, ended, folder)
+    if options.write_docs:
+        told = f"{options.seconds:g} s, {options.rate:g} acts a second, seed {options.seed}."
+        left_out = "".join(f" Left out: {what}." for what in faults.left_out())
+        measured.write("faults", ("what happened", "figure"), rows, told + left_out)
+    return 0 if is_clean else 1
 
 
 def _live(
@@ -177,19 +186,21 @@ def _live(
         thread.start()
     until = time.monotonic() + seconds
     try:
-        while time.monotonic() < until:
-            time.sleep(_STRIKES_EVERY)
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(_STRIKES_EVERY, left))
             faults.strike()
-    finally:
         flood.over.set()
         faults.over()
-    began = time.monotonic()
-    while not _is_settled(sessions, flood.world) and time.monotonic() - began < _SETTLES_WITHIN:
-        time.sleep(1.0)
-    print(f"settled after {time.monotonic() - began:.0f} s", flush=True)
-    visitor.over.set()
-    for thread in threads:
-        thread.join()
+        began = time.monotonic()
+        while not _is_settled(sessions, flood.world) and time.monotonic() - began < _SETTLES_WITHIN:
+            time.sleep(1.0)
+        print(f"settled after {time.monotonic() - began:.0f} s", flush=True)
+    finally:  # interrupted, too: nothing goes on by itself
+        faults.drop()
+        flood.over.set()
+        visitor.over.set()
+        for thread in threads:
+            thread.join()
     return compare(flood.world, sessions, platforms=[Platform.BLUESKY]), [one.end(within=60) for one in processes]
 
 
@@ -211,7 +222,8 @@ def _tell(
     report: Report,
     ended: list[float],
     folder: Path,
-) -> int:
+) -> tuple[bool, list[list[str]]]:
+    """Print what happened; whether all is well, and the figures as rows of a table."""
     with sessions() as session:
         posts = session.scalar(sa.select(sa.func.count()).select_from(Post)) or 0
         unjudged = session.scalar(sa.select(sa.func.count()).where(~_has(Prediction))) or 0
@@ -245,7 +257,20 @@ def _tell(
     )
     is_clean = report.is_clean and not (unjudged or left or empty)
     print("clean" if is_clean else "NOT CLEAN")
-    return 0 if is_clean else 1
+    return is_clean, [
+        *([f"fault: {fault}", f"{count} times"] for fault, count in sorted(faults.counts.items())),
+        *([f"people: {act}", f"{count:,}"] for act, count in sorted(flood.counts.items())),
+        ["posts at the end, without a verdict", f"{posts:,}, {unjudged}"],
+        ["leads at the end, without a signal, not made yet", f"{leads:,}, {empty}, {left}"],
+        ["what the oracle says of all posts", str(report)],
+        ["queue page from outside, of those answered", f"{len(times):,} answers, p50 {p50:.0f} ms, p99 {p99:.0f} ms"],
+        ["queue page while nobody was there, and other answers", f"{visitor.away}, {_statuses(visitor.refused)}"],
+        ["asked to end, processes took", f"up to {max(ended):.1f} s"],
+    ]
+
+
+def _statuses(refused: Counter[int]) -> str:
+    return ", ".join(f"{count} times {status}" for status, count in sorted(refused.items())) or "none"
 
 
 def _has(table: type[Prediction]) -> sa.Exists:
