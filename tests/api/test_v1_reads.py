@@ -107,6 +107,7 @@ def test_a_marker_holds_what_the_vocabulary_says_as_plain_words() -> None:
 # --- problems ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alternate_databases
 def test_on_every_route_every_refusal_is_a_problem(world: World) -> None:
     alice, stranger = world.program(world.cast.alice), world.stranger()
     refusals: dict[int, int] = {}
