@@ -35,6 +35,13 @@ class ModelBody(BaseModel):
         return cls(**kept, figures=dict(figures(version.report)))
 
 
+class OwnHeadBody(BaseModel):
+    """Who judges for a campaign."""
+
+    campaign_id: int
+    head: ModelBody | None = Field(description="Its own head; null: the shared one.")
+
+
 class WordBody(BaseModel):
     """What one version says about a post."""
 

@@ -90,6 +90,17 @@ def rollback(request: Request, viewer: Keeper, state: StateDep, db: Db, now: Now
     return done(request, HERE, Flash(f"{version.name} is in use again. {_TAKEN_UP}"))
 
 
+@router.post("/own/{campaign_id}/rollback")
+def rollback_own(*, request: Request, campaign_id: Id, viewer: Keeper, state: StateDep, db: Db, now: Now) -> Response:
+    """Put the campaign's former head to use again, or the shared one."""
+    campaign = campaigns.get(db, campaign_id)
+    former = versions.rollback_own(db, state.settings, campaign.id, actor=viewer, now=now)
+    said = (
+        f"{former.name} judges for {campaign.name} again." if former else f"{campaign.name} has the shared head again."
+    )
+    return done(request, HERE, Flash(f"{said} Workers take it up within seconds."))
+
+
 @router.post("/{version_id}/shadow")
 def start_shadow(request: Request, version_id: Id, viewer: Keeper, db: Db, now: Now) -> Response:
     """Let a version judge unseen."""

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from api.access import Action
 from api.deps import Db, Id, Now, ReadDb, StateDep, by_token
-from api.model_bodies import DriftBody, ModelBody, PlaceDriftBody, ShadowBody, WeekBody
+from api.model_bodies import DriftBody, ModelBody, OwnHeadBody, PlaceDriftBody, ShadowBody, WeekBody
 from api.openapi import problems
 from api.paging import Page, PageParams, page_of
 from api.routes.models import compared
 from api.routing import ApiRouter
 from overheard.errors import InvalidInput, NotFound, WrongStage
+from overheard.marketing import campaigns
 from overheard.modelling import drift, versions
 from overheard.models import User
 
@@ -69,6 +70,18 @@ def activate(user: Keeper, version_id: Id, state: StateDep, db: Db, now: Now) ->
 def rollback(user: Keeper, state: StateDep, db: Db, now: Now) -> ModelBody:
     """The one whose place the champion took."""
     return ModelBody.of(versions.rollback(db, state.settings, actor=user, now=now))
+
+
+@router.post(
+    "/models/own/{campaign_id}/rollback",
+    operation_id="rollBackOwnHead",
+    summary="Put a campaign's former head to use again, or the shared one",
+    responses=problems(NotFound, WrongStage, InvalidInput),
+)
+def rollback_own(user: Keeper, campaign_id: Id, state: StateDep, db: Db, now: Now) -> OwnHeadBody:
+    """The one whose place its own head took; rolled back from its first, a campaign has the shared one."""
+    former = versions.rollback_own(db, state.settings, campaigns.get(db, campaign_id).id, actor=user, now=now)
+    return OwnHeadBody(campaign_id=campaign_id, head=ModelBody.of(former) if former else None)
 
 
 @router.put(

@@ -104,6 +104,33 @@ def test_programs_read_and_change_the_same(judged: World) -> None:
     assert program.post("/v1/models/99/activate").status_code == 404
 
 
+def test_a_campaigns_own_head_is_taken_back_by_a_form_and_by_programs(judged: World, settings: Settings) -> None:
+    with judged.sessions.begin() as session:
+        campaign = session.scalars(sa.select(Campaign)).one()
+        for name in ("own-1", "own-2"):
+            own = make_version(session, settings, name, state=ModelState.CHALLENGER, now=judged.now)
+            own.campaign_id = campaign.id
+            session.flush()
+            versions.activate(session, settings, name, actor=None, now=judged.now)
+    eli, program = judged.browser(judged.cast.eli), judged.program(judged.cast.eli)
+    assert "Let own-1 judge for this campaign again?" in eli.get("/models").text
+    eli.submit(f"/models/own/{campaign.id}/rollback")
+    assert "own-1 judges for Rye again." in (page := eli.get("/models").text)
+    assert "Let the shared head judge for this campaign again?" in page
+    back = program.post(f"/v1/models/own/{campaign.id}/rollback")
+    assert back.json() == {"campaign_id": campaign.id, "head": None}
+    assert program.post(f"/v1/models/own/{campaign.id}/rollback").status_code == 409
+    assert program.post("/v1/models/own/99/rollback").status_code == 404
+    assert judged.browser(judged.cast.sam).submit(f"/models/own/{campaign.id}/rollback").status_code == 403
+    with judged.rows() as session:
+        assert {one.name: one.state for one in session.query(ModelVersion)} == {
+            MODEL: ModelState.CHAMPION,
+            "dark-2": ModelState.SHADOW,
+            "own-1": ModelState.RETIRED,
+            "own-2": ModelState.RETIRED,
+        }
+
+
 def test_before_anything_is_registered_the_page_says_what_is_in_use(world: World) -> None:
     page = world.browser(world.cast.eli).get("/models").text
     assert "The model that is shipped is in use" in page
