@@ -12,6 +12,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from overheard.days import CLOCKS_DIFFER
 from overheard.db import alone, upsert
 from overheard.models import Lead, Post, Prediction, Signal, TakenPost, UnjudgedPost
 from overheard.vocabulary import Stage
@@ -72,7 +73,12 @@ class Backlog:
         if not self._is_shared:
             return session.execute(_fresh_posts(self._some(session, unjudged), now=now)).all()
         alone(session, "taking posts to judge")
-        taken = sa.exists().where(TakenPost.post_id == UnjudgedPost.post_id, TakenPost.until > now)
+        # What is taken for longer than anybody takes it was so by a clock that was ahead.
+        taken = sa.exists().where(
+            TakenPost.post_id == UnjudgedPost.post_id,
+            TakenPost.until > now,
+            TakenPost.until < now + LEASE + CLOCKS_DIFFER,
+        )
         batch = session.execute(_fresh_posts(self._some(session, unjudged.where(~taken)), now=now)).all()
         if batch:
             kept = upsert(session, TakenPost)

@@ -274,11 +274,12 @@ class Reader:
 
 def _told_to_wait(source: Source, *, now: datetime) -> CollectorError | None:
     """The platform's word holds after a restart too."""
-    if source.not_before is None or source.not_before <= now:
+    until = sources.waits_until(source, now)
+    if until is None:
         return None
     return CollectorError(
-        f"{source.platform.display} asked us to wait until {source.not_before:%Y-%m-%d %H:%M:%S} UTC.",
-        retry_after=(source.not_before - now).total_seconds(),
+        f"{source.platform.display} asked us to wait until {until:%Y-%m-%d %H:%M:%S} UTC.",
+        retry_after=(until - now).total_seconds(),
     )
 
 

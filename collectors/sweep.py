@@ -120,7 +120,7 @@ def _recheck_lane(
     sessions: Sessions, settings: Settings, lane: Lane, summary: SweepSummary, *, clock: Clock, sleep: Sleep
 ) -> None:
     now = clock()
-    wanted = [source for source in lane.sources if source.not_before is None or source.not_before <= now]
+    wanted = [source for source in lane.sources if sources.waits_until(source, now) is None]
     with sessions() as session:
         wanted = [source for source in wanted if _next_to_recheck(session, source, now=now)]
     if not wanted:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -105,7 +104,6 @@ class Watch:
     def is_full(self) -> bool:
         """Whether more posts wait to be judged than should: what is read then comes later, and is not lost."""
         if self._looked_at is None or time.monotonic() - self._looked_at >= self.look_every:
-            self._looked_at = time.monotonic()
             try:
                 with make_reading_sessions(self.sessions.kw["bind"])() as session:
                     is_full = judging_queue.is_full(session, self.settings.backlog_limit)
@@ -114,7 +112,8 @@ class Watch:
             if is_full != self._is_full:
                 words = "wait to be judged: sources wait too" if is_full else "were judged: sources are read again"
                 logger.warning("Enough posts %s", words, extra={"action": "held_up" if is_full else "let_go"})
-            self._is_full = is_full
+            # Last: who asks meanwhile, in another thread, looks for itself, and takes no old answer for a new one.
+            self._is_full, self._looked_at = is_full, time.monotonic()
         return self._is_full
 
     def due(self, lane: Lane) -> list[Source]:
@@ -124,7 +123,9 @@ class Watch:
         now = self.clock()
         times = ((source, source.next_run_at, source.not_before) for source in lane.sources)
         due = [
-            source for source, *when in times if _is_ahead(source, now) or all(at is None or at <= now for at in when)
+            source
+            for source, *when in times
+            if sources.is_ahead(source, now) or all(at is None or at <= now for at in when)
         ]
         return sorted(due, key=lambda source: source.next_run_at or source.created_at)
 
@@ -217,11 +218,6 @@ class Watch:
             if self.stop.is_set() or now is None or now.addresses != lane.addresses:
                 ended.set()
             self.stop.wait(self.look_every)
-
-
-def _is_ahead(source: Source, now: datetime) -> bool:
-    """Whether it was read at a time that is yet to come: the clock was wrong, and so is what was planned by it."""
-    return source.read_at is not None and source.read_at > now
 
 
 class _Stays:

@@ -1,7 +1,10 @@
 """Days and hours as the team lives them: where in the world "today" and "tomorrow" are, and what time it is there."""
 
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""So far the clocks of two machines may be apart. A time that is further ahead was written by a wrong clock."""
 
 _TEAMS_ZONE: ContextVar[tzinfo] = ContextVar("the team's time zone", default=UTC)
 

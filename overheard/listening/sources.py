@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
+from overheard.days import CLOCKS_DIFFER
 from overheard.db import upsert
 from overheard.errors import CollectorError, InvalidInput, NotFound
 from overheard.listening.erasure import being_erased
@@ -144,6 +145,20 @@ def _must_be_live(source: Source) -> None:
 def _start(source: Source) -> None:
     source.state, source.next_run_at, source.not_before = SourceState.WATCHING, None, None
     source.failures, source.last_error, source.last_error_at = 0, None, None
+
+
+def is_ahead(source: Source, now: datetime) -> bool:
+    """Whether something was noted of it at a time that is yet to come: a clock was wrong, and so is what was planned
+    by it.
+    """
+    return any(at is not None and at > now + CLOCKS_DIFFER for at in (source.read_at, source.last_error_at))
+
+
+def waits_until(source: Source, now: datetime) -> datetime | None:
+    """Until when its platform asked us to wait; None: it did not, or that is over, or a wrong clock wrote it down."""
+    if source.not_before is None or source.not_before <= now or is_ahead(source, now):
+        return None
+    return source.not_before
 
 
 def record_success(session: Session, source_id: int, *, new: int, pause: Pause, now: datetime) -> None:

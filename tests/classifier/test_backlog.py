@@ -82,3 +82,10 @@ def test_what_one_worker_judges_no_other_one_takes_until_its_time_is_over(sessio
     assert not first & second
     assert take(now) == set()
     assert take(now + LEASE) == first
+
+
+def test_what_a_worker_took_whose_clock_was_ahead_is_not_kept_for_hours(sessions: Sessions, now: datetime) -> None:
+    _stored(sessions, "r/bakers", 3, now=now, posted_at=now)
+    for at, taken in ((now + timedelta(hours=1), 3), (now, 3), (now, 0)):
+        with sessions.begin() as session:
+            assert len(Backlog("toy-1", is_shared=True).next_batch(session, at)) == taken

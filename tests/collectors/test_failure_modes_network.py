@@ -320,6 +320,24 @@ def test_11_a_clock_of_ours_that_is_wrong_loses_nothing(life: Life, minutes: int
     assert_all_is_here(life)
 
 
+@at("hackernews", "reddit")
+@pytest.mark.parametrize("said", ["1000000000", None])
+def test_11_what_a_clock_that_was_ahead_noted_of_a_failure_keeps_nobody_waiting(life: Life, said: str | None) -> None:
+    read(life)
+    write(life)
+    fault = faults.rate_limited(said) if said else faults.UNAVAILABLE
+    life.world.fail(life.place.route, fault, times=1_000)
+    assert read(life, clock=lambda: life.world.now + timedelta(hours=1)).error
+    life.world.heal()
+    found, watch = source(life), Watch(life.sessions, life.settings, lambda: life.world.now)
+    assert found.next_run_at is not None
+    assert found.next_run_at > life.world.now + timedelta(hours=1), "by that clock it waits"
+    with life.sessions() as session:
+        assert [each.id for lane in lanes(session) for each in watch.due(lane)] == [found.id]
+    read(life)
+    assert_all_is_here(life)
+
+
 @at("hackernews", "reddit", "stackexchange")
 def test_11_a_date_that_cannot_be_carries_no_cursor_away(life: Life) -> None:
     read(life)
