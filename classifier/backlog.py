@@ -79,7 +79,9 @@ class Backlog:
             TakenPost.until > now,
             TakenPost.until < now + LEASE + CLOCKS_DIFFER,
         )
-        batch = session.execute(_fresh_posts(self._some(session, unjudged.where(~taken)), now=now)).all()
+        chosen = _fresh_posts(self._some(session, unjudged.where(~taken)), now=now)
+        # Locked, as what somebody erases just now cannot be taken: it is left out.
+        batch = session.execute(chosen.with_for_update(read=True, key_share=True, of=Post, skip_locked=True)).all()
         if batch:
             kept = upsert(session, TakenPost)
             kept = kept.on_conflict_do_update(index_elements=["post_id"], set_={"until": kept.excluded.until})

@@ -89,3 +89,16 @@ def test_what_a_worker_took_whose_clock_was_ahead_is_not_kept_for_hours(sessions
     for at, taken in ((now + timedelta(hours=1), 3), (now, 3), (now, 0)):
         with sessions.begin() as session:
             assert len(Backlog("toy-1", is_shared=True).next_batch(session, at)) == taken
+
+
+def test_what_is_erased_just_now_is_left_out(sessions: Sessions, now: datetime) -> None:
+    if sessions.kw["bind"].dialect.name == "sqlite":
+        pytest.skip("there one writes after the other, and nobody shares")
+    _stored(sessions, "r/bakers", 3, now=now, posted_at=now)
+    with sessions.begin() as erasing:
+        gone = erasing.scalars(sa.select(Post.id).limit(1)).one()
+        erasing.execute(sa.delete(Post).where(Post.id == gone))
+        with sessions.begin() as session:
+            batch = Backlog("toy-1", is_shared=True).next_batch(session, now)
+    assert len(batch) == 2
+    assert gone not in {row.id for row in batch}
